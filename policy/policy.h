@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Cedar policies: text -> policy set; (set, facts, request) -> decision.
+ *
+ * Pure: no I/O, no clock, no globals. The language is the published Cedar 4.x: see LANGUAGE.md for
+ * the part that is implemented; what is not is refused with line and column, never read otherwise.
+ */
+#ifndef POSTERN_POLICY_H
+#define POSTERN_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define POLICY_SOURCE_MAX (1024 * 1024) /* bytes of one policy set's text */
+#define POLICY_NESTING_MAX 64		/* depth of expressions, sets and records */
+#define POLICY_POLICIES_MAX 10000	/* policies in one set */
+
+enum policy_status {
+	POLICY_OK = 0,
+	POLICY_SYNTAX,	    /* the text is not Cedar; line and column say where */
+	POLICY_UNSUPPORTED, /* it is Cedar, but beyond what LANGUAGE.md lists */
+	POLICY_LIMIT,	    /* one of the limits above */
+	POLICY_INVALID,	    /* the caller's facts or request have the wrong shape */
+	POLICY_MEMORY,
+};
+
+struct policy_error {
+	enum policy_status status;
+	uint32_t line; /* from 1; 0 where no place in a text is meant */
+	uint32_t column;
+	char message[200];
+};
+
+/* UTF-8, not terminated. */
+struct policy_text {
+	const char *data;
+	size_t size;
+};
+
+/* ---- policy sets: immutable once parsed, shared by any number of threads ---- */
+
+struct policy_set;
+
+enum policy_effect { POLICY_PERMIT, POLICY_FORBID };
+
+/* The shape of a scope constraint: `principal`, `== E`, `in E` (or `in [E, ...]`), `is T`, `is T in E`. */
+enum policy_scope { POLICY_ANY, POLICY_EQUALS, POLICY_IN, POLICY_IS, POLICY_IS_IN };
+
+/* What a policy says about itself. Texts point into the set and live as long as it. */
+struct policy_summary {
+	struct policy_text id; /* "policy0", "policy1", ... in the order of the text */
+	struct policy_text name; /* the @id annotation's value; empty where there is none */
+	enum policy_effect effect;
+	enum policy_scope principal;
+	enum policy_scope action;
+	enum policy_scope resource;
+	uint32_t line; /* where the policy begins */
+	uint32_t column;
+};
+
+__attribute__((warn_unused_result)) enum policy_status
+policy_set_parse(struct policy_text source, struct policy_set **ret_set, struct policy_error *err);
+void policy_set_free(struct policy_set *set);
+
+size_t policy_set_count(const struct policy_set *set);
+/* index < policy_set_count(set). */
+void policy_set_summary(const struct policy_set *set, size_t index, struct policy_summary *ret_summary);
+/* Could this policy's action scope cover the action `type::"id"` itself (an action group that
+ * contains it is not known here: `in` scopes are answered true)? */
+bool policy_set_may_cover(const struct policy_set *set, size_t index, struct policy_text type,
+			  struct policy_text id);
+
+/* ---- facts: the values and entities that requests are decided on ----
+ *
+ * An arena. Values are immutable and live until policy_facts_clear or policy_facts_free. Texts are
+ * copied. When memory runs out, builders return NULL, pass a NULL operand on, and policy_decide answers
+ * POLICY_MEMORY: check once, at the end.
+ */
+struct policy_facts;
+struct policy_value;
+
+struct policy_field {
+	struct policy_text name;
+	const struct policy_value *value;
+};
+
+/* `base` (may be NULL) is a layer below: its entities are seen through this one, which is how actions
+ * and groups are built once and requests cheaply. It must outlive this layer and not change meanwhile;
+ * many layers in many threads may share it. */
+struct policy_facts *policy_facts_new(const struct policy_facts *base);
+void policy_facts_free(struct policy_facts *facts);
+/* Forgets all values and entities of this layer and keeps its memory and its base. */
+void policy_facts_clear(struct policy_facts *facts);
+
+const struct policy_value *policy_value_boolean(struct policy_facts *facts, bool value);
+const struct policy_value *policy_value_long(struct policy_facts *facts, int64_t value);
+const struct policy_value *policy_value_string(struct policy_facts *facts, struct policy_text value);
+/* `type` is a full name ("Machine", "Acme::Machine"); `id` is unescaped. */
+const struct policy_value *policy_value_entity(struct policy_facts *facts, struct policy_text type,
+					       struct policy_text id);
+const struct policy_value *policy_value_set(struct policy_facts *facts,
+					    const struct policy_value *const *items, size_t count);
+const struct policy_value *policy_value_record(struct policy_facts *facts,
+					       const struct policy_field *fields, size_t count);
+
+/* Says that an entity exists, with its attributes (a record, or NULL for none) and direct parents
+ * (entity references). Ancestors are followed through both layers; a cycle is POLICY_INVALID. */
+__attribute__((warn_unused_result)) enum policy_status
+policy_facts_entity(struct policy_facts *facts, const struct policy_value *entity,
+		    const struct policy_value *attributes, const struct policy_value *const *parents,
+		    size_t parent_count, struct policy_error *err);
+
+/* ---- decisions ---- */
+
+struct policy_request {
+	const struct policy_value *principal; /* entity references */
+	const struct policy_value *action;
+	const struct policy_value *resource;
+	const struct policy_value *context; /* a record */
+};
+
+/* A policy whose evaluation failed: it was skipped, as Cedar says. (The broker denies on any.) */
+struct policy_failure {
+	size_t policy; /* index in the set */
+	char message[120];
+};
+
+/* The arrays live in the request's facts. */
+struct policy_decision {
+	bool allowed;		/* at least one permit and no forbid was satisfied */
+	const size_t *reasons;	/* indexes of the determining policies, ascending */
+	size_t reason_count;
+	const struct policy_failure *failures;
+	size_t failure_count;
+};
+
+__attribute__((warn_unused_result)) enum policy_status
+policy_decide(const struct policy_set *set, struct policy_facts *facts,
+	      const struct policy_request *request, struct policy_decision *ret_decision,
+	      struct policy_error *err);
+
+#endif
