@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bodies of frames between gateway, keeper and appraiser: a struct, an encoder and a decoder each. Decoders
+ * answer false for anything malformed; what they return points into the body. PROTOCOL.md, "Messages".
+ */
+#ifndef POSTERN_WIRE_MESSAGE_H
+#define POSTERN_WIRE_MESSAGE_H
+
+#include "attest/attest.h"
+
+#define WIRE_CHALLENGE_SIZE 58 /* version 1, evidence 1, issued 8, random 16, MAC 32 */
+#define WIRE_KEY_SIZE 32
+#define WIRE_PATH_MAX 255
+#define WIRE_WANTED_MAX 64		/* secrets in one request */
+#define WIRE_SECRET_MAX (1024 * 1024) /* bytes of one value, and of one release's values together */
+#define WIRE_PCRS_SIZE (ATTEST_PCR_COUNT * ATTEST_HASH_SIZE)
+
+enum wire_evidence { WIRE_EVIDENCE_TPM2 = 1 };
+
+/* What a caller is told: one coarse word (wire_status_word) and an HTTP status (wire_status_http). */
+enum wire_status {
+	WIRE_OK = 0,
+	WIRE_MALFORMED, /* 400 malformed: the request itself */
+	WIRE_CHALLENGE, /* 403 challenge: not ours, too old, used; ask for another */
+	WIRE_IDENTITY,	/* 403 identity: AK unknown, not admitted, suspended or revoked */
+	WIRE_QUOTE,	/* 403 quote: does not prove what it says */
+	WIRE_POLICY,	/* 403 policy: proved, and not allowed; also a secret that is not there */
+	WIRE_OPERATOR,	/* 403 operator: signature, operator or challenge of an operator's request */
+	WIRE_LIMIT,	/* 413 limit */
+	WIRE_BUSY,	/* 503 busy: try again */
+	WIRE_FAILED,	/* 500 failed: the store or the keeper itself */
+};
+const char *wire_status_word(enum wire_status status);
+unsigned wire_status_http(enum wire_status status);
+
+/* FRAME_CHALLENGE = evidence:u8 || u16-sized ak_public */
+struct wire_challenge_request {
+	uint8_t evidence;
+	struct bytes ak_public; /* TPMT_PUBLIC */
+};
+/* FRAME_RELEASE = lp(challenge) || u16-sized ak_public || recipient_key:32 || lp(wanted) || u16-sized quote ||
+ * u16-sized signature || pcrs:512 || lp(event_log; empty: none) || lp(ima_log; empty: none) || lp(peer) */
+struct wire_release_request {
+	struct bytes challenge;
+	struct bytes ak_public;
+	struct bytes recipient_key;
+	struct bytes wanted; /* canonical: transcript.h */
+	struct bytes quote;
+	struct bytes signature;
+	struct bytes pcrs;
+	struct bytes event_log;
+	struct bytes ima_log;
+	struct bytes peer; /* the peer's address in words, for the audit entry */
+};
+/* FRAME_ENROLL = u16-sized ek_public || u16-sized ak_public */
+struct wire_enroll_request {
+	struct bytes ek_public; /* TPMT_PUBLIC */
+	struct bytes ak_public;
+};
+/* FRAME_ACTIVATE = lp(challenge) || proof:32 || u16-sized ek_public || u16-sized ak_public || count:u8 ||
+ * lp(certificate)* || u16-sized quote || u16-sized signature || pcrs:512 || lp(event_log) || lp(peer) */
+struct wire_activate_request {
+	struct bytes challenge;
+	struct bytes proof;
+	struct bytes ek_public;
+	struct bytes ak_public;
+	uint8_t certificate_count;
+	struct bytes certificates[ATTEST_CERTIFICATES_MAX];
+	struct bytes quote;
+	struct bytes signature;
+	struct bytes pcrs;
+	struct bytes event_log;
+	struct bytes peer;
+};
+/* FRAME_OPERATOR_CHALLENGE = lp(operator name) */
+struct wire_operator_challenge_request {
+	struct bytes operator_name;
+};
+/* FRAME_OPERATOR_REQUEST = lp(request) || signature:64 || lp(peer); the request is operation.h's */
+struct wire_operator_request {
+	struct bytes request;
+	struct bytes signature;
+	struct bytes peer;
+};
+/* FRAME_HEALTH has an empty body. */
+
+/* FRAME_ANSWER = status:u8 || lp(payload); payload empty unless status is WIRE_OK, and then by request:
+ *   CHALLENGE           challenge:58 || expires_in:u32 || release_key:32
+ *   RELEASE             enc:32 || ciphertext (HPKE auth mode; PROTOCOL.md)
+ *   ENROLL              challenge:58 || expires_in:u32 || u16-sized blob || u16-sized secret || release_key:32
+ *   ACTIVATE            admitted:u8 || lp(machine id)
+ *   OPERATOR_CHALLENGE  challenge:58 || expires_in:u32 || trust_revision:u64
+ *   OPERATOR_REQUEST    lp(answer) || signature:64 (operation.h)
+ *   HEALTH              trust_revision:u64 */
+struct wire_answer {
+	enum wire_status status;
+	struct bytes payload;
+};
+struct wire_challenge_answer {
+	struct bytes challenge;
+	uint32_t expires_in; /* seconds */
+	struct bytes release_key;
+};
+struct wire_enroll_answer {
+	struct bytes challenge;
+	uint32_t expires_in;
+	struct bytes blob;
+	struct bytes secret;
+	struct bytes release_key;
+};
+struct wire_activate_answer {
+	bool admitted; /* else pending */
+	struct bytes machine;
+};
+struct wire_operator_challenge_answer {
+	struct bytes challenge;
+	uint32_t expires_in;
+	uint64_t trust_revision;
+};
+struct wire_operator_answer {
+	struct bytes answer;
+	struct bytes signature;
+};
+
+/* FRAME_EXAMINE_LOG = pcrs:512 || lp(event_log) */
+struct wire_examine_log {
+	struct bytes pcrs;
+	struct bytes event_log;
+};
+/* FRAME_EXAMINE_ENROLMENT = now:u64 || u16-sized ek_public || count:u8 || lp(certificate)* || count:u16 || lp(anchor)* ||
+ * pcrs:512 || lp(event_log) */
+struct wire_examine_enrolment {
+	int64_t now;
+	struct bytes ek_public;
+	uint8_t certificate_count;
+	struct bytes certificates[ATTEST_CERTIFICATES_MAX];
+	uint16_t anchor_count;
+	struct bytes anchors[ATTEST_ANCHORS_MAX];
+	struct bytes pcrs;
+	struct bytes event_log;
+};
+/* FRAME_APPRAISED = log:u8 || chain:u8 || report || chain fields || lp(log error) || lp(chain error).
+ * The keeper trusts none of it beyond claims and the chain's verdict, and bounds all of it. */
+enum wire_verdict { WIRE_ABSENT = 0, WIRE_REFUSED, WIRE_VERIFIED };
+struct wire_appraisal {
+	enum wire_verdict log; /* absent: none was sent; refused: it did not parse */
+	enum wire_verdict chain;
+	struct attest_report report; /* where log is verified */
+	struct attest_chain ek_chain; /* where chain is verified */
+	char log_error[200];
+	char chain_error[200];
+};
+
+/* Encoders write into `w`; a short buffer shows as w->failed. Decoders demand reader_finished. */
+#define WIRE_CODEC(name)                                                                           \
+	void wire_##name##_write(struct writer *w, const struct wire_##name *message);            \
+	__attribute__((warn_unused_result)) bool wire_##name##_read(struct bytes body,             \
+								     struct wire_##name *ret_message)
+WIRE_CODEC(challenge_request);
+WIRE_CODEC(release_request);
+WIRE_CODEC(enroll_request);
+WIRE_CODEC(activate_request);
+WIRE_CODEC(operator_challenge_request);
+WIRE_CODEC(operator_request);
+WIRE_CODEC(answer);
+WIRE_CODEC(challenge_answer);
+WIRE_CODEC(enroll_answer);
+WIRE_CODEC(activate_answer);
+WIRE_CODEC(operator_challenge_answer);
+WIRE_CODEC(operator_answer);
+WIRE_CODEC(examine_log);
+WIRE_CODEC(examine_enrolment);
+WIRE_CODEC(appraisal);
+#undef WIRE_CODEC
+
+#endif
