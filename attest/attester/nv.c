@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading the TPM's NV indices. */
+#include "internal.h"
+
+#include <string.h>
+
+/* A TPM hands out at least this much in one TPM2_NV_Read, whatever its TPM2_PT_NV_BUFFER_MAX. */
+#define CHUNK 512
+
+enum attester_status
+attester_nv_list(struct attester *attester, TPM2_HANDLE first, TPM2_HANDLE last, size_t capacity,
+		 TPM2_HANDLE *ret_indices, size_t *ret_count, struct attester_error *err)
+{
+	TPMI_YES_NO more = TPM2_YES;
+	size_t count = 0;
+
+	while (more == TPM2_YES && count < capacity && first <= last) {
+		auto_esys TPMS_CAPABILITY_DATA *answer = NULL;
+		unsigned tries = 0;
+		TSS2_RC rc;
+
+		do
+			rc = Esys_GetCapability(attester->esys, ESYS_TR_NONE, ESYS_TR_NONE,
+						ESYS_TR_NONE, TPM2_CAP_HANDLES, first,
+						(UINT32)(capacity - count), &more, &answer);
+		while (attester_again(rc, &tries));
+		if (rc != TSS2_RC_SUCCESS)
+			return attester_fail_tss(err, rc, "list of NV indices");
+		const TPML_HANDLE *handles = &answer->data.handles;
+		if (handles->count == 0)
+			break;
+		for (UINT32 i = 0; i < handles->count && count < capacity; i++)
+			if (handles->handle[i] >= first && handles->handle[i] <= last)
+				ret_indices[count++] = handles->handle[i];
+		/* Ascending, so that each question is above the one before, and the loop ends. */
+		if (handles->handle[handles->count - 1] < first)
+			return attester_fail(err, ATTESTER_UNAVAILABLE,
+					     "list of NV indices: not in order");
+		first = handles->handle[handles->count - 1] + 1;
+	}
+	*ret_count = count;
+	return ATTESTER_OK;
+}
+
+/* An index as ESYS knows it: no handle in the TPM, only the stack's record. */
+static void
+close_index(struct attester_handle *index)
+{
+	if (index->id != ESYS_TR_NONE)
+		Esys_TR_Close(index->esys, &index->id);
+}
+
+#define auto_index __attribute__((cleanup(close_index)))
+
+static enum attester_status
+open_index(struct attester *attester, TPM2_HANDLE handle, struct attester_handle *index,
+	   TPMS_NV_PUBLIC *ret_public, struct attester_error *err)
+{
+	auto_esys TPM2B_NV_PUBLIC *public = NULL;
+	unsigned tries = 0;
+	TSS2_RC rc;
+
+	do
+		rc = Esys_TR_FromTPMPublic(attester->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE,
+					   ESYS_TR_NONE, &index->id);
+	while (attester_again(rc, &tries));
+	if (rc != TSS2_RC_SUCCESS) {
+		index->id = ESYS_TR_NONE;
+		return attester_fail_tss(err, rc, "NV index");
+	}
+	tries = 0;
+	do
+		rc = Esys_NV_ReadPublic(attester->esys, index->id, ESYS_TR_NONE, ESYS_TR_NONE,
+					ESYS_TR_NONE, &public, NULL);
+	while (attester_again(rc, &tries));
+	if (rc != TSS2_RC_SUCCESS)
+		return attester_fail_tss(err, rc, "NV index");
+	*ret_public = public->nvPublic;
+	return ATTESTER_OK;
+}
+
+static enum attester_status
+read_chunk(const struct attester_handle *index, ESYS_TR authorizer, uint16_t offset, uint16_t size,
+	   uint8_t *ret_bytes, struct attester_error *err)
+{
+	auto_esys TPM2B_MAX_NV_BUFFER *chunk = NULL;
+	unsigned tries = 0;
+	TSS2_RC rc;
+
+	do
+		rc = Esys_NV_Read(index->esys, authorizer, index->id, ESYS_TR_PASSWORD,
+				  ESYS_TR_NONE, ESYS_TR_NONE, size, offset, &chunk);
+	while (attester_again(rc, &tries));
+	if (rc != TSS2_RC_SUCCESS)
+		return attester_fail_tss(err, rc, "certificate in NV");
+	if (chunk->size != size)
+		return attester_fail(err, ATTESTER_UNAVAILABLE,
+				     "certificate in NV: %u bytes asked for, %u came", size,
+				     chunk->size);
+	memcpy(ret_bytes, chunk->buffer, size);
+	return ATTESTER_OK;
+}
+
+enum attester_status
+attester_nv_read(struct attester *attester, TPM2_HANDLE handle, size_t capacity, uint8_t *ret_bytes,
+		 size_t *ret_size, struct attester_error *err)
+{
+	auto_index struct attester_handle index = handle_of(attester);
+	TPMS_NV_PUBLIC public = {0};
+
+	enum attester_status status = open_index(attester, handle, &index, &public, err);
+	if (status != ATTESTER_OK)
+		return status;
+	if (!(public.attributes & TPMA_NV_WRITTEN)) {
+		*ret_size = 0;
+		return ATTESTER_OK;
+	}
+	if (public.dataSize > capacity)
+		return attester_fail(err, ATTESTER_UNSUPPORTED,
+				     "NV index 0x%x: %u bytes, at most %zu are taken", handle,
+				     public.dataSize, capacity);
+	/* By the index's own empty authorization where it may: the owner's is often set. */
+	ESYS_TR authorizer =
+		public.attributes & TPMA_NV_AUTHREAD ? index.id : (ESYS_TR)ESYS_TR_RH_OWNER;
+	for (uint16_t done = 0; done < public.dataSize;) {
+		uint16_t left = (uint16_t)(public.dataSize - done);
+		uint16_t size = left < CHUNK ? left : CHUNK;
+
+		status = read_chunk(&index, authorizer, done, size, ret_bytes + done, err);
+		if (status != ATTESTER_OK)
+			return status;
+		done = (uint16_t)(done + size);
+	}
+	*ret_size = public.dataSize;
+	return ATTESTER_OK;
+}
