@@ -20,8 +20,8 @@ start_sodium(void)
 }
 
 /*
- * sodium_malloc asks for both of these and drops the answers: ask again and look. mlock does not nest,
- * so that sodium_free's one munlock undoes both.
+ * sodium_malloc asks for both of these and drops the answers: ask again and look. mlock does not
+ * nest, so that sodium_free's one munlock undoes both.
  */
 static bool
 lock_pages(const void *start, size_t size)

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a backend must do: an ordered map from key to (revision, body), read through views, changed
+ * by one set of writes at a time. It sees no plaintext, knows of no log and never has an open write
+ * transaction while its caller thinks: that is what lets a database server be one.
+ */
+#ifndef POSTERN_STORE_BACKEND_H
+#define POSTERN_STORE_BACKEND_H
+
+#include "store.h"
+
+#define BACKEND_KEY_MAX 500 /* LMDB's own limit is 511 */
+
+struct backend;
+
+struct backend_record {
+	uint64_t revision;
+	struct store_bytes body; /* valid until the view ends; may change under a hostile hand */
+};
+
+struct backend_expect {
+	const char *key;
+	uint64_t revision; /* 0: absent */
+};
+
+struct backend_write {
+	const char *key;
+	bool remove; /* removing what is not there is fine */
+	uint64_t revision;
+	struct store_bytes body;
+};
+
+enum backend_direction { BACKEND_FORWARD, BACKEND_BACKWARD };
+
+/* One moment of the backend, for one thread and a short time: no caller's code runs while it is
+ * held. */
+struct backend_view;
+
+struct backend_class {
+	enum store_status (*view_open)(struct backend *backend, struct backend_view **ret_view,
+				       struct store_error *err);
+	void (*view_close)(struct backend *backend, struct backend_view *view);
+	/* STORE_MISSING, without a message, if there is none. */
+	enum store_status (*get)(struct backend_view *view, const char *key,
+				 struct backend_record *ret_record, struct store_error *err);
+	/* The nearest record with `prefix` that sorts strictly after `from` (before it, going
+	 * backward); NULL: from the prefix's end. STORE_MISSING if there is none. */
+	enum store_status (*next)(struct backend_view *view, const char *prefix, const char *from,
+				  enum backend_direction direction,
+				  char ret_key[BACKEND_KEY_MAX + 1],
+				  struct backend_record *ret_record, struct store_error *err);
+	/* All writes in order, durable on return, if every expectation holds in the same
+	 * transaction; else STORE_CONFLICT and nothing is changed. */
+	enum store_status (*apply)(struct backend *backend, const struct backend_expect *expects,
+				   size_t expect_count, const struct backend_write *writes,
+				   size_t write_count, struct store_error *err);
+	void (*close)(struct backend *backend);
+};
+
+/* The first member of each backend's own struct. */
+struct backend {
+	const struct backend_class *class;
+};
+
+static inline void
+backend_close(struct backend *backend)
+{
+	if (backend)
+		backend->class->close(backend);
+}
+
+static inline void
+backend_close_at(struct backend **backend)
+{
+	backend_close(*backend);
+}
+#define auto_backend __attribute__((cleanup(backend_close_at))) struct backend
+
+/* A view that ends with its scope. */
+struct view {
+	struct backend *backend;
+	struct backend_view *at; /* NULL: not open */
+};
+
+static inline void
+view_close(struct view *view)
+{
+	if (view->at)
+		view->backend->class->view_close(view->backend, view->at);
+	view->at = NULL;
+}
+#define auto_view __attribute__((cleanup(view_close))) struct view
+
+__attribute__((warn_unused_result)) static inline enum store_status
+view_open(struct backend *backend, struct view *ret_view, struct store_error *err)
+{
+	ret_view->backend = backend;
+	return backend->class->view_open(backend, &ret_view->at, err);
+}
+
+__attribute__((warn_unused_result)) static inline enum store_status
+view_get(const struct view *view, const char *key, struct backend_record *ret_record,
+	 struct store_error *err)
+{
+	return view->backend->class->get(view->at, key, ret_record, err);
+}
+
+/* The map's first size grows by doubling when it is full. STORE_MISSING if there is no database and
+ * `create` is false. */
+#define BACKEND_LMDB_MAP_SIZE ((size_t)256 * 1024 * 1024)
+__attribute__((warn_unused_result)) enum store_status
+backend_lmdb_open(const char *path, bool create, size_t map_size, struct backend **ret_backend,
+		  struct store_error *err);
+
+/* store_create and store_open above any backend. store_open_on owns the backend from the call on,
+ * even when it fails; store_create_on does not. */
+__attribute__((warn_unused_result)) enum store_status
+store_create_on(struct backend *backend, const struct secret *root_key, struct store_error *err);
+__attribute__((warn_unused_result)) enum store_status store_open_on(struct backend *backend,
+								    const struct secret *root_key,
+								    struct store **ret_store,
+								    struct store_error *err);
+/* How many times this process applied a set of writes: what tests of group commit count. */
+uint64_t store_applied(struct store *store);
+
+/* Fills `err` (which may be NULL) and returns `status`. */
+__attribute__((format(printf, 3, 4))) enum store_status
+store_fail(struct store_error *err, enum store_status status, const char *format, ...);
+
+#endif

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keyring.h"
+#include "bytes.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FORMAT_VERSION 1
+#define KEY_SIZE       crypto_aead_xchacha20poly1305_ietf_KEYBYTES
+#define NONCE_SIZE     crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
+#define MAC_SIZE       crypto_aead_xchacha20poly1305_ietf_ABYTES
+#define CHECK_SIZE     32
+
+/* Each use of a key has a label of its own; its NUL is part of it. */
+#define WRAP_LABEL   "postern/store/wrap/v1"
+#define HEADER_LABEL "postern/store/header/v1"
+#define KEY_LABEL    "postern/store/data-key/v1"
+#define RECORD_LABEL "postern/store/record/v1"
+
+_Static_assert(KEY_SIZE == STORE_ROOT_KEY_SIZE, "one size of key");
+_Static_assert(SEAL_OVERHEAD == 4 + NONCE_SIZE + MAC_SIZE, "what FORMAT.md says");
+_Static_assert(KEYRING_WRAPPED_SIZE == NONCE_SIZE + KEY_SIZE + MAC_SIZE, "what FORMAT.md says");
+
+/* label || generation:u32 || size of key:u16 || key || revision:u64 */
+struct associated {
+	uint8_t bytes[sizeof RECORD_LABEL + 4 + 2 + BACKEND_KEY_MAX + 8];
+	size_t size;
+};
+
+static void
+add(struct associated *to, const void *bytes, size_t size)
+{
+	memcpy(to->bytes + to->size, bytes, size);
+	to->size += size;
+}
+
+static void
+associate_record(struct associated *ret, const uint8_t generation[4], const char *key,
+		 uint64_t revision)
+{
+	size_t size = strnlen(key, BACKEND_KEY_MAX);
+	uint8_t key_size[2] = {(uint8_t)(size >> 8), (uint8_t)size};
+	uint8_t number[8];
+
+	ret->size = 0;
+	put_be64(number, revision);
+	add(ret, RECORD_LABEL, sizeof RECORD_LABEL);
+	add(ret, generation, 4);
+	add(ret, key_size, sizeof key_size);
+	add(ret, key, size);
+	add(ret, number, sizeof number);
+}
+
+static void
+associate_data_key(struct associated *ret, const uint8_t id[STORE_ID_SIZE], uint32_t generation)
+{
+	uint8_t number[4];
+
+	ret->size = 0;
+	put_be32(number, generation);
+	add(ret, KEY_LABEL, sizeof KEY_LABEL);
+	add(ret, id, STORE_ID_SIZE);
+	add(ret, number, sizeof number);
+}
+
+/* BLAKE2b-256 keyed with the root key, over label || store id. */
+static struct secret *
+derive_key(const struct secret *root_key, const char *label, const uint8_t id[STORE_ID_SIZE])
+{
+	struct secret *derived = secret_new(KEY_SIZE);
+	crypto_generichash_state state;
+
+	if (!derived)
+		return NULL;
+	crypto_generichash_init(&state, root_key->bytes, root_key->size, KEY_SIZE);
+	crypto_generichash_update(&state, (const uint8_t *)label, strlen(label) + 1);
+	crypto_generichash_update(&state, id, STORE_ID_SIZE);
+	crypto_generichash_final(&state, derived->bytes, KEY_SIZE);
+	sodium_memzero(&state, sizeof state);
+	return derived;
+}
+
+void
+keyring_clear(struct keyring *keyring)
+{
+	secret_free(keyring->keys);
+	*keyring = (struct keyring){0};
+}
+
+static const uint8_t *
+key_of_generation(const struct keyring *keyring, uint32_t generation)
+{
+	if (generation == 0 || generation > keyring->current)
+		return NULL;
+	return keyring->keys->bytes + KEY_SIZE * (size_t)(generation - 1);
+}
+
+/* ---- the header ---- */
+
+struct header {
+	uint32_t version;
+	uint8_t id[STORE_ID_SIZE];
+	uint32_t generation;
+	uint8_t check[CHECK_SIZE];
+};
+
+/* The check is over all that stands before it: it proves the root key and the header at once. */
+static enum store_status
+check_header(const uint8_t *header, const uint8_t id[STORE_ID_SIZE], const struct secret *root_key,
+	     uint8_t ret_check[CHECK_SIZE], struct store_error *err)
+{
+	auto_secret *key = derive_key(root_key, HEADER_LABEL, id);
+
+	if (!key)
+		return store_fail(err, STORE_MEMORY, "no memory that can be locked");
+	crypto_generichash(ret_check, CHECK_SIZE, header, KEYRING_HEADER_SIZE - CHECK_SIZE,
+			   key->bytes, key->size);
+	return STORE_OK;
+}
+
+static void
+name_data_key(char name[sizeof DATA_KEY_PREFIX + 8], uint32_t generation)
+{
+	snprintf(name, sizeof DATA_KEY_PREFIX + 8, DATA_KEY_PREFIX "%08x", generation);
+}
+
+static enum store_status
+read_header(const struct view *view, const struct secret *root_key, struct header *ret_header,
+	    struct store_error *err)
+{
+	struct backend_record record;
+	struct header header;
+	uint8_t bytes[KEYRING_HEADER_SIZE], check[CHECK_SIZE];
+	enum store_status status = view_get(view, HEADER_KEY, &record, err);
+
+	if (status == STORE_MISSING)
+		return store_fail(err, STORE_MISSING, "there is no store: it has no header");
+	if (status != STORE_OK)
+		return status;
+	struct reader whole = {.rest = record.body};
+	header.version = (uint32_t)read_be(&whole, 4);
+	if (whole.failed || header.version != FORMAT_VERSION)
+		return store_fail(err, STORE_IO,
+				  "format version %u is not known to this program (it knows %d)",
+				  header.version, FORMAT_VERSION);
+	whole = (struct reader){.rest = record.body};
+	read_into(&whole, bytes, sizeof bytes);
+	if (!reader_finished(&whole))
+		return store_fail(err, STORE_TAMPERED, HEADER_KEY ": %zu bytes are no header",
+				  record.body.size);
+	struct reader r = {.rest = {bytes, sizeof bytes}};
+	read_bytes(&r, 4);
+	read_into(&r, header.id, sizeof header.id);
+	header.generation = (uint32_t)read_be(&r, 4);
+	read_into(&r, header.check, sizeof header.check);
+	status = check_header(bytes, header.id, root_key, check, err);
+	if (status != STORE_OK)
+		return status;
+	if (sodium_memcmp(check, header.check, CHECK_SIZE) != 0)
+		return store_fail(err, STORE_KEY, "the root key does not open this store");
+	if (header.generation == 0 || header.generation > GENERATIONS_MAX)
+		return store_fail(err, STORE_TAMPERED, HEADER_KEY ": generation %u",
+				  header.generation);
+	*ret_header = header;
+	return STORE_OK;
+}
+
+/* ---- data keys ---- */
+
+static enum store_status
+unwrap_data_key(const struct view *view, const struct header *header, const struct secret *wrap_key,
+		uint32_t generation, uint8_t data_key[KEY_SIZE], struct store_error *err)
+{
+	char name[sizeof DATA_KEY_PREFIX + 8];
+	uint8_t wrapped[KEYRING_WRAPPED_SIZE];
+	struct associated associated;
+	struct backend_record record;
+
+	name_data_key(name, generation);
+	enum store_status status = view_get(view, name, &record, err);
+	if (status == STORE_MISSING)
+		return store_fail(err, STORE_TAMPERED, "%s: the data key is gone", name);
+	if (status != STORE_OK)
+		return status;
+	struct reader r = {.rest = record.body};
+	read_into(&r, wrapped, sizeof wrapped);
+	if (!reader_finished(&r))
+		return store_fail(err, STORE_TAMPERED, "%s: no data key", name);
+	associate_data_key(&associated, header->id, generation);
+	if (crypto_aead_xchacha20poly1305_ietf_decrypt(
+		    data_key, NULL, NULL, wrapped + NONCE_SIZE, sizeof wrapped - NONCE_SIZE,
+		    associated.bytes, associated.size, wrapped, wrap_key->bytes) != 0)
+		return store_fail(err, STORE_TAMPERED, "%s: does not open", name);
+	return STORE_OK;
+}
+
+enum store_status
+keyring_load(const struct view *view, const struct secret *root_key, struct keyring *ret_keyring,
+	     struct store_error *err)
+{
+	struct header header = {0};
+	enum store_status status = read_header(view, root_key, &header, err);
+
+	if (status != STORE_OK)
+		return status;
+	auto_secret *wrap_key = derive_key(root_key, WRAP_LABEL, header.id);
+	struct keyring keyring = {secret_new(KEY_SIZE * (size_t)header.generation),
+				  header.generation};
+	if (!wrap_key || !keyring.keys)
+		status = store_fail(err, STORE_MEMORY, "no memory that can be locked");
+	for (uint32_t i = 0; i < header.generation && status == STORE_OK; i++)
+		status = unwrap_data_key(view, &header, wrap_key, i + 1,
+					 keyring.keys->bytes + KEY_SIZE * (size_t)i, err);
+	if (status != STORE_OK)
+		keyring_clear(&keyring);
+	else
+		*ret_keyring = keyring;
+	return status;
+}
+
+static enum store_status
+write_header(const struct secret *root_key, const uint8_t id[STORE_ID_SIZE],
+	     uint8_t header[KEYRING_HEADER_SIZE], struct store_error *err)
+{
+	put_be32(header, FORMAT_VERSION);
+	memcpy(header + 4, id, STORE_ID_SIZE);
+	put_be32(header + 4 + STORE_ID_SIZE, 1);
+	return check_header(header, id, root_key, header + KEYRING_HEADER_SIZE - CHECK_SIZE, err);
+}
+
+enum store_status
+keyring_found(const struct secret *root_key, struct keyring_founding *ret_founding,
+	      struct store_error *err)
+{
+	auto_secret *keys = secret_new(KEY_SIZE); /* first of all: it starts libsodium */
+	uint8_t id[STORE_ID_SIZE];
+	struct associated associated;
+
+	if (!keys)
+		return store_fail(err, STORE_MEMORY, "no memory that can be locked");
+	randombytes_buf(id, sizeof id);
+	randombytes_buf(keys->bytes, keys->size);
+	auto_secret *wrap_key = derive_key(root_key, WRAP_LABEL, id);
+	if (!wrap_key)
+		return store_fail(err, STORE_MEMORY, "no memory that can be locked");
+	enum store_status status = write_header(root_key, id, ret_founding->header, err);
+	if (status != STORE_OK)
+		return status;
+	name_data_key(ret_founding->data_key_name, 1);
+	randombytes_buf(ret_founding->wrapped, NONCE_SIZE);
+	associate_data_key(&associated, id, 1);
+	crypto_aead_xchacha20poly1305_ietf_encrypt(
+		ret_founding->wrapped + NONCE_SIZE, NULL, keys->bytes, KEY_SIZE, associated.bytes,
+		associated.size, NULL, ret_founding->wrapped, wrap_key->bytes);
+	ret_founding->keyring = (struct keyring){keys, 1};
+	keys = NULL;
+	return STORE_OK;
+}
+
+/* ---- records ---- */
+
+void
+keyring_seal(const struct keyring *keyring, const char *key, uint64_t revision,
+	     struct store_bytes value, uint8_t *sealed)
+{
+	uint8_t *nonce = sealed + 4;
+	uint8_t *text = sealed + SEAL_HEADER_SIZE;
+	struct associated associated;
+
+	put_be32(sealed, keyring->current);
+	randombytes_buf(nonce, NONCE_SIZE);
+	associate_record(&associated, sealed, key, revision);
+	crypto_aead_xchacha20poly1305_ietf_encrypt(text, NULL, value.data, value.size,
+						   associated.bytes, associated.size, NULL, nonce,
+						   key_of_generation(keyring, keyring->current));
+}
+
+enum store_status
+keyring_opened_size(const char *key, const struct backend_record *record, size_t *ret_size,
+		    struct store_error *err)
+{
+	if (record->body.size < SEAL_OVERHEAD)
+		return store_fail(err, STORE_TAMPERED, "%s: too short to be sealed", key);
+	*ret_size = record->body.size - SEAL_OVERHEAD;
+	return STORE_OK;
+}
+
+/* All bytes are copied out before any is judged: the file is mapped, and whoever can write to it
+ * could otherwise change the text between its check and its use. */
+enum store_status
+keyring_open(const struct keyring *keyring, const char *key, const struct backend_record *record,
+	     uint8_t *value, struct store_error *err)
+{
+	uint8_t header[SEAL_HEADER_SIZE], mac[MAC_SIZE];
+	struct associated associated;
+	size_t size;
+	enum store_status status = keyring_opened_size(key, record, &size, err);
+
+	if (status != STORE_OK)
+		return status;
+	memcpy(header, record->body.data, SEAL_HEADER_SIZE);
+	memcpy(value, record->body.data + SEAL_HEADER_SIZE, size);
+	memcpy(mac, record->body.data + SEAL_HEADER_SIZE + size, MAC_SIZE);
+	struct reader r = {.rest = {header, sizeof header}};
+	const uint8_t *data_key = key_of_generation(keyring, (uint32_t)read_be(&r, 4));
+	associate_record(&associated, header, key, record->revision);
+	if (!data_key || crypto_aead_xchacha20poly1305_ietf_decrypt_detached(
+				 value, NULL, value, size, mac, associated.bytes, associated.size,
+				 header + 4, data_key) != 0) {
+		sodium_memzero(value, size);
+		return store_fail(err, STORE_TAMPERED,
+				  "%s: does not open under its key and revision", key);
+	}
+	return STORE_OK;
+}
