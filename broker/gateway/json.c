@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "wire/transcript.h"
+
+/* jansson bounds its recursion at 2048; a request of ours needs two levels. Counted before it
+ * parses. */
+static bool
+depth_within(struct bytes text)
+{
+	size_t depth = 0;
+	bool quoted = false;
+
+	for (size_t i = 0; i < text.size; i++) {
+		uint8_t c = text.data[i];
+		if (quoted && c == '\\')
+			i++;
+		else if (c == '"')
+			quoted = !quoted;
+		else if (!quoted && (c == '{' || c == '[') && ++depth > ROUTE_DEPTH_MAX)
+			return false;
+		else if (!quoted && (c == '}' || c == ']') && depth > 0)
+			depth--;
+	}
+	return true;
+}
+
+bool
+body_open(struct bytes text, struct body *ret_body)
+{
+	json_error_t error;
+	json_t *root;
+	uint8_t *memory;
+
+	if (!depth_within(text))
+		return false;
+	root = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &error);
+	/* Decoded base64 is shorter than its text, and a canonical path shorter than its JSON but
+	 * for 8 bytes. */
+	size_t capacity = text.size + 2 + 8 * WIRE_WANTED_MAX;
+	memory = json_is_object(root) ? malloc(capacity) : NULL;
+	if (memory == NULL) {
+		json_decref(root);
+		return false;
+	}
+	*ret_body = (struct body){.root = root, .decoded = writer_of(memory, capacity)};
+	return true;
+}
+
+void
+body_close(struct body *body)
+{
+	json_decref(body->root);
+	free(body->decoded.start);
+	*body = (struct body){0};
+}
+
+static struct bytes
+body_fail(struct body *body, const char *problem)
+{
+	if (body->problem == NULL)
+		body->problem = problem;
+	return (struct bytes){0};
+}
+
+bool
+body_has(const struct body *body, const char *member)
+{
+	const json_t *value = json_object_get(body->root, member);
+	return value != NULL && !json_is_null(value);
+}
+
+static struct bytes
+decode(struct body *body, const json_t *value, const char *member)
+{
+	struct writer *w = &body->decoded;
+	uint8_t *start = w->start + w->size;
+	size_t size = 0;
+	const char *end = NULL;
+
+	if (!json_is_string(value))
+		return body_fail(body, member);
+	const char *text = json_string_value(value);
+	size_t length = json_string_length(value);
+	if (sodium_base642bin(start, w->capacity - w->size, text, length, NULL, &size, &end,
+			      sodium_base64_VARIANT_ORIGINAL) != 0 ||
+	    end != text + length)
+		return body_fail(body, member);
+	w->size += size;
+	return (struct bytes){start, size};
+}
+
+struct bytes
+body_base64(struct body *body, const char *member, bool required)
+{
+	if (!required && !body_has(body, member))
+		return (struct bytes){0};
+	return decode(body, json_object_get(body->root, member), member);
+}
+
+size_t
+body_base64_array(struct body *body, const char *member, size_t max, struct bytes *ret_items)
+{
+	const json_t *array = json_object_get(body->root, member);
+
+	if (!body_has(body, member))
+		return 0;
+	if (!json_is_array(array) || json_array_size(array) > max) {
+		body_fail(body, member);
+		return 0;
+	}
+	for (size_t i = 0; i < json_array_size(array); i++)
+		ret_items[i] = decode(body, json_array_get(array, i), member);
+	return json_array_size(array);
+}
+
+struct bytes
+body_text(struct body *body, const char *member)
+{
+	const json_t *value = json_object_get(body->root, member);
+
+	if (!json_is_string(value))
+		return body_fail(body, member);
+	return (struct bytes){(const uint8_t *)json_string_value(value), json_string_length(value)};
+}
+
+static bool
+wanted_item(const json_t *item, struct wanted_secret *ret_secret)
+{
+	const json_t *path = json_object_get(item, "path");
+	const json_t *version = json_object_get(item, "version");
+
+	if (!json_is_string(path) || (version != NULL && !json_is_integer(version)))
+		return false;
+	json_int_t number = json_integer_value(version);
+	if (number < 0 || number > UINT32_MAX)
+		return false;
+	*ret_secret = (struct wanted_secret){
+		.path = {(const uint8_t *)json_string_value(path), json_string_length(path)},
+		.version = (uint32_t)number,
+	};
+	return true;
+}
+
+struct bytes
+body_wanted(struct body *body)
+{
+	const json_t *array = json_object_get(body->root, "secrets");
+	struct wanted wanted = {0};
+	struct writer *w = &body->decoded;
+	size_t before = w->size;
+
+	if (!json_is_array(array) || json_array_size(array) == 0 ||
+	    json_array_size(array) > WIRE_WANTED_MAX)
+		return body_fail(body, "secrets");
+	for (size_t i = 0; i < json_array_size(array); i++)
+		if (!wanted_item(json_array_get(array, i), &wanted.secrets[wanted.count++]))
+			return body_fail(body, "secrets");
+	wanted_write(w, &wanted);
+	if (w->failed)
+		return body_fail(body, "secrets");
+	return (struct bytes){w->start + before, w->size - before};
+}
+
+void
+answer_base64(json_t *object, const char *member, struct bytes value)
+{
+	size_t size = sodium_base64_encoded_len(value.size, sodium_base64_VARIANT_ORIGINAL);
+	char *text = malloc(size);
+
+	if (text == NULL)
+		return;
+	sodium_bin2base64(text, size, value.data, value.size, sodium_base64_VARIANT_ORIGINAL);
+	/* Base64 is ASCII: jansson need not look for UTF-8. */
+	json_object_set_new_nocheck(object, member, json_stringn_nocheck(text, size - 1));
+	free(text);
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+
+typedef enum frame_type build(struct body *body, struct bytes peer, struct writer *w);
+
+struct route {
+	const char *method;
+	const char *path;
+	build *build; /* NULL: no body */
+	enum frame_type type;
+};
+
+static enum frame_type
+build_challenge(struct body *body, struct bytes peer, struct writer *w)
+{
+	struct bytes evidence = body_text(body, "evidence");
+	struct wire_challenge_request request = {
+		.evidence = WIRE_EVIDENCE_TPM2,
+		.ak_public = body_base64(body, "ak_public", true),
+	};
+
+	(void)peer;
+	if (!bytes_equal(evidence, (struct bytes){(const uint8_t *)"tpm2", 4}) &&
+	    body->problem == NULL)
+		body->problem = "evidence";
+	wire_challenge_request_write(w, &request);
+	return FRAME_CHALLENGE;
+}
+
+static enum frame_type
+build_release(struct body *body, struct bytes peer, struct writer *w)
+{
+	struct wire_release_request request = {
+		.challenge = body_base64(body, "challenge", true),
+		.ak_public = body_base64(body, "ak_public", true),
+		.recipient_key = body_base64(body, "recipient_key", true),
+		.wanted = body_wanted(body),
+		.quote = body_base64(body, "quote", true),
+		.signature = body_base64(body, "signature", true),
+		.pcrs = body_base64(body, "pcrs", true),
+		.event_log = body_base64(body, "event_log", false),
+		.ima_log = body_base64(body, "ima_log", false),
+		.peer = peer,
+	};
+
+	if (body->problem == NULL && request.recipient_key.size != WIRE_KEY_SIZE)
+		body->problem = "recipient_key";
+	if (body->problem == NULL && request.pcrs.size != WIRE_PCRS_SIZE)
+		body->problem = "pcrs";
+	if (body->problem == NULL)
+		wire_release_request_write(w, &request);
+	return FRAME_RELEASE;
+}
+
+/* The second step of an enrolment is known by its challenge. */
+static enum frame_type
+build_activate(struct body *body, struct bytes peer, struct writer *w)
+{
+	struct wire_activate_request request = {
+		.challenge = body_base64(body, "challenge", true),
+		.proof = body_base64(body, "proof", true),
+		.ek_public = body_base64(body, "ek_public", true),
+		.ak_public = body_base64(body, "ak_public", true),
+		.quote = body_base64(body, "quote", true),
+		.signature = body_base64(body, "signature", true),
+		.pcrs = body_base64(body, "pcrs", true),
+		.event_log = body_base64(body, "event_log", false),
+		.peer = peer,
+	};
+
+	request.certificate_count = (uint8_t)body_base64_array(
+		body, "ek_certificates", ATTEST_CERTIFICATES_MAX, request.certificates);
+	if (body->problem == NULL && request.proof.size != ATTEST_HASH_SIZE)
+		body->problem = "proof";
+	if (body->problem == NULL && request.pcrs.size != WIRE_PCRS_SIZE)
+		body->problem = "pcrs";
+	if (body->problem == NULL)
+		wire_activate_request_write(w, &request);
+	return FRAME_ACTIVATE;
+}
+
+static enum frame_type
+build_enroll(struct body *body, struct bytes peer, struct writer *w)
+{
+	if (body_has(body, "challenge"))
+		return build_activate(body, peer, w);
+	struct wire_enroll_request request = {
+		.ek_public = body_base64(body, "ek_public", true),
+		.ak_public = body_base64(body, "ak_public", true),
+	};
+	wire_enroll_request_write(w, &request);
+	return FRAME_ENROLL;
+}
+
+static enum frame_type
+build_operator_challenge(struct body *body, struct bytes peer, struct writer *w)
+{
+	struct wire_operator_challenge_request request = {
+		.operator_name = body_text(body, "operator"),
+	};
+
+	(void)peer;
+	wire_operator_challenge_request_write(w, &request);
+	return FRAME_OPERATOR_CHALLENGE;
+}
+
+static enum frame_type
+build_operator_request(struct body *body, struct bytes peer, struct writer *w)
+{
+	struct wire_operator_request request = {
+		.request = body_base64(body, "request", true),
+		.signature = body_base64(body, "signature", true),
+		.peer = peer,
+	};
+
+	if (body->problem == NULL && request.signature.size != 64)
+		body->problem = "signature";
+	if (body->problem == NULL)
+		wire_operator_request_write(w, &request);
+	return FRAME_OPERATOR_REQUEST;
+}
+
+static const struct route routes[] = {
+	/* proved by: nobody; the answer is worth nothing without the AK it names */
+	{"POST", "/v1/attest/challenge", build_challenge, FRAME_CHALLENGE},
+	/* proved by: an admitted machine's quote over this challenge */
+	{"POST", "/v1/attest/release", build_release, FRAME_RELEASE},
+	/* proved by: credential activation and a quote; then an operator's act */
+	{"POST", "/v1/attest/enroll", build_enroll, FRAME_ENROLL},
+	/* proved by: nobody; the answer is worth nothing without the operator's key */
+	{"POST", "/v1/operator/challenge", build_operator_challenge, FRAME_OPERATOR_CHALLENGE},
+	/* proved by: an operator's signature over the request */
+	{"POST", "/v1/operator/request", build_operator_request, FRAME_OPERATOR_REQUEST},
+	/* proved by: nobody */
+	{"GET", "/v1/sys/health", NULL, FRAME_HEALTH},
+	{"HEAD", "/v1/sys/health", NULL, FRAME_HEALTH},
+};
+
+enum route_match
+route_find(const char *method, const char *path, const struct route **ret_route)
+{
+	enum route_match match = ROUTE_NOT_FOUND;
+
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		if (strcmp(path, routes[i].path) != 0)
+			continue;
+		match = ROUTE_WRONG_METHOD;
+		/* Vault's clients PUT and POST alike. */
+		bool same = strcmp(method, routes[i].method) == 0 ||
+			    (strcmp(method, "PUT") == 0 && strcmp(routes[i].method, "POST") == 0);
+		if (!same)
+			continue;
+		*ret_route = &routes[i];
+		return ROUTE_FOUND;
+	}
+	return match;
+}
+
+enum wire_status
+route_request(const struct route *route, struct bytes text, const char *peer,
+	      struct route_frame *ret_frame, const char **problem)
+{
+	struct body body;
+	/* Base64 shrinks; what frames add is lengths, the peer, and WIRE_WANTED_MAX versions. */
+	size_t capacity = text.size + 4096;
+	uint8_t *memory;
+
+	if (route->build == NULL) {
+		*ret_frame = (struct route_frame){.type = route->type};
+		return WIRE_OK;
+	}
+	if (!body_open(text, &body)) {
+		*problem = "the body is not a JSON object within the limits";
+		return WIRE_MALFORMED;
+	}
+	memory = malloc(capacity);
+	if (memory == NULL) {
+		body_close(&body);
+		return WIRE_BUSY;
+	}
+	struct writer w = writer_of(memory, capacity);
+	struct bytes source = {(const uint8_t *)peer, strlen(peer)};
+	enum frame_type type = route->build(&body, source, &w);
+	*problem = body.problem;
+	body_close(&body);
+	if (*problem != NULL || w.failed || w.size > FRAME_BODY_MAX) {
+		free(memory);
+		return *problem != NULL ? WIRE_MALFORMED : WIRE_LIMIT;
+	}
+	*ret_frame = (struct route_frame){.type = type, .memory = memory, .size = w.size};
+	return WIRE_OK;
+}
