@@ -122,6 +122,8 @@ __attribute__((warn_unused_result)) enum store_status store_open_on(struct backe
 								    struct store_error *err);
 /* How many times this process applied a set of writes: what tests of group commit count. */
 uint64_t store_applied(struct store *store);
+/* How many batches wait for someone to take them into a group. */
+size_t store_waiting(struct store *store);
 
 /* Fills `err` (which may be NULL) and returns `status`. */
 __attribute__((format(printf, 3, 4))) enum store_status

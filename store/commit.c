@@ -208,3 +208,24 @@ store_commit(struct store *store, struct store_batch *batch, struct store_error 
 		return store_fail(err, ticket.status, "%s", ticket.failure.message);
 	return STORE_OK;
 }
+
+size_t
+store_waiting(struct store *store)
+{
+	size_t count = 0;
+
+	pthread_mutex_lock(&store->lock);
+	for (const struct ticket *ticket = store->first_waiting; ticket; ticket = ticket->next)
+		count++;
+	pthread_mutex_unlock(&store->lock);
+	return count;
+}
+
+uint64_t
+store_applied(struct store *store)
+{
+	pthread_mutex_lock(&store->lock);
+	uint64_t applied = store->applied;
+	pthread_mutex_unlock(&store->lock);
+	return applied;
+}

@@ -53,15 +53,18 @@ associate_record(struct associated *ret, const uint8_t generation[4], const char
 }
 
 static void
-associate_data_key(struct associated *ret, const uint8_t id[STORE_ID_SIZE], uint32_t generation)
+associate_data_key(struct associated *ret, const uint8_t id[STORE_ID_SIZE], uint32_t generation,
+		   uint64_t revision)
 {
-	uint8_t number[4];
+	uint8_t number[4], moved[8];
 
 	ret->size = 0;
 	put_be32(number, generation);
+	put_be64(moved, revision);
 	add(ret, KEY_LABEL, sizeof KEY_LABEL);
 	add(ret, id, STORE_ID_SIZE);
 	add(ret, number, sizeof number);
+	add(ret, moved, sizeof moved);
 }
 
 /* BLAKE2b-256 keyed with the root key, over label || store id. */
@@ -99,30 +102,55 @@ key_of_generation(const struct keyring *keyring, uint32_t generation)
 /* ---- the header ---- */
 
 struct header {
+	uint64_t revision;
+	uint8_t bytes[KEYRING_HEADER_SIZE];
 	uint32_t version;
 	uint8_t id[STORE_ID_SIZE];
 	uint32_t generation;
 	uint8_t check[CHECK_SIZE];
 };
 
-/* The check is over all that stands before it: it proves the root key and the header at once. */
+/* Over all that stands before it, and the revision: it proves the root key and the header at once.
+ */
 static enum store_status
-check_header(const uint8_t *header, const uint8_t id[STORE_ID_SIZE], const struct secret *root_key,
-	     uint8_t ret_check[CHECK_SIZE], struct store_error *err)
+compute_check(const uint8_t bytes[KEYRING_HEADER_SIZE], uint64_t revision,
+	      const struct secret *root_key, uint8_t ret_check[CHECK_SIZE], struct store_error *err)
 {
-	auto_secret *key = derive_key(root_key, HEADER_LABEL, id);
+	auto_secret *key = derive_key(root_key, HEADER_LABEL, bytes + 4);
+	uint8_t covered[KEYRING_HEADER_SIZE - CHECK_SIZE + 8];
 
 	if (!key)
 		return store_fail(err, STORE_MEMORY, "no memory that can be locked");
-	crypto_generichash(ret_check, CHECK_SIZE, header, KEYRING_HEADER_SIZE - CHECK_SIZE,
-			   key->bytes, key->size);
+	memcpy(covered, bytes, sizeof covered - 8);
+	put_be64(covered + sizeof covered - 8, revision);
+	crypto_generichash(ret_check, CHECK_SIZE, covered, sizeof covered, key->bytes, key->size);
 	return STORE_OK;
 }
 
-static void
-name_data_key(char name[sizeof DATA_KEY_PREFIX + 8], uint32_t generation)
+/* The version comes first: what follows it is read only by those who know it. */
+static enum store_status
+parse_header(const struct backend_record *record, struct header *ret_header,
+	     struct store_error *err)
 {
-	snprintf(name, sizeof DATA_KEY_PREFIX + 8, DATA_KEY_PREFIX "%08x", generation);
+	struct reader r = {.rest = record->body};
+	struct header header = {.revision = record->revision};
+
+	header.version = (uint32_t)read_be(&r, 4);
+	if (r.failed || header.version != FORMAT_VERSION)
+		return store_fail(err, STORE_IO,
+				  "format version %u is not known to this program (it knows %d)",
+				  header.version, FORMAT_VERSION);
+	read_into(&r, header.id, sizeof header.id);
+	header.generation = (uint32_t)read_be(&r, 4);
+	read_into(&r, header.check, sizeof header.check);
+	if (!reader_finished(&r))
+		return store_fail(err, STORE_TAMPERED, HEADER_KEY ": %zu bytes are no header",
+				  record->body.size);
+	put_be32(header.bytes, header.version);
+	memcpy(header.bytes + 4, header.id, sizeof header.id);
+	put_be32(header.bytes + 4 + STORE_ID_SIZE, header.generation);
+	*ret_header = header;
+	return STORE_OK;
 }
 
 static enum store_status
@@ -130,40 +158,30 @@ read_header(const struct view *view, const struct secret *root_key, struct heade
 	    struct store_error *err)
 {
 	struct backend_record record;
-	struct header header;
-	uint8_t bytes[KEYRING_HEADER_SIZE], check[CHECK_SIZE];
+	uint8_t check[CHECK_SIZE];
 	enum store_status status = view_get(view, HEADER_KEY, &record, err);
 
 	if (status == STORE_MISSING)
 		return store_fail(err, STORE_MISSING, "there is no store: it has no header");
+	if (status == STORE_OK)
+		status = parse_header(&record, ret_header, err);
+	if (status == STORE_OK)
+		status = compute_check(ret_header->bytes, ret_header->revision, root_key, check,
+				       err);
 	if (status != STORE_OK)
 		return status;
-	struct reader whole = {.rest = record.body};
-	header.version = (uint32_t)read_be(&whole, 4);
-	if (whole.failed || header.version != FORMAT_VERSION)
-		return store_fail(err, STORE_IO,
-				  "format version %u is not known to this program (it knows %d)",
-				  header.version, FORMAT_VERSION);
-	whole = (struct reader){.rest = record.body};
-	read_into(&whole, bytes, sizeof bytes);
-	if (!reader_finished(&whole))
-		return store_fail(err, STORE_TAMPERED, HEADER_KEY ": %zu bytes are no header",
-				  record.body.size);
-	struct reader r = {.rest = {bytes, sizeof bytes}};
-	read_bytes(&r, 4);
-	read_into(&r, header.id, sizeof header.id);
-	header.generation = (uint32_t)read_be(&r, 4);
-	read_into(&r, header.check, sizeof header.check);
-	status = check_header(bytes, header.id, root_key, check, err);
-	if (status != STORE_OK)
-		return status;
-	if (sodium_memcmp(check, header.check, CHECK_SIZE) != 0)
+	if (sodium_memcmp(check, ret_header->check, CHECK_SIZE) != 0)
 		return store_fail(err, STORE_KEY, "the root key does not open this store");
-	if (header.generation == 0 || header.generation > GENERATIONS_MAX)
+	if (ret_header->generation == 0 || ret_header->generation > GENERATIONS_MAX)
 		return store_fail(err, STORE_TAMPERED, HEADER_KEY ": generation %u",
-				  header.generation);
-	*ret_header = header;
+				  ret_header->generation);
 	return STORE_OK;
+}
+
+static void
+name_data_key(char name[sizeof DATA_KEY_PREFIX + 8], uint32_t generation)
+{
+	snprintf(name, sizeof DATA_KEY_PREFIX + 8, DATA_KEY_PREFIX "%08x", generation);
 }
 
 /* ---- data keys ---- */
@@ -187,7 +205,7 @@ unwrap_data_key(const struct view *view, const struct header *header, const stru
 	read_into(&r, wrapped, sizeof wrapped);
 	if (!reader_finished(&r))
 		return store_fail(err, STORE_TAMPERED, "%s: no data key", name);
-	associate_data_key(&associated, header->id, generation);
+	associate_data_key(&associated, header->id, generation, record.revision);
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt(
 		    data_key, NULL, NULL, wrapped + NONCE_SIZE, sizeof wrapped - NONCE_SIZE,
 		    associated.bytes, associated.size, wrapped, wrap_key->bytes) != 0)
@@ -226,7 +244,8 @@ write_header(const struct secret *root_key, const uint8_t id[STORE_ID_SIZE],
 	put_be32(header, FORMAT_VERSION);
 	memcpy(header + 4, id, STORE_ID_SIZE);
 	put_be32(header + 4 + STORE_ID_SIZE, 1);
-	return check_header(header, id, root_key, header + KEYRING_HEADER_SIZE - CHECK_SIZE, err);
+	return compute_check(header, KEYRING_FOUNDING_REVISION, root_key,
+			     header + KEYRING_HEADER_SIZE - CHECK_SIZE, err);
 }
 
 enum store_status
@@ -249,7 +268,7 @@ keyring_found(const struct secret *root_key, struct keyring_founding *ret_foundi
 		return status;
 	name_data_key(ret_founding->data_key_name, 1);
 	randombytes_buf(ret_founding->wrapped, NONCE_SIZE);
-	associate_data_key(&associated, id, 1);
+	associate_data_key(&associated, id, 1, KEYRING_FOUNDING_REVISION);
 	crypto_aead_xchacha20poly1305_ietf_encrypt(
 		ret_founding->wrapped + NONCE_SIZE, NULL, keys->bytes, KEY_SIZE, associated.bytes,
 		associated.size, NULL, ret_founding->wrapped, wrap_key->bytes);

@@ -38,7 +38,7 @@ static enum store_status
 write_founding(struct backend *backend, const struct keyring_founding *founding,
 	       struct store_error *err)
 {
-	const struct head head = {.revision = 1};
+	const struct head head = {.revision = KEYRING_FOUNDING_REVISION};
 	const struct backend_expect absent = {HEADER_KEY, 0};
 	uint8_t bytes[HEAD_SIZE], sealed[HEAD_SIZE + SEAL_OVERHEAD];
 
@@ -150,15 +150,6 @@ store_close(struct store *store)
 	keyring_clear(&store->keyring);
 	pthread_mutex_destroy(&store->lock);
 	free(store);
-}
-
-uint64_t
-store_applied(struct store *store)
-{
-	pthread_mutex_lock(&store->lock);
-	uint64_t applied = store->applied;
-	pthread_mutex_unlock(&store->lock);
-	return applied;
 }
 
 /* ---- reading ---- */

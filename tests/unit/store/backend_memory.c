@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A second backend, so that the contract is not what LMDB happens to do. Sorted array, one lock. */
+#include "fixture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct memory_record {
+	char *key;
+	uint64_t revision;
+	uint8_t *data;
+	size_t size;
+};
+
+struct memory_map {
+	pthread_rwlock_t lock;
+	struct memory_record *records;
+	size_t count;
+};
+
+struct backend_memory {
+	struct backend base;
+	struct memory_map *map;
+};
+
+struct backend_view {
+	struct memory_map *map;
+};
+
+/* The first index whose key does not sort before `key`. */
+static size_t
+lower_bound(const struct memory_map *map, const char *key)
+{
+	size_t low = 0, high = map->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (strcmp(map->records[middle].key, key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool
+is_at(const struct memory_map *map, size_t index, const char *key)
+{
+	return index < map->count && strcmp(map->records[index].key, key) == 0;
+}
+
+static enum store_status
+memory_view_open(struct backend *backend, struct backend_view **ret_view, struct store_error *err)
+{
+	struct memory_map *map = ((struct backend_memory *)backend)->map;
+	struct backend_view *view = malloc(sizeof *view);
+
+	if (!view)
+		return store_fail(err, STORE_MEMORY, "no memory");
+	pthread_rwlock_rdlock(&map->lock);
+	view->map = map;
+	*ret_view = view;
+	return STORE_OK;
+}
+
+static void
+memory_view_close(struct backend *backend, struct backend_view *view)
+{
+	(void)backend;
+	pthread_rwlock_unlock(&view->map->lock);
+	free(view);
+}
+
+static void
+show(const struct memory_record *from, struct backend_record *ret_record)
+{
+	ret_record->revision = from->revision;
+	ret_record->body = (struct store_bytes){from->data, from->size};
+}
+
+static enum store_status
+memory_get(struct backend_view *view, const char *key, struct backend_record *ret_record,
+	   struct store_error *err)
+{
+	size_t index = lower_bound(view->map, key);
+
+	(void)err;
+	if (!is_at(view->map, index, key))
+		return STORE_MISSING;
+	show(&view->map->records[index], ret_record);
+	return STORE_OK;
+}
+
+static enum store_status
+memory_next(struct backend_view *view, const char *prefix, const char *from,
+	    enum backend_direction direction, char ret_key[BACKEND_KEY_MAX + 1],
+	    struct backend_record *ret_record, struct store_error *err)
+{
+	const struct memory_map *map = view->map;
+	size_t size = strlen(prefix), index = 0;
+	bool found = false;
+
+	(void)err;
+	for (size_t i = 0; i < map->count; i++) {
+		const char *key = map->records[i].key;
+		int order = from ? strcmp(key, from) : 0;
+		if (strncmp(key, prefix, size) != 0)
+			continue;
+		if (from && (direction == BACKEND_FORWARD ? order <= 0 : order >= 0))
+			continue;
+		found = true;
+		index = i;
+		if (direction == BACKEND_FORWARD)
+			break;
+	}
+	if (!found)
+		return STORE_MISSING;
+	strcpy(ret_key, map->records[index].key);
+	show(&map->records[index], ret_record);
+	return STORE_OK;
+}
+
+static void
+remove_at(struct memory_map *map, size_t index)
+{
+	free(map->records[index].key);
+	free(map->records[index].data);
+	map->count--;
+	memmove(&map->records[index], &map->records[index + 1],
+		(map->count - index) * sizeof *map->records);
+}
+
+static void
+write_one(struct memory_map *map, const struct backend_write *write)
+{
+	size_t index = lower_bound(map, write->key);
+
+	if (is_at(map, index, write->key))
+		remove_at(map, index);
+	if (write->remove)
+		return;
+	map->records = reallocarray(map->records, map->count + 1, sizeof *map->records);
+	if (!map->records)
+		abort();
+	memmove(&map->records[index + 1], &map->records[index],
+		(map->count - index) * sizeof *map->records);
+	map->count++;
+	struct memory_record *record = &map->records[index];
+	*record = (struct memory_record){
+		.key = strdup(write->key),
+		.revision = write->revision,
+		.data = malloc(write->body.size + 1),
+		.size = write->body.size,
+	};
+	if (!record->key || !record->data)
+		abort();
+	if (write->body.size > 0)
+		memcpy(record->data, write->body.data, write->body.size);
+}
+
+static enum store_status
+memory_apply(struct backend *backend, const struct backend_expect *expects, size_t expect_count,
+	     const struct backend_write *writes, size_t write_count, struct store_error *err)
+{
+	struct memory_map *map = ((struct backend_memory *)backend)->map;
+	bool holds = true;
+
+	(void)err;
+	pthread_rwlock_wrlock(&map->lock);
+	for (size_t i = 0; i < expect_count; i++) {
+		size_t index = lower_bound(map, expects[i].key);
+		uint64_t revision =
+			is_at(map, index, expects[i].key) ? map->records[index].revision : 0;
+		holds = holds && revision == expects[i].revision;
+	}
+	for (size_t i = 0; i < write_count && holds; i++)
+		write_one(map, &writes[i]);
+	pthread_rwlock_unlock(&map->lock);
+	return holds ? STORE_OK : STORE_CONFLICT;
+}
+
+static void
+memory_close(struct backend *backend)
+{
+	free(backend);
+}
+
+static const struct backend_class memory_class = {
+	.view_open = memory_view_open,
+	.view_close = memory_view_close,
+	.get = memory_get,
+	.next = memory_next,
+	.apply = memory_apply,
+	.close = memory_close,
+};
+
+struct memory_map *
+memory_map_new(void)
+{
+	struct memory_map *map = calloc(1, sizeof *map);
+
+	if (!map)
+		abort();
+	pthread_rwlock_init(&map->lock, NULL);
+	return map;
+}
+
+void
+memory_map_free(struct memory_map *map)
+{
+	if (!map)
+		return;
+	while (map->count > 0)
+		remove_at(map, map->count - 1);
+	free(map->records);
+	pthread_rwlock_destroy(&map->lock);
+	free(map);
+}
+
+struct backend *
+backend_memory_open(struct memory_map *map)
+{
+	struct backend_memory *memory = calloc(1, sizeof *memory);
+
+	if (!memory)
+		abort();
+	memory->base.class = &memory_class;
+	memory->map = map;
+	return &memory->base;
+}

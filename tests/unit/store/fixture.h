@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A store on a backend of each kind, behind a disk that can be slow, stopped, or broken. */
+#ifndef TESTS_STORE_FIXTURE_H
+#define TESTS_STORE_FIXTURE_H
+
+#include "store/backend.h"
+#include "store/store.h"
+
+#include <pthread.h>
+
+/* Between store and backend: what happens to `apply`. */
+enum disk_failure {
+	DISK_WORKS,
+	DISK_REFUSES,	   /* nothing is written, and it says so */
+	DISK_LOSES_ANSWER, /* all is written, and it says that nothing is */
+};
+
+struct disk {
+	pthread_mutex_t lock;
+	pthread_cond_t moved;
+	bool closed;		   /* apply waits */
+	unsigned arrived;	   /* how many applies have come so far */
+	unsigned delay_us;	   /* each apply takes so much longer */
+	enum disk_failure failure; /* of the next apply only */
+	unsigned conflicts;	   /* how many applies another broker will forestall */
+};
+
+void disk_close_gate(struct disk *disk);
+void disk_open_gate(struct disk *disk);
+void disk_wait_arrived(struct disk *disk, unsigned arrived);
+
+enum fixture_kind { FIXTURE_LMDB, FIXTURE_MEMORY };
+
+struct memory_map; /* what a memory backend keeps while no store is open */
+
+struct fixture {
+	enum fixture_kind kind;
+	char path[64];
+	struct memory_map *map;
+	struct secret *root_key;
+	struct disk disk;
+	struct store *store;
+};
+
+/* cmocka's setup and teardown: a fresh store, opened. */
+int fixture_setup_lmdb(void **state);
+int fixture_setup_memory(void **state);
+int fixture_teardown(void **state);
+/* Two rows of a table of tests: each contract holds on each backend. */
+#define ON_EACH_BACKEND(test)                                                                      \
+	{#test ", lmdb", test, fixture_setup_lmdb, fixture_teardown, NULL},                        \
+	{                                                                                          \
+#test ", memory", test, fixture_setup_memory, fixture_teardown, NULL               \
+	}
+/* Without a store: path and root key only. */
+struct fixture *fixture_new(enum fixture_kind kind);
+void fixture_free(struct fixture *fixture);
+
+enum store_status fixture_open_with(struct fixture *fixture, const struct secret *root_key,
+				    struct store_error *err);
+void fixture_reopen(struct fixture *fixture);
+void fixture_close(struct fixture *fixture);
+/* Tickets that wait in the store's queue. */
+size_t fixture_waiting(const struct fixture *fixture);
+
+struct secret *fixture_key(uint8_t fill);
+struct store_bytes bytes_of(const char *text);
+
+/* One put, which must succeed; its revision. */
+uint64_t must_put(struct store *store, const char *key, const char *value);
+/* The value as text (up to 255 bytes), or "-" if there is none. Not for use by two threads. */
+const char *text_of(struct store *store, const char *key);
+
+/* ---- backend_memory.c ---- */
+
+struct memory_map *memory_map_new(void);
+void memory_map_free(struct memory_map *map);
+struct backend *backend_memory_open(struct memory_map *map);
+
+#endif
