@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A software TPM of the test's own: its state, its CA and its socket are in a new folder and end
+ * with it. */
+#ifndef POSTERN_TESTS_PRIVATE_TPM_H
+#define POSTERN_TESTS_PRIVATE_TPM_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct private_tpm {
+	char folder[64];
+	char tcti[96];
+	pid_t process;
+};
+
+/* swtpm and swtpm_setup are installed; a test says "skipped" where they are not. */
+bool private_tpm_possible(void);
+
+/* `banks` as swtpm_setup takes them ("sha256"). False, with a word on stderr: it did not come up.
+ */
+bool private_tpm_start(struct private_tpm *tpm, const char *banks);
+
+/* Ends the process alone, as a crash would. */
+void private_tpm_kill(struct private_tpm *tpm);
+
+/* After a kill, or as one: the TPM resets. */
+bool private_tpm_restart(struct private_tpm *tpm);
+
+void private_tpm_stop(struct private_tpm *tpm);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "spoiled_tcti.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define COMMAND_CODE_OFFSET 6
+#define ANSWER_SIZE	    10
+
+static uint32_t
+be32(const uint8_t *bytes)
+{
+	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
+	       bytes[3];
+}
+
+static struct spoiled_tcti *
+spoiled_of(TSS2_TCTI_CONTEXT *context)
+{
+	return (struct spoiled_tcti *)context;
+}
+
+/* TPM2_PCR_Extend of PCR 10, with an empty password, and one SHA-256 digest of zeros. */
+static TSS2_RC
+extend(TSS2_TCTI_CONTEXT *inner)
+{
+	static const uint8_t head[] = {
+		0x80, 0x02, 0x00, 0x00, 0x00, 0x41, 0x00, 0x00, 0x01, 0x82, /* sessions, size, code
+									     */
+		0x00, 0x00, 0x00, 0x0a,					    /* PCR 10 */
+		0x00, 0x00, 0x00, 0x09, 0x40, 0x00, 0x00, 0x09, 0x00, 0x00, 0x00,
+		0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x0b, /* one digest, SHA-256 */
+	};
+	uint8_t command[sizeof(head) + 32] = {0};
+	uint8_t answer[64];
+	size_t size = sizeof(answer);
+
+	_Static_assert(sizeof(command) == 0x41, "the size in the head");
+	memcpy(command, head, sizeof(head));
+	TSS2_RC rc = Tss2_Tcti_Transmit(inner, sizeof(command), command);
+	if (rc != TSS2_RC_SUCCESS)
+		return rc;
+	rc = Tss2_Tcti_Receive(inner, &size, answer, TSS2_TCTI_TIMEOUT_BLOCK);
+	return rc != TSS2_RC_SUCCESS ? rc : be32(answer + 6);
+}
+
+static TSS2_RC
+transmit(TSS2_TCTI_CONTEXT *context, size_t size, uint8_t const *command)
+{
+	struct spoiled_tcti *spoiled = spoiled_of(context);
+	uint32_t code = be32(command + COMMAND_CODE_OFFSET);
+
+	assert(size >= ANSWER_SIZE);
+	if (code == TPM2_CC_PCR_Read && spoiled->move_count > 0) {
+		spoiled->move_count--;
+		TSS2_RC rc = extend(spoiled->inner);
+		assert(rc == TSS2_RC_SUCCESS);
+	}
+	if (code == TPM2_CC_FlushContext)
+		return Tss2_Tcti_Transmit(spoiled->inner, size, command);
+	spoiled->commands++;
+	if (spoiled->fail_first == 0 || spoiled->commands < spoiled->fail_first ||
+	    spoiled->commands >= spoiled->fail_first + spoiled->fail_count)
+		return Tss2_Tcti_Transmit(spoiled->inner, size, command);
+	if ((spoiled->fail_with & TSS2_RC_LAYER_MASK) != TSS2_TPM_RC_LAYER)
+		return spoiled->fail_with;
+	spoiled->pending = true;
+	return TSS2_RC_SUCCESS;
+}
+
+static TSS2_RC
+receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *answer, int32_t timeout)
+{
+	struct spoiled_tcti *spoiled = spoiled_of(context);
+	TSS2_RC rc = spoiled->fail_with;
+	const uint8_t spoil[ANSWER_SIZE] = {0x80,
+					    0x01,
+					    0,
+					    0,
+					    0,
+					    ANSWER_SIZE,
+					    (uint8_t)(rc >> 24),
+					    (uint8_t)(rc >> 16),
+					    (uint8_t)(rc >> 8),
+					    (uint8_t)rc};
+
+	if (!spoiled->pending)
+		return Tss2_Tcti_Receive(spoiled->inner, size, answer, timeout);
+	*size = ANSWER_SIZE;
+	if (answer == NULL)
+		return TSS2_RC_SUCCESS;
+	memcpy(answer, spoil, ANSWER_SIZE);
+	spoiled->pending = false;
+	return TSS2_RC_SUCCESS;
+}
+
+static TSS2_RC
+cancel(TSS2_TCTI_CONTEXT *context)
+{
+	return Tss2_Tcti_Cancel(spoiled_of(context)->inner);
+}
+
+static TSS2_RC
+set_locality(TSS2_TCTI_CONTEXT *context, uint8_t locality)
+{
+	return Tss2_Tcti_SetLocality(spoiled_of(context)->inner, locality);
+}
+
+void
+spoiled_tcti_init(struct spoiled_tcti *spoiled, TSS2_TCTI_CONTEXT *inner)
+{
+	*spoiled = (struct spoiled_tcti){
+		.common = {.version = 1,
+			   .transmit = transmit,
+			   .receive = receive,
+			   .cancel = cancel,
+			   .setLocality = set_locality},
+		.inner = inner,
+	};
+}

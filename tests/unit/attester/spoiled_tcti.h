@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A TCTI between ESYS and a real TPM that spoils what a table asks it to spoil. */
+#ifndef POSTERN_TESTS_SPOILED_TCTI_H
+#define POSTERN_TESTS_SPOILED_TCTI_H
+
+#include <stdbool.h>
+#include <tss2/tss2_tcti.h>
+#include <tss2/tss2_tpm2_types.h>
+
+struct spoiled_tcti {
+	TSS2_TCTI_CONTEXT_COMMON_V1 common; /* first: ESYS sees this */
+	TSS2_TCTI_CONTEXT *inner;
+	unsigned commands;   /* seen so far, TPM2_FlushContext not counted */
+	unsigned fail_first; /* commands from this one on, counted from 1; 0: none */
+	unsigned fail_count; /* this many */
+	TSS2_RC fail_with;   /* a TPM's code is its answer; a TCTI's is transmit's */
+	unsigned move_count; /* before this many TPM2_PCR_Read, PCR 10 is extended */
+	bool pending;	     /* the answer is fail_with's */
+};
+
+void spoiled_tcti_init(struct spoiled_tcti *spoiled, TSS2_TCTI_CONTEXT *inner);
+
+#endif
