@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The bodies of frames between gateway, keeper and appraiser: a struct, an encoder and a decoder each. Decoders
- * answer false for anything malformed; what they return points into the body. PROTOCOL.md, "Messages".
+ * answer false for anything malformed; what they return points into the body. A decoded challenge, key, proof,
+ * signature (of operators) or block of PCR values has exactly its size, a TPM structure is never empty, a certificate
+ * neither, names are name_valid, and a peer is plain text.
  */
 #ifndef POSTERN_WIRE_MESSAGE_H
 #define POSTERN_WIRE_MESSAGE_H
@@ -10,9 +12,13 @@
 
 #define WIRE_CHALLENGE_SIZE 58 /* version 1, evidence 1, issued 8, random 16, MAC 32 */
 #define WIRE_KEY_SIZE 32
+#define WIRE_SIGNATURE_SIZE 64 /* Ed25519 */
 #define WIRE_PATH_MAX 255
 #define WIRE_WANTED_MAX 64		/* secrets in one request */
 #define WIRE_SECRET_MAX (1024 * 1024) /* bytes of one value, and of one release's values together */
+#define WIRE_WANTED_SIZE_MAX (2 + WIRE_WANTED_MAX * (4 + WIRE_PATH_MAX + 4))
+#define WIRE_IMA_LOG_MAX (2 * 1024 * 1024)
+#define WIRE_PEER_MAX 128 /* printable ASCII without quote and backslash */
 #define WIRE_PCRS_SIZE (ATTEST_PCR_COUNT * ATTEST_HASH_SIZE)
 
 enum wire_evidence { WIRE_EVIDENCE_TPM2 = 1 };
@@ -139,7 +145,7 @@ struct wire_examine_enrolment {
 	struct bytes pcrs;
 	struct bytes event_log;
 };
-/* FRAME_APPRAISED = log:u8 || chain:u8 || report || chain fields || lp(log error) || lp(chain error).
+/* FRAME_APPRAISED = log:u8 || chain:u8 || report || chain fields || lp(log error) || lp(chain error); fields in appraisal.c.
  * The keeper trusts none of it beyond claims and the chain's verdict, and bounds all of it. */
 enum wire_verdict { WIRE_ABSENT = 0, WIRE_REFUSED, WIRE_VERIFIED };
 struct wire_appraisal {
@@ -151,7 +157,7 @@ struct wire_appraisal {
 	char chain_error[200];
 };
 
-/* Encoders write into `w`; a short buffer shows as w->failed. Decoders demand reader_finished. */
+/* Encoders write into `w`; a short buffer, or a piece that is not of its one size, shows as w->failed. Decoders demand reader_finished. */
 #define WIRE_CODEC(name)                                                                           \
 	void wire_##name##_write(struct writer *w, const struct wire_##name *message);            \
 	__attribute__((warn_unused_result)) bool wire_##name##_read(struct bytes body,             \

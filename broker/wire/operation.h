@@ -9,7 +9,7 @@
  *   answer  = lp("postern/answer/v1") || SHA-256(request):32 || outcome:u8 || trust_revision:u64 || lp(json)
  *
  * answer_key is the broker's own Ed25519 key (it signs answers and checkpoints): a request is for one broker only.
- * trust_revision is the revision an act applies to; readings carry 0.
+ * trust_revision is the revision an act applies to; whatever is not an act carries 0, and genesis applies to 0.
  */
 #ifndef POSTERN_WIRE_OPERATION_H
 #define POSTERN_WIRE_OPERATION_H
@@ -60,16 +60,16 @@ enum operation_field {
 	FIELD_MACHINE = 1,   /* machine id "m-" and 16 hex digits, or its name */
 	FIELD_NAME,	     /* name_valid: the new machine's, baseline's, policy's, operator's name */
 	FIELD_GROUPS,	     /* list of names; an empty list is allowed */
-	FIELD_ROLES,	     /* list of names */
+	FIELD_ROLES,	     /* list of at least one name */
 	FIELD_EK_ID,	     /* 32 bytes: attest_ek_id */
 	FIELD_AK_NAME,	     /* TPM2B_NAME's contents, 34 bytes */
 	FIELD_PCRS,	     /* mask:u16 (bit n = PCR n) || 32 bytes for each, ascending; mask not 0 */
-	FIELD_FROM,	     /* u64: Unix seconds; for readings the first number */
-	FIELD_UNTIL,	     /* u64: Unix seconds, exclusive */
+	FIELD_FROM,	     /* u64 <= INT64_MAX: Unix seconds; for readings the first number */
+	FIELD_UNTIL,	     /* u64 <= INT64_MAX: Unix seconds, exclusive */
 	FIELD_POLICY,	     /* Cedar text */
 	FIELD_KIND,	     /* "ek-ca", "ek", "ak", "machine", "baseline", "operator" */
-	FIELD_ID,	     /* hex of an ek-ca's, ek's id or an ak's name, or a name, by kind */
-	FIELD_REASON,	     /* UTF-8 text, printable */
+	FIELD_ID,	     /* lower-case hex of an ek-ca's or ek's id or an ak's name, or a name, by kind */
+	FIELD_REASON,	     /* UTF-8 text, printable, 1..OPERATION_REASON_MAX bytes */
 	FIELD_OPERATOR_KEY,  /* 32 bytes, Ed25519 public key */
 	FIELD_CERTIFICATE,   /* DER of a CA certificate, opaque to the keeper */
 	FIELD_SUBJECT,	     /* text of that certificate's subject, as the operator's command read it */

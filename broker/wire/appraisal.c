@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an appraiser answers: the only message from a process that reads what guests made and that the keeper acts on.
+ * Every number is bounded and every text is plain ASCII, whatever the appraiser has become.
+ *
+ *   log:u8 || chain:u8 || report, where log is verified || chain fields, where chain is || lp(log error) || lp(chain error)
+ *   report = event_count:u32 || pcr:u8 * 16 || replays:u8 || secure_boot:u8
+ *   chain fields = ca_count:u8 || ca_id:32 * ca_count || lp(manufacturer) || lp(model) || lp(version) || expires:u64
+ */
+#include "message.h"
+
+#include "text.h"
+
+#include <string.h>
+
+/* Texts from certificates and logs are shown to operators: what is not plain becomes '?'. */
+static void
+write_text(struct writer *w, const char *text, size_t capacity)
+{
+	size_t size = strnlen(text, capacity - 1);
+	write_be32(w, (uint32_t)size);
+	for (size_t i = 0; i < size; i++) {
+		const uint8_t byte = (uint8_t)text[i];
+		write_u8(w, text_plain((struct bytes){ &byte, 1 }) ? byte : '?');
+	}
+}
+
+static void
+read_text(struct reader *r, char *ret_text, size_t capacity)
+{
+	struct bytes text = read_lp(r, capacity - 1);
+	if (!text_plain(text)) {
+		reader_fail(r);
+		return;
+	}
+	if (text.size > 0)
+		memcpy(ret_text, text.data, text.size);
+	ret_text[text.size] = '\0';
+}
+
+static void
+write_report(struct writer *w, const struct attest_report *report)
+{
+	write_be32(w, report->event_count);
+	for (size_t i = 0; i < ATTEST_PCR_COUNT; i++)
+		write_u8(w, (uint8_t)report->pcrs[i]);
+	write_u8(w, report->replays);
+	write_u8(w, (uint8_t)report->secure_boot);
+}
+
+static void
+read_report(struct reader *r, struct attest_report *ret_report)
+{
+	ret_report->event_count = read_be32(r);
+	for (size_t i = 0; i < ATTEST_PCR_COUNT; i++)
+		ret_report->pcrs[i] = (enum attest_pcr_verdict)read_count(r, read_u8(r), ATTEST_PCR_PREFIX);
+	ret_report->replays = read_count(r, read_u8(r), 1) == 1;
+	ret_report->secure_boot = (enum attest_answer)read_count(r, read_u8(r), ATTEST_YES);
+}
+
+static void
+write_chain(struct writer *w, const struct attest_chain *chain)
+{
+	if (chain->ca_count > ATTEST_CHAIN_MAX || chain->expires < 0) {
+		w->failed = true;
+		return;
+	}
+	write_u8(w, (uint8_t)chain->ca_count);
+	for (uint32_t i = 0; i < chain->ca_count; i++)
+		write_bytes(w, BYTES_OF(chain->ca_ids[i]));
+	write_text(w, chain->manufacturer, sizeof(chain->manufacturer));
+	write_text(w, chain->model, sizeof(chain->model));
+	write_text(w, chain->version, sizeof(chain->version));
+	write_be64(w, (uint64_t)chain->expires);
+}
+
+static void
+read_chain(struct reader *r, struct attest_chain *ret_chain)
+{
+	ret_chain->ca_count = read_count(r, read_u8(r), ATTEST_CHAIN_MAX);
+	for (uint32_t i = 0; i < ret_chain->ca_count; i++)
+		read_copy(r, ret_chain->ca_ids[i], sizeof(ret_chain->ca_ids[i]));
+	read_text(r, ret_chain->manufacturer, sizeof(ret_chain->manufacturer));
+	read_text(r, ret_chain->model, sizeof(ret_chain->model));
+	read_text(r, ret_chain->version, sizeof(ret_chain->version));
+	uint64_t expires = read_be64(r);
+	if (expires > INT64_MAX)
+		reader_fail(r);
+	ret_chain->expires = (int64_t)expires;
+}
+
+void
+wire_appraisal_write(struct writer *w, const struct wire_appraisal *message)
+{
+	write_u8(w, (uint8_t)message->log);
+	write_u8(w, (uint8_t)message->chain);
+	if (message->log == WIRE_VERIFIED)
+		write_report(w, &message->report);
+	if (message->chain == WIRE_VERIFIED)
+		write_chain(w, &message->ek_chain);
+	write_text(w, message->log_error, sizeof(message->log_error));
+	write_text(w, message->chain_error, sizeof(message->chain_error));
+}
+
+bool
+wire_appraisal_read(struct bytes body, struct wire_appraisal *ret_message)
+{
+	struct reader r = reader_of(body);
+	struct wire_appraisal message = { 0 };
+	message.log = (enum wire_verdict)read_count(&r, read_u8(&r), WIRE_VERIFIED);
+	message.chain = (enum wire_verdict)read_count(&r, read_u8(&r), WIRE_VERIFIED);
+	if (message.log == WIRE_VERIFIED)
+		read_report(&r, &message.report);
+	if (message.chain == WIRE_VERIFIED)
+		read_chain(&r, &message.ek_chain);
+	read_text(&r, message.log_error, sizeof(message.log_error));
+	read_text(&r, message.chain_error, sizeof(message.chain_error));
+	if (!reader_finished(&r))
+		return false;
+	*ret_message = message;
+	return true;
+}
