@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Layers of facts: their life, and the values that callers build. */
+#include "facts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct policy_facts *
+policy_facts_new(const struct policy_facts *base)
+{
+	struct policy_facts *facts = calloc(1, sizeof(*facts));
+
+	if (facts != NULL)
+		facts->base = base;
+	return facts;
+}
+
+void
+policy_facts_free(struct policy_facts *facts)
+{
+	if (facts == NULL)
+		return;
+	arena_free(&facts->arena);
+	free(facts);
+}
+
+void
+policy_facts_clear(struct policy_facts *facts)
+{
+	arena_reset(&facts->arena);
+	facts->failed = POLICY_OK;
+	facts->entities = NULL;
+	facts->slot_count = 0;
+	facts->entity_count = 0;
+	memset(facts->cache, 0, sizeof(facts->cache));
+}
+
+void *
+facts_fail(struct policy_facts *facts, enum policy_status status)
+{
+	if (facts->failed == POLICY_OK)
+		facts->failed = status;
+	return NULL;
+}
+
+/* A builder's result, or its failure. */
+static const struct policy_value *
+built(struct policy_facts *facts, const struct policy_value *value)
+{
+	if (value == NULL)
+		return facts_fail(facts, POLICY_MEMORY);
+	if (value->height > POLICY_NESTING_MAX)
+		return facts_fail(facts, POLICY_LIMIT);
+	return value;
+}
+
+static bool
+copy_text(struct policy_facts *facts, struct policy_text source, struct text *ret_copy)
+{
+	if (!utf8_valid(source.data, source.size))
+		return facts_fail(facts, POLICY_INVALID) != NULL;
+	char *bytes = arena_take(&facts->arena, source.size, 1);
+	if (bytes == NULL)
+		return facts_fail(facts, POLICY_MEMORY) != NULL;
+	if (source.size > 0)
+		memcpy(bytes, source.data, source.size);
+	*ret_copy = text_of(bytes, source.size);
+	return true;
+}
+
+static bool
+is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+/* Name := IDENT {'::' IDENT}, without blanks */
+static bool
+is_type_name(struct policy_text name)
+{
+	bool at_start = true;
+
+	for (size_t i = 0; i < name.size; i++) {
+		char c = name.data[i];
+		if (is_letter(c) || (!at_start && c >= '0' && c <= '9')) {
+			at_start = false;
+			continue;
+		}
+		if (at_start || c != ':' || ++i == name.size || name.data[i] != ':')
+			return false;
+		at_start = true;
+	}
+	return !at_start;
+}
+
+const struct policy_value *
+policy_value_boolean(struct policy_facts *facts, bool value)
+{
+	(void)facts;
+	return value_boolean(value);
+}
+
+const struct policy_value *
+policy_value_long(struct policy_facts *facts, int64_t value)
+{
+	return built(facts, value_long(&facts->arena, value));
+}
+
+const struct policy_value *
+policy_value_string(struct policy_facts *facts, struct policy_text value)
+{
+	struct text text;
+
+	if (!copy_text(facts, value, &text))
+		return NULL;
+	return built(facts, value_string(&facts->arena, &text));
+}
+
+const struct policy_value *
+policy_value_entity(struct policy_facts *facts, struct policy_text type, struct policy_text id)
+{
+	struct text *texts = arena_take(&facts->arena, 2, sizeof(*texts));
+
+	if (texts == NULL)
+		return facts_fail(facts, POLICY_MEMORY);
+	if (!is_type_name(type))
+		return facts_fail(facts, POLICY_INVALID);
+	if (!copy_text(facts, type, &texts[0]) || !copy_text(facts, id, &texts[1]))
+		return NULL;
+	return built(facts, value_entity(&facts->arena, &texts[0], &texts[1]));
+}
+
+/* An operand that failed before: in this layer, which knows why, or in one below. */
+static void *
+pass_on(struct policy_facts *facts)
+{
+	for (const struct policy_facts *below = facts; below != NULL; below = below->base) {
+		if (below->failed != POLICY_OK)
+			return facts_fail(facts, below->failed);
+	}
+	return facts_fail(facts, POLICY_INVALID);
+}
+
+const struct policy_value *
+policy_value_set(struct policy_facts *facts, const struct policy_value *const *items, size_t count)
+{
+	const struct policy_value **copy = arena_take(&facts->arena, count, sizeof(*copy));
+
+	if (copy == NULL)
+		return facts_fail(facts, POLICY_MEMORY);
+	for (size_t i = 0; i < count; i++) {
+		if (items[i] == NULL)
+			return pass_on(facts);
+		copy[i] = items[i];
+	}
+	return built(facts, value_set(&facts->arena, copy, count));
+}
+
+const struct policy_value *
+policy_value_record(struct policy_facts *facts, const struct policy_field *fields, size_t count)
+{
+	struct value_field *copy = arena_take(&facts->arena, count, sizeof(*copy));
+	struct text *names = arena_take(&facts->arena, count, sizeof(*names));
+
+	if (copy == NULL || names == NULL)
+		return facts_fail(facts, POLICY_MEMORY);
+	for (size_t i = 0; i < count; i++) {
+		if (fields[i].value == NULL)
+			return pass_on(facts);
+		if (!copy_text(facts, fields[i].name, &names[i]))
+			return NULL;
+		copy[i] = (struct value_field){.name = &names[i], .value = fields[i].value};
+	}
+	if (!value_sort_fields(copy, count))
+		return facts_fail(facts, POLICY_INVALID);
+	return built(facts, value_record(&facts->arena, copy, count));
+}

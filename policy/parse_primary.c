@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Literals, variables, entities, sets, records, and what is accessed on them. */
+#include "parser.h"
+
+const struct expression *
+parse_number(struct parser *parser, bool negative)
+{
+	uint64_t limit = (uint64_t)INT64_MAX + (negative ? 1 : 0);
+	const struct token token = parser->token;
+	uint64_t number = 0;
+
+	for (size_t i = 0; i < token.size; i++) {
+		uint64_t digit = (uint64_t)(token.data[i] - '0');
+		if (number > (limit - digit) / 10)
+			return parser_refuse(parser, POLICY_SYNTAX, token.at,
+					     "this integer does not fit 64 bits");
+		number = number * 10 + digit;
+	}
+	parser_advance(parser);
+	int64_t value = negative ? (int64_t)(0 - number) : (int64_t)number;
+	return make_literal(parser, token.at, value_long(parser->arena, value));
+}
+
+/* ---- sets and records ---- */
+
+static bool
+all_literal(const struct parser *parser, size_t base)
+{
+	for (size_t i = base; i < parser->stack_count; i++) {
+		if (parser->stack[i].value->kind != EXPRESSION_LITERAL)
+			return false;
+	}
+	return true;
+}
+
+/* A set of literals is put in order once, here, and not at each decision. */
+static const struct expression *
+fold_set(struct parser *parser, struct position at, size_t base)
+{
+	size_t count = parser->stack_count - base;
+	const struct policy_value **items = arena_take(parser->arena, count, sizeof(*items));
+
+	if (items == NULL)
+		return parser_out_of_memory(parser);
+	for (size_t i = 0; i < count; i++)
+		items[i] = parser->stack[base + i].value->literal;
+	parser->stack_count = base;
+	return make_literal(parser, at, value_set(parser->arena, items, count));
+}
+
+static const struct expression *
+fold_record(struct parser *parser, struct position at, size_t base)
+{
+	size_t count = parser->stack_count - base;
+	struct value_field *fields = arena_take(parser->arena, count, sizeof(*fields));
+
+	if (fields == NULL)
+		return parser_out_of_memory(parser);
+	for (size_t i = 0; i < count; i++) {
+		fields[i].name = parser->stack[base + i].name;
+		fields[i].value = parser->stack[base + i].value->literal;
+	}
+	parser->stack_count = base;
+	return make_literal(parser, at, value_record(parser->arena, fields, count));
+}
+
+/* [Expr {',' Expr} [',']], up to `close`, onto the stack */
+static bool
+parse_list(struct parser *parser, enum token_kind close, const char *expected)
+{
+	while (!parser_accept(parser, close)) {
+		struct operand item = {.at = parser->token.at};
+		item.value = parse_expression(parser);
+		if (item.value == NULL || !parser_push(parser, item))
+			return false;
+		if (parser->token.kind != close && !parser_expect(parser, TOKEN_COMMA, expected))
+			return false;
+	}
+	return true;
+}
+
+/* '[' [ExprList] ']' */
+static const struct expression *
+parse_set(struct parser *parser, struct position at)
+{
+	size_t base = parser->stack_count;
+
+	if (!parse_list(parser, TOKEN_CLOSE_BRACKET, "`,` or `]`"))
+		return NULL;
+	if (all_literal(parser, base))
+		return fold_set(parser, at, base);
+	return make_many(parser, EXPRESSION_SET, at, base);
+}
+
+/* By name; of equal names the one written first. */
+static int
+compare_keys(const void *a, const void *b)
+{
+	const struct operand *const *x = a;
+	const struct operand *const *y = b;
+	int order = text_compare((*x)->name, (*y)->name);
+
+	return order != 0 ? order : (*x > *y) - (*x < *y);
+}
+
+static bool
+check_keys(struct parser *parser, size_t base)
+{
+	size_t count = parser->stack_count - base;
+	const struct operand **keys = arena_take(&parser->scratch, count, sizeof(*keys));
+
+	if (keys == NULL)
+		return parser_out_of_memory(parser) != NULL;
+	for (size_t i = 0; i < count; i++)
+		keys[i] = &parser->stack[base + i];
+	sort_items(keys, count, sizeof(keys[0]), compare_keys);
+	for (size_t i = 1; i < count; i++) {
+		if (keys[i - 1]->name == keys[i]->name)
+			return parser_refuse(parser, POLICY_SYNTAX, keys[i]->at,
+					     "this key is there twice") != NULL;
+	}
+	return true;
+}
+
+/* RecInit := (IDENT | STR) ':' Expr */
+static bool
+parse_field(struct parser *parser)
+{
+	struct operand field = {.at = parser->token.at};
+
+	if (parser->token.kind == TOKEN_STRING)
+		field.name = parser_string(parser);
+	else
+		field.name = parser_identifier(parser, "a key or `}`");
+	if (field.name == NULL || !parser_expect(parser, TOKEN_COLON, "`:`"))
+		return false;
+	field.value = parse_expression(parser);
+	return field.value != NULL && parser_push(parser, field);
+}
+
+/* '{' [RecInit {',' RecInit} [',']] '}' */
+static const struct expression *
+parse_record(struct parser *parser, struct position at)
+{
+	size_t base = parser->stack_count;
+
+	while (!parser_accept(parser, TOKEN_CLOSE_BRACE)) {
+		if (!parse_field(parser))
+			return NULL;
+		if (parser->token.kind != TOKEN_CLOSE_BRACE &&
+		    !parser_expect(parser, TOKEN_COMMA, "`,` or `}`"))
+			return NULL;
+	}
+	if (!check_keys(parser, base))
+		return NULL;
+	if (all_literal(parser, base))
+		return fold_record(parser, at, base);
+	return make_many(parser, EXPRESSION_RECORD, at, base);
+}
+
+/* ---- names ---- */
+
+static const struct expression *
+make_variable(struct parser *parser, enum variable variable, struct position at)
+{
+	struct expression *made = make_expression(parser, EXPRESSION_VARIABLE, at);
+
+	if (made != NULL)
+		made->variable = variable;
+	return made;
+}
+
+static bool
+is_one_of(const struct text *name, const char *const *words)
+{
+	for (; *words != NULL; words++) {
+		if (text_is(name, *words))
+			return true;
+	}
+	return false;
+}
+
+static const char *const functions_unsupported[] = {"ip",	"decimal", "datetime",
+						    "duration", "unknown", NULL};
+
+/* What a name means that is neither a variable nor an entity: a call, or a mistake. */
+static const struct expression *
+parse_call(struct parser *parser, const struct path *path)
+{
+	if (parser->token.kind != TOKEN_OPEN_PARENTHESIS)
+		return parser_refuse(parser, POLICY_SYNTAX, path->at,
+				     "`%.*s` is not a variable: those are principal, action, "
+				     "resource and context",
+				     (int)(path->name->size > 40 ? 40 : path->name->size),
+				     path->name->data);
+	if (!path->qualified && is_one_of(path->name, functions_unsupported))
+		return parser_refuse(parser, POLICY_UNSUPPORTED, path->at,
+				     "the extension function `%.*s` is not implemented",
+				     (int)path->name->size, path->name->data);
+	return parser_refuse(parser, POLICY_SYNTAX, path->at, "there is no such function");
+}
+
+/* VAR | Name '::' STR | Name '(' [ExprList] ')' */
+static const struct expression *
+parse_name(struct parser *parser)
+{
+	static const char *const variables[VARIABLE_COUNT] = {
+		[VARIABLE_PRINCIPAL] = "principal",
+		[VARIABLE_ACTION] = "action",
+		[VARIABLE_RESOURCE] = "resource",
+		[VARIABLE_CONTEXT] = "context",
+	};
+	struct path path;
+
+	if (!parser_path(parser, "an expression", &path))
+		return NULL;
+	if (path.id != NULL)
+		return make_literal(parser, path.at,
+				    value_entity(parser->arena, path.name, path.id));
+	for (int i = 0; i < VARIABLE_COUNT; i++) {
+		if (text_is(path.name, variables[i]))
+			return make_variable(parser, (enum variable)i, path.at);
+	}
+	return parse_call(parser, &path);
+}
+
+/* ---- primaries and accesses ---- */
+
+static const struct expression *
+parse_string(struct parser *parser)
+{
+	struct position at = parser->token.at;
+	const struct text *string = parser_string(parser);
+
+	if (string == NULL)
+		return NULL;
+	return make_literal(parser, at, value_string(parser->arena, string));
+}
+
+/* '(' Expr ')' */
+static const struct expression *
+parse_parenthesized(struct parser *parser)
+{
+	const struct expression *inner = parse_expression(parser);
+
+	if (inner == NULL || !parser_expect(parser, TOKEN_CLOSE_PARENTHESIS, "`)`"))
+		return NULL;
+	return inner;
+}
+
+/* Primary := LITERAL | Ref | Name | '(' Expr ')' | '[' [ExprList] ']' | '{' [RecInits] '}' */
+static const struct expression *
+parse_primary(struct parser *parser)
+{
+	struct position at = parser->token.at;
+
+	if (parser->token.kind == TOKEN_NUMBER)
+		return parse_number(parser, false);
+	if (parser->token.kind == TOKEN_STRING)
+		return parse_string(parser);
+	if (parser->token.kind == TOKEN_SLOT)
+		return parser_refuse(parser, POLICY_SYNTAX, at,
+				     "template slots stand in the scope only");
+	if (parser_accept(parser, TOKEN_OPEN_PARENTHESIS))
+		return parse_parenthesized(parser);
+	if (parser_accept(parser, TOKEN_OPEN_BRACKET))
+		return parse_set(parser, at);
+	if (parser_accept(parser, TOKEN_OPEN_BRACE))
+		return parse_record(parser, at);
+	if (parser_accept_word(parser, "true"))
+		return make_literal(parser, at, value_boolean(true));
+	if (parser_accept_word(parser, "false"))
+		return make_literal(parser, at, value_boolean(false));
+	if (parser->token.kind != TOKEN_IDENTIFIER)
+		return parser_unexpected(parser, "an expression");
+	return parse_name(parser);
+}
+
+static const struct {
+	const char *name;
+	enum expression_kind kind;
+	size_t arguments;
+} methods[] = {
+	{"contains", EXPRESSION_CONTAINS, 1},
+	{"containsAll", EXPRESSION_CONTAINS_ALL, 1},
+	{"containsAny", EXPRESSION_CONTAINS_ANY, 1},
+	{"isEmpty", EXPRESSION_IS_EMPTY, 0},
+};
+
+static const char *const methods_unsupported[] = {
+	"hasTag",
+	"getTag",
+	"isIpv4",
+	"isIpv6",
+	"isLoopback",
+	"isMulticast",
+	"isInRange",
+	"lessThan",
+	"lessThanOrEqual",
+	"greaterThan",
+	"greaterThanOrEqual",
+	"offset",
+	"durationSince",
+	"toDate",
+	"toTime",
+	"toMilliseconds",
+	"toSeconds",
+	"toMinutes",
+	"toHours",
+	"toDays",
+	NULL,
+};
+
+/* '.' IDENT '(' [ExprList] ')', from the parenthesis on */
+static const struct expression *
+parse_method(struct parser *parser, const struct expression *subject, const struct text *name,
+	     struct position at)
+{
+	size_t base = parser->stack_count;
+	size_t method = 0;
+
+	if (is_one_of(name, methods_unsupported))
+		return parser_refuse(parser, POLICY_UNSUPPORTED, at,
+				     "the method `%.*s` is not implemented", (int)name->size,
+				     name->data);
+	while (method < sizeof(methods) / sizeof(methods[0]) && !text_is(name, methods[method].name))
+		method++;
+	if (method == sizeof(methods) / sizeof(methods[0]))
+		return parser_refuse(parser, POLICY_SYNTAX, at, "there is no such method");
+	parser_advance(parser);
+	if (!parse_list(parser, TOKEN_CLOSE_PARENTHESIS, "`,` or `)`"))
+		return NULL;
+	size_t count = parser->stack_count - base;
+	if (count != methods[method].arguments)
+		return parser_refuse(parser, POLICY_SYNTAX, at, "`%s` takes %zu arguments, not %zu",
+				     methods[method].name, methods[method].arguments, count);
+	const struct expression *argument = count > 0 ? parser->stack[base].value : NULL;
+	parser->stack_count = base;
+	return make_pair(parser, methods[method].kind, at, subject, argument);
+}
+
+static const struct expression *
+make_attribute(struct parser *parser, const struct expression *subject, const struct text *name,
+	       struct position at)
+{
+	struct expression *made = make_expression(parser, EXPRESSION_ATTRIBUTE, at);
+
+	if (made != NULL) {
+		made->attribute.subject = subject;
+		made->attribute.name = name;
+	}
+	return made;
+}
+
+/* '.' IDENT ['(' [ExprList] ')'] | '[' STR ']', from behind the first mark on */
+static const struct expression *
+parse_access(struct parser *parser, const struct expression *subject, bool indexed)
+{
+	struct position at = parser->token.at;
+	const struct text *name;
+
+	if (indexed) {
+		if (parser->token.kind != TOKEN_STRING)
+			return parser_unexpected(parser, "an attribute's name in quotes");
+		name = parser_string(parser);
+		if (name == NULL || !parser_expect(parser, TOKEN_CLOSE_BRACKET, "`]`"))
+			return NULL;
+		return make_attribute(parser, subject, name, at);
+	}
+	name = parser_identifier(parser, "an attribute or method");
+	if (name == NULL)
+		return NULL;
+	if (parser->token.kind == TOKEN_OPEN_PARENTHESIS)
+		return parse_method(parser, subject, name, at);
+	return make_attribute(parser, subject, name, at);
+}
+
+/* Each access makes the expression one deeper, so it counts as nesting. */
+const struct expression *
+parse_member(struct parser *parser)
+{
+	const struct expression *member = parse_primary(parser);
+	unsigned int levels = 0;
+
+	while (member != NULL) {
+		bool indexed = parser->token.kind == TOKEN_OPEN_BRACKET;
+		if (!indexed && parser->token.kind != TOKEN_DOT)
+			break;
+		if (!parser_enter(parser, 1))
+			return NULL;
+		levels++;
+		parser_advance(parser);
+		member = parse_access(parser, member, indexed);
+	}
+	parser_leave(parser, levels);
+	return member;
+}

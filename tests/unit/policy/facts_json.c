@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "facts_json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct policy_value *
+refuse(struct json_reader *reader, enum json_verdict verdict, const char *told)
+{
+	if (reader->verdict == JSON_READ) {
+		reader->verdict = verdict;
+		reader->told = told;
+	}
+	return NULL;
+}
+
+static struct policy_text
+text_of_json(const json_t *string)
+{
+	return (struct policy_text){.data = json_string_value(string),
+				    .size = json_string_length(string)};
+}
+
+/* {"type", "id"}, or the same under "__entity" */
+const struct policy_value *
+json_entity_name(struct json_reader *reader, json_t *json)
+{
+	json_t *escaped = json_object_get(json, "__entity");
+	json_t *name = escaped != NULL ? escaped : json;
+	json_t *type = json_object_get(name, "type");
+	json_t *id = json_object_get(name, "id");
+
+	if (!json_is_string(type) || !json_is_string(id))
+		return refuse(reader, JSON_WRONG, "an entity without type and id");
+	return policy_value_entity(reader->facts, text_of_json(type), text_of_json(id));
+}
+
+static const struct policy_value *
+set_of_json(struct json_reader *reader, json_t *array)
+{
+	size_t count = json_array_size(array);
+	const struct policy_value **items = calloc(count + 1, sizeof(*items));
+
+	for (size_t i = 0; i < count; i++)
+		items[i] = json_value(reader, json_array_get(array, i));
+	const struct policy_value *set =
+		reader->verdict == JSON_READ ? policy_value_set(reader->facts, items, count) : NULL;
+	free(items);
+	return set;
+}
+
+static const struct policy_value *
+record_of_json(struct json_reader *reader, json_t *object)
+{
+	struct policy_field *fields = calloc(json_object_size(object) + 1, sizeof(*fields));
+	const struct policy_value *record = NULL;
+	const char *key;
+	json_t *value;
+	size_t count = 0;
+
+	json_object_foreach (object, key, value) {
+		fields[count].name = (struct policy_text){.data = key, .size = strlen(key)};
+		fields[count++].value = json_value(reader, value);
+	}
+	if (reader->verdict == JSON_READ)
+		record = policy_value_record(reader->facts, fields, count);
+	free(fields);
+	return record;
+}
+
+const struct policy_value *
+json_value(struct json_reader *reader, json_t *json)
+{
+	switch (json_typeof(json)) {
+	case JSON_TRUE:
+	case JSON_FALSE:
+		return policy_value_boolean(reader->facts, json_is_true(json));
+	case JSON_INTEGER:
+		return policy_value_long(reader->facts, json_integer_value(json));
+	case JSON_STRING:
+		return policy_value_string(reader->facts, text_of_json(json));
+	case JSON_ARRAY:
+		return set_of_json(reader, json);
+	case JSON_OBJECT:
+		if (json_object_get(json, "__entity") != NULL)
+			return json_entity_name(reader, json);
+		if (json_object_get(json, "__extn") != NULL)
+			return refuse(reader, JSON_UNSUPPORTED, "an extension value");
+		return record_of_json(reader, json);
+	case JSON_REAL:
+	case JSON_NULL:
+		break;
+	}
+	return refuse(reader, JSON_WRONG, "a real or null");
+}
+
+static void
+add_entity(struct json_reader *reader, json_t *json)
+{
+	json_t *parents = json_object_get(json, "parents");
+	json_t *attributes = json_object_get(json, "attrs");
+	size_t count = json_array_size(parents);
+	struct policy_error err;
+
+	if (json_object_size(json_object_get(json, "tags")) > 0)
+		refuse(reader, JSON_UNSUPPORTED, "an entity with tags");
+	const struct policy_value **above = calloc(count + 1, sizeof(*above));
+	for (size_t i = 0; i < count; i++)
+		above[i] = json_entity_name(reader, json_array_get(parents, i));
+	const struct policy_value *name = json_entity_name(reader, json_object_get(json, "uid"));
+	const struct policy_value *record =
+		attributes != NULL ? json_value(reader, attributes) : NULL;
+	if (reader->verdict == JSON_READ &&
+	    policy_facts_entity(reader->facts, name, record, above, count, &err) != POLICY_OK)
+		refuse(reader, JSON_WRONG, "an entity that cannot be added");
+	free(above);
+}
+
+void
+json_entities(struct json_reader *reader, json_t *entities)
+{
+	for (size_t i = 0; i < json_array_size(entities); i++)
+		add_entity(reader, json_array_get(entities, i));
+}
