@@ -198,10 +198,14 @@ struct memory_map *
 memory_map_new(void)
 {
 	struct memory_map *map = calloc(1, sizeof *map);
+	pthread_rwlockattr_t attributes;
 
 	if (!map)
 		abort();
-	pthread_rwlock_init(&map->lock, NULL);
+	pthread_rwlockattr_init(&attributes);
+	pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&map->lock, &attributes);
+	pthread_rwlockattr_destroy(&attributes);
 	return map;
 }
 

@@ -89,13 +89,12 @@ disk_apply(struct backend *backend, const struct backend_expect *expects, size_t
 	struct backend *inner = inner_of(backend);
 
 	pthread_mutex_lock(&disk->lock);
-	disk->arrived++;
+	unsigned arrival = ++disk->arrived;
 	pthread_cond_broadcast(&disk->moved);
 	while (disk->closed)
 		pthread_cond_wait(&disk->moved, &disk->lock);
-	enum disk_failure failure = disk->failure;
+	enum disk_failure failure = arrival == disk->fail_at ? disk->failure : DISK_WORKS;
 	bool forestalled = disk->conflicts > 0;
-	disk->failure = DISK_WORKS;
 	disk->conflicts -= forestalled;
 	unsigned delay_us = disk->delay_us;
 	pthread_mutex_unlock(&disk->lock);

@@ -21,8 +21,9 @@ struct disk {
 	bool closed;		   /* apply waits */
 	unsigned arrived;	   /* how many applies have come so far */
 	unsigned delay_us;	   /* each apply takes so much longer */
-	enum disk_failure failure; /* of the next apply only */
-	unsigned conflicts;	   /* how many applies another broker will forestall */
+	enum disk_failure failure; /* of the apply that arrives as number fail_at */
+	unsigned fail_at;
+	unsigned conflicts; /* how many applies another broker will forestall */
 };
 
 void disk_close_gate(struct disk *disk);
