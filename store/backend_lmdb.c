@@ -21,9 +21,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define VIEWS_MAX      512 /* views at one time: LMDB's reader slots */
-#define VIEWS_IDLE_MAX 64  /* of which are kept for the next reader */
-#define REVISION_SIZE  8
+#define VIEWS_MAX	  512 /* views at one time: LMDB's reader slots, of 64 bytes */
+#define READER_TABLE_SIZE (VIEWS_MAX * 64 + 4096)
+#define VIEWS_IDLE_MAX	  64 /* of which are kept for the next reader */
+#define REVISION_SIZE	  8
 /* Less room than this and an I/O error is taken for a full disk: LMDB turns short writes into EIO.
  */
 #define ROOM_MIN ((size_t)1024 * 1024)
@@ -479,6 +480,26 @@ open_directory(struct backend_lmdb *lmdb, const char *path, bool create, struct 
 	return STORE_OK;
 }
 
+/*
+ * LMDB makes its reader table a sparse file and writes to it through a map: on a full disk that is
+ * a bus error in a mere reader. Its blocks are had beforehand, and before LMDB opens it, because
+ * closing any descriptor of a file drops the process's locks on it.
+ */
+static enum store_status
+reserve_reader_table(const struct backend_lmdb *lmdb, const char *path, struct store_error *err)
+{
+	int file = openat(lmdb->directory, "lock.mdb", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (file < 0)
+		return store_fail(err, lmdb_status(errno), "%s/lock.mdb: %s", path,
+				  strerror(errno));
+	int code = posix_fallocate(file, 0, READER_TABLE_SIZE);
+	close(file);
+	if (code != 0)
+		return store_fail(err, lmdb_status(code), "%s/lock.mdb: %s", path, strerror(code));
+	return STORE_OK;
+}
+
 /* A page beyond the end of the file would be a bus error, not an answer. */
 static enum store_status
 check_whole(struct backend_lmdb *lmdb, const char *path, struct store_error *err)
@@ -515,8 +536,11 @@ open_database(struct backend_lmdb *lmdb)
 static enum store_status
 open_environment(struct backend_lmdb *lmdb, const char *path, struct store_error *err)
 {
-	int code = mdb_env_create(&lmdb->env);
+	enum store_status status = reserve_reader_table(lmdb, path, err);
 
+	if (status != STORE_OK)
+		return status;
+	int code = mdb_env_create(&lmdb->env);
 	if (code == 0)
 		code = mdb_env_set_maxreaders(lmdb->env, VIEWS_MAX);
 	if (code == 0)
@@ -527,7 +551,7 @@ open_environment(struct backend_lmdb *lmdb, const char *path, struct store_error
 		code = mdb_env_open(lmdb->env, path, MDB_NOTLS | MDB_NORDAHEAD, 0600);
 	if (code != 0)
 		return lmdb_fail(err, code, path);
-	enum store_status status = check_whole(lmdb, path, err);
+	status = check_whole(lmdb, path, err);
 	if (status != STORE_OK)
 		return status;
 	code = open_database(lmdb);

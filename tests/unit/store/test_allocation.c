@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every allocation of the store fails once. The linker puts these functions in place of the store's
+ * own calls; LMDB and libc keep theirs. The fixture is not used, because its own allocations may
+ * not fail.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include "store/store.h"
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_reallocarray(void *old, size_t count, size_t size);
+char *__real_strdup(const char *text);
+void *__real_sodium_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_reallocarray(void *old, size_t count, size_t size);
+char *__wrap_strdup(const char *text);
+void *__wrap_sodium_malloc(size_t size);
+
+/* The allocation that fails counts down from here; 0: none does. */
+static unsigned until_failure;
+static bool failed;
+
+static bool
+fails_now(void)
+{
+	if (until_failure == 0 || --until_failure > 0)
+		return false;
+	failed = true;
+	return true;
+}
+
+void *
+__wrap_malloc(size_t size)
+{
+	return fails_now() ? NULL : __real_malloc(size);
+}
+
+void *
+__wrap_calloc(size_t count, size_t size)
+{
+	return fails_now() ? NULL : __real_calloc(count, size);
+}
+
+void *
+__wrap_reallocarray(void *old, size_t count, size_t size)
+{
+	return fails_now() ? NULL : __real_reallocarray(old, count, size);
+}
+
+char *
+__wrap_strdup(const char *text)
+{
+	return fails_now() ? NULL : __real_strdup(text);
+}
+
+void *
+__wrap_sodium_malloc(size_t size)
+{
+	return fails_now() ? NULL : __real_sodium_malloc(size);
+}
+
+static char path[] = "/tmp/store-allocation-XXXXXX";
+static struct secret *root_key;
+static uint8_t large[5000]; /* more than the buffers begin with */
+
+static bool
+see_key(void *user, const char *key, uint64_t revision)
+{
+	(void)user;
+	(void)key;
+	(void)revision;
+	return true;
+}
+
+static bool
+see_entry(void *user, const struct store_log_entry *entry)
+{
+	(void)user;
+	(void)entry;
+	return true;
+}
+
+static enum store_status
+commit_all_kinds(struct store *store)
+{
+	struct store_batch *batch = store_batch_new();
+	const struct store_bytes value = {large, sizeof large};
+
+	for (int i = 0; i < 40; i++) { /* more than the tables begin with */
+		char key[16];
+		snprintf(key, sizeof key, "k/%d", i);
+		store_batch_put(batch, key, (struct store_bytes){large, 10});
+	}
+	store_batch_put(batch, "large", value);
+	store_batch_delete(batch, "k/0");
+	store_batch_append(batch, "tag", (struct store_bytes){large, 10});
+	store_batch_append(batch, NULL, value);
+	enum store_status status = store_commit(store, batch, NULL);
+	store_batch_free(batch);
+	return status;
+}
+
+/* All that can be asked of a store, to its end or to the first failure. */
+static enum store_status
+use_store(void)
+{
+	struct store *store = NULL;
+	struct secret *value = NULL;
+	uint64_t revision;
+	enum store_status status = store_create(path, root_key, NULL);
+
+	if (status == STORE_OK || status == STORE_EXISTS)
+		status = store_open(path, root_key, &store, NULL);
+	if (status == STORE_OK)
+		status = commit_all_kinds(store);
+	if (status == STORE_OK)
+		status = store_get(store, "large", &value, &revision, NULL);
+	if (status == STORE_OK)
+		status = store_list(store, "", NULL, see_key, NULL, NULL);
+	if (status == STORE_OK)
+		status = store_log_read(store, 1, see_entry, NULL, NULL);
+	if (status == STORE_OK)
+		status = store_log_tagged(store, "tag", 99, see_entry, NULL, NULL);
+	secret_free(value);
+	store_close(store);
+	return status;
+}
+
+/* Each success adds two entries: the failures in between must have added none, or both. */
+static uint64_t
+count_entries(void)
+{
+	struct store *store = NULL;
+	uint64_t number;
+	uint8_t hash[STORE_HASH_SIZE];
+
+	assert_int_equal(store_open(path, root_key, &store, NULL), STORE_OK);
+	store_log_head(store, &number, hash);
+	store_close(store);
+	return number;
+}
+
+static void
+each_allocation_fails_once(void **state)
+{
+	unsigned tried = 0;
+
+	(void)state;
+	for (unsigned at = 1;; at++) {
+		failed = false;
+		until_failure = at;
+		enum store_status status = use_store();
+		until_failure = 0;
+		if (!failed) {
+			assert_int_equal(status, STORE_OK);
+			break;
+		}
+		if (status != STORE_MEMORY)
+			fail_msg("allocation %u: %d", at, status);
+		tried++;
+		assert_int_equal(use_store(), STORE_OK);
+		assert_int_equal(count_entries() % 2, 0);
+	}
+	print_message("%u allocations failed\n", tried);
+	assert_true(tried > 40);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	root_key = secret_new(STORE_ROOT_KEY_SIZE);
+	return mkdtemp(path) && root_key ? 0 : -1;
+}
+
+static int
+teardown(void **state)
+{
+	char name[64];
+
+	(void)state;
+	secret_free(root_key);
+	snprintf(name, sizeof name, "%s/data.mdb", path);
+	unlink(name);
+	snprintf(name, sizeof name, "%s/lock.mdb", path);
+	unlink(name);
+	return rmdir(path);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(each_allocation_fails_once)};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is the LMDB backend's own: files and their modes, one opener, a full disk. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include "fixture.h"
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int
+setup_path(void **state)
+{
+	*state = fixture_new(FIXTURE_LMDB);
+	return 0;
+}
+
+static void
+must_create(const struct fixture *fixture)
+{
+	struct store_error err = {0};
+
+	if (store_create(fixture->path, fixture->root_key, &err) != STORE_OK)
+		fail_msg("create: %s", err.message);
+}
+
+static mode_t
+mode_of(const char *directory, const char *name)
+{
+	char path[256];
+	struct stat found;
+
+	snprintf(path, sizeof path, "%s/%s", directory, name);
+	assert_int_equal(stat(path, &found), 0);
+	return found.st_mode & 07777;
+}
+
+static void
+files_are_for_the_owner_alone(void **state)
+{
+	struct fixture *fixture = *state;
+	mode_t mask = umask(0);
+
+	assert_int_equal(rmdir(fixture->path), 0);
+	must_create(fixture);
+	umask(mask);
+	assert_int_equal(mode_of(fixture->path, "."), 0700);
+	assert_int_equal(mode_of(fixture->path, "data.mdb"), 0600);
+	assert_int_equal(mode_of(fixture->path, "lock.mdb"), 0600);
+}
+
+static void
+a_store_is_created_once(void **state)
+{
+	struct fixture *fixture = *state;
+	struct store_error err = {0};
+
+	must_create(fixture);
+	assert_int_equal(store_open(fixture->path, fixture->root_key, &fixture->store, &err),
+			 STORE_OK);
+	must_put(fixture->store, "a", "kept");
+	fixture_close(fixture);
+	assert_int_equal(store_create(fixture->path, fixture->root_key, &err), STORE_EXISTS);
+	assert_int_equal(store_open(fixture->path, fixture->root_key, &fixture->store, &err),
+			 STORE_OK);
+	assert_string_equal(text_of(fixture->store, "a"), "kept");
+}
+
+static void
+one_opener_at_a_time(void **state)
+{
+	struct fixture *fixture = *state;
+	struct store_error err = {0};
+	struct store *second = NULL;
+
+	must_create(fixture);
+	assert_int_equal(store_open(fixture->path, fixture->root_key, &fixture->store, &err),
+			 STORE_OK);
+	assert_int_equal(store_open(fixture->path, fixture->root_key, &second, &err), STORE_IO);
+	assert_non_null(strstr(err.message, "another process"));
+	assert_int_equal(store_create(fixture->path, fixture->root_key, &err), STORE_IO);
+	assert_null(second);
+	must_put(fixture->store, "a", "still works");
+}
+
+static void
+what_is_no_store_is_not_opened(void **state)
+{
+	struct fixture *fixture = *state;
+	const char *paths[] = {fixture->path, "/tmp/there-is-no-such-folder", "/dev/null", ""};
+	const enum store_status want[] = {STORE_MISSING, STORE_MISSING, STORE_IO, STORE_MISSING};
+
+	for (size_t i = 0; i < 4; i++) {
+		struct store_error err = {0};
+		struct store *store = NULL;
+		assert_int_equal(store_open(paths[i], fixture->root_key, &store, &err), want[i]);
+		assert_null(store);
+		assert_true(err.message[0] != 0);
+	}
+	assert_int_not_equal(access(fixture->path, F_OK), -1);
+	assert_int_equal(store_create("/tmp/no/such/parent", fixture->root_key, NULL), STORE_IO);
+}
+
+/* A page of what is not LMDB's, in its place. */
+static void
+a_foreign_file_is_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	char path[128], page[8192];
+	struct store *store = NULL;
+
+	memset(page, 'x', sizeof page);
+	snprintf(path, sizeof path, "%s/data.mdb", fixture->path);
+	int file = open(path, O_WRONLY | O_CREAT, 0600);
+	assert_int_equal(write(file, page, sizeof page), sizeof page);
+	close(file);
+	assert_int_equal(store_open(fixture->path, fixture->root_key, &store, NULL),
+			 STORE_TAMPERED);
+	assert_int_equal(store_create(fixture->path, fixture->root_key, NULL), STORE_TAMPERED);
+}
+
+/* ---- a full disk: in a child with a small file system of its own ---- */
+
+#define SKIPPED 77
+
+static enum store_status
+put_bulk(struct store *store, int number)
+{
+	static uint8_t bulk[20000];
+	struct store_batch *batch = store_batch_new();
+	char key[32];
+
+	snprintf(key, sizeof key, "bulk/%d", number);
+	store_batch_put(batch, key, (struct store_bytes){bulk, sizeof bulk});
+	store_batch_append(batch, "tag", bytes_of("bulk"));
+	enum store_status status = store_commit(store, batch, NULL);
+	store_batch_free(batch);
+	return status;
+}
+
+static bool
+count_key(void *user, const char *key, uint64_t revision)
+{
+	(void)key;
+	(void)revision;
+	++*(int *)user;
+	return true;
+}
+
+/* 0, or the line that found fault. */
+static int
+fill_the_disk(const struct fixture *fixture)
+{
+	struct store *store = NULL;
+	auto_secret *value = secret_new(20000);
+	enum store_status status = STORE_OK;
+	uint64_t revision;
+	int written = 0, found = 0;
+
+	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("tmpfs", fixture->path, "tmpfs", 0, "size=2m") != 0)
+		return SKIPPED;
+	if (store_create(fixture->path, fixture->root_key, NULL) != STORE_OK ||
+	    store_open(fixture->path, fixture->root_key, &store, NULL) != STORE_OK)
+		return 1;
+	while (written < 1000 && (status = put_bulk(store, written)) == STORE_OK)
+		written++;
+	if (status != STORE_SPACE || written < 20)
+		return 2;
+	/* Full: what is there can be read, a commit fails again, and making room helps. */
+	if (store_get_into(store, "bulk/0", value, &revision, NULL) != STORE_OK)
+		return 3;
+	if (put_bulk(store, written) != STORE_SPACE)
+		return 4;
+	if (store_list(store, "bulk/", NULL, count_key, &found, NULL) != STORE_OK ||
+	    found != written)
+		return 5;
+	if (mount("tmpfs", fixture->path, "tmpfs", MS_REMOUNT, "size=4m") != 0)
+		return 6;
+	if (put_bulk(store, written) != STORE_OK)
+		return 7;
+	store_close(store);
+	if (store_open(fixture->path, fixture->root_key, &store, NULL) != STORE_OK)
+		return 8;
+	store_close(store);
+	return 0;
+}
+
+static void
+a_full_disk_is_said_and_survived(void **state)
+{
+	struct fixture *fixture = *state;
+	int status;
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(fill_the_disk(fixture));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == SKIPPED) {
+		print_message("skipped: may not mount\n");
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+int
+main(void)
+{
+#define ON_PATH(test) cmocka_unit_test_setup_teardown(test, setup_path, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		ON_PATH(files_are_for_the_owner_alone), ON_PATH(a_store_is_created_once),
+		ON_PATH(one_opener_at_a_time),		ON_PATH(what_is_no_store_is_not_opened),
+		ON_PATH(a_foreign_file_is_refused),	ON_PATH(a_full_disk_is_said_and_survived),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
