@@ -88,12 +88,18 @@ options=(-Dshared="$shared" -Dtests=true)
 if [ -n "$sanitize" ]; then
 	options+=(-Db_sanitize=address,undefined -Db_lundef=false)
 fi
+build_failed() {
+	tail -n 60 "$log" >&2
+	echo "tests/run.sh: the build failed" >&2
+	echo "0 passed, 1 failed, 0 skipped"
+	exit 1
+}
 if [ -f "$build/build.ninja" ]; then
-	meson configure "$build" "${options[@]}"
+	meson configure "$build" "${options[@]}" >"$log" 2>&1 || build_failed
 else
-	CC=$compiler meson setup "$build" "$root" "${options[@]}" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+	CC=$compiler meson setup "$build" "$root" "${options[@]}" >"$log" 2>&1 || build_failed
 fi
-ninja -C "$build" >"$log" 2>&1 || { tail -n 60 "$log" >&2; echo "tests/run.sh: the build failed" >&2; exit 1; }
+ninja -C "$build" >"$log" 2>&1 || build_failed
 grep -i 'warning:' "$log" >&2 || true
 
 export POSTERN_SHARED=$shared POSTERN_BUILD=$build POSTERN_SANITIZED=$sanitize
