@@ -3,6 +3,7 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tss2/tss2_tctildr.h>
@@ -31,7 +32,7 @@ default_tcti(void)
 static enum attester_status
 fail_device(struct attester_error *err, const char *path)
 {
-	if (access(path, R_OK | W_OK) == 0)
+	if (faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) == 0)
 		return attester_fail(err, ATTESTER_UNAVAILABLE,
 				     "%s does not open: is another program using it?", path);
 	if (errno == EACCES || errno == EPERM || errno == EROFS)

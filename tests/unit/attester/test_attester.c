@@ -17,8 +17,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <tss2/tss2_mu.h>
 #include <tss2/tss2_tctildr.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -27,6 +29,11 @@
 #define NV_P256	     0x01C0000Au
 #define NV_P384	     0x01C00016u
 #define NV_CHAIN     0x01C00100u
+
+/* TPM 2.0 Library Part 2, 7.2; tss2's own macros for these shift into the sign bit. */
+#define LOADED_SESSION_FIRST 0x02000000u
+#define SAVED_SESSION_FIRST  0x03000000u
+#define TRANSIENT_FIRST	     0x80000000u
 
 static struct private_tpm tpm;
 
@@ -61,9 +68,9 @@ handles_left(struct attester *attester, TPM2_HANDLE first)
 static void
 assert_nothing_left(struct attester *attester)
 {
-	assert_int_equal(handles_left(attester, TPM2_TRANSIENT_FIRST), 0);
-	assert_int_equal(handles_left(attester, TPM2_LOADED_SESSION_FIRST), 0);
-	assert_int_equal(handles_left(attester, TPM2_ACTIVE_SESSION_FIRST), 0);
+	assert_int_equal(handles_left(attester, TRANSIENT_FIRST), 0);
+	assert_int_equal(handles_left(attester, LOADED_SESSION_FIRST), 0);
+	assert_int_equal(handles_left(attester, SAVED_SESSION_FIRST), 0);
 }
 
 static void
@@ -102,6 +109,31 @@ open_says_why_not(void **state)
 		if (strstr(err.message, rows[i].want) == NULL)
 			fail_msg("\"%s\": %s", rows[i].tcti, err.message);
 	}
+}
+
+/* The commonest one: the device is there, and the user is not in its group. */
+static void
+open_names_a_missing_permission(void **state)
+{
+	char device[] = "/tmp/postern-device-XXXXXX";
+	char tcti[64];
+	struct attester *attester = NULL;
+	struct attester_error err = {0};
+	const uid_t user = geteuid();
+	int fd = mkstemp(device);
+	(void)state;
+
+	assert_true(fd >= 0);
+	assert_int_equal(fchmod(fd, 0), 0);
+	close(fd);
+	snprintf(tcti, sizeof(tcti), "device:%s", device);
+	if (user == 0)
+		assert_int_equal(seteuid(65534), 0);
+	enum attester_status status = attester_open(tcti, &attester, &err);
+	assert_int_equal(seteuid(user), 0);
+	unlink(device);
+	assert_int_equal(status, ATTESTER_UNAVAILABLE);
+	assert_non_null(strstr(err.message, "group tss"));
 }
 
 static void
@@ -795,7 +827,8 @@ each_failure_leaves_nothing(void **state)
 	close_spoiled(attester, &spoiled);
 }
 
-/* ESYS cannot send anything after its line failed: the attester stays unavailable, and a new one works. */
+/* ESYS cannot send anything after its line failed: the attester stays unavailable, and a new one
+ * works. */
 static void
 cut_line_ends_this_attester_alone(void **state)
 {
@@ -899,6 +932,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(open_says_why_not),
+		cmocka_unit_test(open_names_a_missing_permission),
 		cmocka_unit_test(answers_become_statuses),
 		cmocka_unit_test(ek_is_the_template),
 		cmocka_unit_test(ak_is_the_template_and_stays),
