@@ -101,6 +101,16 @@ body_base64(struct body *body, const char *member, bool required)
 	return decode(body, json_object_get(body->root, member), member);
 }
 
+struct bytes
+body_log(struct body *body, const char *member)
+{
+	struct bytes log = body_base64(body, member, false);
+
+	if (log.size > ATTEST_EVENTLOG_MAX)
+		body->too_large = true;
+	return log;
+}
+
 size_t
 body_base64_array(struct body *body, const char *member, size_t max, struct bytes *ret_items)
 {

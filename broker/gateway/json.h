@@ -12,6 +12,7 @@ struct body {
 	json_t *root;
 	struct writer decoded; /* holds every decoded member */
 	const char *problem;
+	bool too_large;
 };
 
 __attribute__((warn_unused_result)) bool body_open(struct bytes text, struct body *ret_body);
@@ -19,6 +20,8 @@ void body_close(struct body *body);
 
 /* A base64 member; `required` false: absent or null gives empty bytes. */
 struct bytes body_base64(struct body *body, const char *member, bool required);
+/* An optional log of at most ATTEST_EVENTLOG_MAX bytes. */
+struct bytes body_log(struct body *body, const char *member);
 /* The same for an array of at most `max`. */
 size_t body_base64_array(struct body *body, const char *member, size_t max,
 			 struct bytes *ret_items);

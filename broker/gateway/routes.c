@@ -41,17 +41,12 @@ build_release(struct body *body, struct bytes peer, struct writer *w)
 		.quote = body_base64(body, "quote", true),
 		.signature = body_base64(body, "signature", true),
 		.pcrs = body_base64(body, "pcrs", true),
-		.event_log = body_base64(body, "event_log", false),
-		.ima_log = body_base64(body, "ima_log", false),
+		.event_log = body_log(body, "event_log"),
+		.ima_log = body_log(body, "ima_log"),
 		.peer = peer,
 	};
 
-	if (body->problem == NULL && request.recipient_key.size != WIRE_KEY_SIZE)
-		body->problem = "recipient_key";
-	if (body->problem == NULL && request.pcrs.size != WIRE_PCRS_SIZE)
-		body->problem = "pcrs";
-	if (body->problem == NULL)
-		wire_release_request_write(w, &request);
+	wire_release_request_write(w, &request);
 	return FRAME_RELEASE;
 }
 
@@ -67,18 +62,13 @@ build_activate(struct body *body, struct bytes peer, struct writer *w)
 		.quote = body_base64(body, "quote", true),
 		.signature = body_base64(body, "signature", true),
 		.pcrs = body_base64(body, "pcrs", true),
-		.event_log = body_base64(body, "event_log", false),
+		.event_log = body_log(body, "event_log"),
 		.peer = peer,
 	};
 
 	request.certificate_count = (uint8_t)body_base64_array(
 		body, "ek_certificates", ATTEST_CERTIFICATES_MAX, request.certificates);
-	if (body->problem == NULL && request.proof.size != ATTEST_HASH_SIZE)
-		body->problem = "proof";
-	if (body->problem == NULL && request.pcrs.size != WIRE_PCRS_SIZE)
-		body->problem = "pcrs";
-	if (body->problem == NULL)
-		wire_activate_request_write(w, &request);
+	wire_activate_request_write(w, &request);
 	return FRAME_ACTIVATE;
 }
 
@@ -116,10 +106,7 @@ build_operator_request(struct body *body, struct bytes peer, struct writer *w)
 		.peer = peer,
 	};
 
-	if (body->problem == NULL && request.signature.size != 64)
-		body->problem = "signature";
-	if (body->problem == NULL)
-		wire_operator_request_write(w, &request);
+	wire_operator_request_write(w, &request);
 	return FRAME_OPERATOR_REQUEST;
 }
 
@@ -185,8 +172,12 @@ route_request(const struct route *route, struct bytes text, const char *peer,
 	struct bytes source = {(const uint8_t *)peer, strlen(peer)};
 	enum frame_type type = route->build(&body, source, &w);
 	*problem = body.problem;
+	bool too_large = body.too_large || w.size > FRAME_BODY_MAX;
 	body_close(&body);
-	if (*problem != NULL || w.failed || w.size > FRAME_BODY_MAX) {
+	/* There is room: what an encoder refuses is a member of the wrong size. */
+	if (*problem == NULL && w.failed)
+		*problem = "a member has a size that it cannot have";
+	if (*problem != NULL || too_large) {
 		free(memory);
 		return *problem != NULL ? WIRE_MALFORMED : WIRE_LIMIT;
 	}

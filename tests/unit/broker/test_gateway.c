@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON from outside -> frames, and frames -> JSON: the gateway's only decoder. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "gateway/routes.h"
+#include "wire/transcript.h"
+
+/* 58 times 'c'. */
+#define CHALLENGE                                                                                  \
+	"Y2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjYw=="
+#define KEY32 "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+static char release_body[2048];
+static char activate_body[2048];
+
+/* 512 zero bytes, as base64. */
+static const char *
+pcrs_text(void)
+{
+	static char text[700];
+
+	memset(text, 'A', 683);
+	text[683] = '=';
+	text[684] = '\0';
+	return text;
+}
+
+static int
+make_bodies(void **state)
+{
+	(void)state;
+	snprintf(release_body, sizeof(release_body),
+		 "{\"challenge\":\"" CHALLENGE
+		 "\",\"ak_public\":\"YWs=\",\"recipient_key\":\"" KEY32 "\",\"secrets\":["
+		 "{\"path\":\"a/b\"},{\"path\":\"db/"
+		 "prod\",\"version\":3}],\"quote\":\"cXU=\",\"signature\":\"c2k=\","
+		 "\"pcrs\":\"%s\",\"event_log\":\"bG9n\",\"later\":[1,{\"x\":null}]}",
+		 pcrs_text());
+	snprintf(activate_body, sizeof(activate_body),
+		 "{\"challenge\":\"" CHALLENGE "\",\"proof\":\"" KEY32
+		 "\",\"ek_public\":\"ZWs=\",\"ak_public\":\"YWs=\","
+		 "\"ek_certificates\":[\"YQ==\",\"YmI=\"],\"quote\":\"cXU=\",\"signature\":\"c2k="
+		 "\",\"pcrs\":\"%s\"}",
+		 pcrs_text());
+	return 0;
+}
+
+static const struct route *
+route_at(const char *path)
+{
+	const struct route *route = NULL;
+
+	assert_int_equal(route_find("POST", path, &route), ROUTE_FOUND);
+	return route;
+}
+
+/* Through an exact-size copy, so that a read past the end is seen. */
+static enum wire_status
+submit(const char *path, const char *text, size_t size, struct route_frame *ret_frame)
+{
+	const char *problem = NULL;
+	uint8_t *copy = malloc(size != 0 ? size : 1);
+
+	assert_non_null(copy);
+	memcpy(copy, text, size);
+	enum wire_status status = route_request(route_at(path), (struct bytes){copy, size},
+						"127.0.0.1 9", ret_frame, &problem);
+	free(copy);
+	if (status == WIRE_MALFORMED)
+		assert_non_null(problem);
+	return status;
+}
+
+static void
+assert_bytes(struct bytes seen, const char *want)
+{
+	assert_int_equal(seen.size, strlen(want));
+	assert_memory_equal(seen.data, want, seen.size);
+}
+
+static void
+release_becomes_a_frame(void **state)
+{
+	struct route_frame frame;
+	struct wire_release_request request;
+	struct wanted wanted;
+
+	(void)state;
+	assert_int_equal(submit("/v1/attest/release", release_body, strlen(release_body), &frame),
+			 WIRE_OK);
+	assert_int_equal(frame.type, FRAME_RELEASE);
+	assert_true(wire_release_request_read((struct bytes){frame.memory, frame.size}, &request));
+	assert_int_equal(request.challenge.size, WIRE_CHALLENGE_SIZE);
+	assert_int_equal(request.challenge.data[57], 'c');
+	assert_bytes(request.ak_public, "ak");
+	assert_int_equal(request.recipient_key.data[31], 31);
+	assert_bytes(request.quote, "qu");
+	assert_bytes(request.signature, "si");
+	assert_bytes(request.event_log, "log");
+	assert_int_equal(request.ima_log.size, 0);
+	assert_bytes(request.peer, "127.0.0.1 9");
+	assert_true(wanted_read(request.wanted, &wanted));
+	assert_int_equal(wanted.count, 2);
+	assert_bytes(wanted.secrets[0].path, "a/b");
+	assert_int_equal(wanted.secrets[0].version, 0);
+	assert_bytes(wanted.secrets[1].path, "db/prod");
+	assert_int_equal(wanted.secrets[1].version, 3);
+	free(frame.memory);
+}
+
+static void
+enrolment_is_told_by_its_challenge(void **state)
+{
+	static const char first[] = "{\"ek_public\":\"ZWs=\",\"ak_public\":\"YWs=\"}";
+	struct route_frame frame;
+	struct wire_enroll_request enroll;
+	struct wire_activate_request activate;
+
+	(void)state;
+	assert_int_equal(submit("/v1/attest/enroll", first, strlen(first), &frame), WIRE_OK);
+	assert_int_equal(frame.type, FRAME_ENROLL);
+	assert_true(wire_enroll_request_read((struct bytes){frame.memory, frame.size}, &enroll));
+	assert_bytes(enroll.ek_public, "ek");
+	free(frame.memory);
+
+	assert_int_equal(submit("/v1/attest/enroll", activate_body, strlen(activate_body), &frame),
+			 WIRE_OK);
+	assert_int_equal(frame.type, FRAME_ACTIVATE);
+	assert_true(
+		wire_activate_request_read((struct bytes){frame.memory, frame.size}, &activate));
+	assert_int_equal(activate.certificate_count, 2);
+	assert_bytes(activate.certificates[1], "bb");
+	free(frame.memory);
+}
+
+/* ---- what must be refused ---- */
+
+#define PREFIX "{\"evidence\":\"tpm2\",\"ak_public\":"
+
+static const struct {
+	const char *name;
+	const char *path;
+	const char *body;
+} refused[] = {
+	{"empty", "/v1/attest/challenge", ""},
+	{"not an object", "/v1/attest/challenge", "[]"},
+	{"evidence of another kind", "/v1/attest/challenge",
+	 "{\"evidence\":\"snp\",\"ak_public\":\"YWs=\"}"},
+	{"evidence missing", "/v1/attest/challenge", "{\"ak_public\":\"YWs=\"}"},
+	{"member missing", "/v1/attest/challenge", "{\"evidence\":\"tpm2\"}"},
+	{"member null", "/v1/attest/challenge", PREFIX "null}"},
+	{"member a number", "/v1/attest/challenge", PREFIX "7}"},
+	{"duplicate member", "/v1/attest/challenge", PREFIX "\"YWs=\",\"ak_public\":\"YWs=\"}"},
+	{"base64 without padding", "/v1/attest/challenge", PREFIX "\"YWs\"}"},
+	{"base64 with white space", "/v1/attest/challenge", PREFIX "\"YW s=\"}"},
+	{"base64 with a tail", "/v1/attest/challenge", PREFIX "\"YWs=YWs=\"}"},
+	{"base64 with loose bits", "/v1/attest/challenge", PREFIX "\"YWt=\"}"},
+	{"base64 for URLs", "/v1/attest/challenge", PREFIX "\"__8=\"}"},
+	{"nested too deep", "/v1/attest/challenge", PREFIX "\"YWs=\",\"x\":[[[[[[[[1]]]]]]]]}"},
+	{"something after the object", "/v1/attest/challenge", PREFIX "\"YWs=\"}x"},
+	{"certificates not a list", "/v1/attest/enroll",
+	 "{\"challenge\":\"" CHALLENGE "\",\"ek_certificates\":\"YQ==\"}"},
+	{"operator's signature too short", "/v1/operator/request",
+	 "{\"request\":\"YQ==\",\"signature\":\"YQ==\"}"},
+};
+
+static void
+bad_bodies_are_refused(void **state)
+{
+	struct route_frame frame;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		enum wire_status status =
+			submit(refused[i].path, refused[i].body, strlen(refused[i].body), &frame);
+		if (status != WIRE_MALFORMED)
+			fail_msg("%s: status %d", refused[i].name, (int)status);
+	}
+}
+
+/* A spoiled copy of the release body: `from` (which must be in it) replaced by `to`. */
+static enum wire_status
+submit_spoiled(const char *from, const char *to)
+{
+	char body[4096];
+	const char *at = strstr(release_body, from);
+	struct route_frame frame;
+
+	assert_non_null(at);
+	snprintf(body, sizeof(body), "%.*s%s%s", (int)(at - release_body), release_body, to,
+		 at + strlen(from));
+	enum wire_status status = submit("/v1/attest/release", body, strlen(body), &frame);
+	if (status == WIRE_OK)
+		free(frame.memory);
+	return status;
+}
+
+static void
+bad_release_members_are_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(submit_spoiled("\"" CHALLENGE "\"", "\"" CHALLENGE "\""), WIRE_OK);
+	assert_int_equal(submit_spoiled(KEY32, "YQ=="), WIRE_MALFORMED);
+	assert_int_equal(submit_spoiled("AAAA=\"", "\""), WIRE_MALFORMED);
+	assert_int_equal(submit_spoiled("\"version\":3", "\"version\":-1"), WIRE_MALFORMED);
+	assert_int_equal(submit_spoiled("\"version\":3", "\"version\":4294967296"), WIRE_MALFORMED);
+	assert_int_equal(submit_spoiled("\"version\":3", "\"version\":\"3\""), WIRE_MALFORMED);
+	assert_int_equal(submit_spoiled("{\"path\":\"a/b\"},", "7,"), WIRE_MALFORMED);
+	assert_int_equal(submit_spoiled("\"secrets\":[", "\"secrets\":[],\"x\":["), WIRE_MALFORMED);
+}
+
+static void
+too_many_secrets_are_refused(void **state)
+{
+	char list[4096] = "";
+	size_t used = 0;
+
+	(void)state;
+	for (int i = 0; i <= WIRE_WANTED_MAX; i++)
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "{\"path\":\"p%03d\"},",
+					 i);
+	assert_int_equal(submit_spoiled("{\"path\":\"a/b\"},", list), WIRE_MALFORMED);
+}
+
+static void
+every_truncation_is_refused(void **state)
+{
+	struct route_frame frame;
+
+	(void)state;
+	for (size_t size = 0; size < strlen(release_body); size++)
+		assert_int_equal(submit("/v1/attest/release", release_body, size, &frame),
+				 WIRE_MALFORMED);
+	for (size_t size = 0; size < strlen(activate_body); size++)
+		assert_int_equal(submit("/v1/attest/enroll", activate_body, size, &frame),
+				 WIRE_MALFORMED);
+}
+
+/* A flipped bit is refused, or gives a frame that the keeper's own decoder takes. */
+static void
+every_bit_flip_is_harmless(void **state)
+{
+	char body[sizeof(release_body)];
+	size_t size = strlen(release_body);
+	struct route_frame frame;
+	struct wire_release_request request;
+	size_t refusals = 0;
+
+	(void)state;
+	for (size_t bit = 0; bit < 8 * size; bit++) {
+		memcpy(body, release_body, size);
+		body[bit / 8] = (char)(body[bit / 8] ^ (1 << (bit % 8)));
+		if (submit("/v1/attest/release", body, size, &frame) != WIRE_OK) {
+			refusals++;
+			continue;
+		}
+		assert_true(wire_release_request_read((struct bytes){frame.memory, frame.size},
+						      &request));
+		free(frame.memory);
+	}
+	assert_true(refusals > size);
+}
+
+static void
+routes_are_matched_exactly(void **state)
+{
+	const struct route *route;
+
+	(void)state;
+	assert_int_equal(route_find("GET", "/v1/attest/release", &route), ROUTE_WRONG_METHOD);
+	assert_int_equal(route_find("PUT", "/v1/attest/release", &route), ROUTE_FOUND);
+	assert_int_equal(route_find("GET", "/v1/sys/health", &route), ROUTE_FOUND);
+	assert_int_equal(route_find("POST", "/v1/attest/release/", &route), ROUTE_NOT_FOUND);
+	assert_int_equal(route_find("POST", "/v1/attest/%72elease", &route), ROUTE_NOT_FOUND);
+	assert_int_equal(route_find("POST", "//v1/attest/release", &route), ROUTE_NOT_FOUND);
+}
+
+/* ---- answers ---- */
+
+static char *
+answer_text(enum frame_type type, enum wire_status status, struct bytes payload, unsigned *ret_http)
+{
+	static uint8_t memory[4096];
+	struct writer w = writer_of(memory, sizeof(memory));
+	struct wire_answer answer = {.status = status, .payload = payload};
+
+	wire_answer_write(&w, &answer);
+	assert_false(w.failed);
+	return route_answer(type, writer_bytes(&w), ret_http);
+}
+
+static void
+a_challenge_answer_becomes_json(void **state)
+{
+	uint8_t memory[256];
+	uint8_t challenge[WIRE_CHALLENGE_SIZE] = {1};
+	uint8_t key[WIRE_KEY_SIZE] = {2};
+	struct writer w = writer_of(memory, sizeof(memory));
+	struct wire_challenge_answer answer = {BYTES_OF(challenge), 60, BYTES_OF(key)};
+	unsigned http;
+
+	(void)state;
+	wire_challenge_answer_write(&w, &answer);
+	char *text = answer_text(FRAME_CHALLENGE, WIRE_OK, writer_bytes(&w), &http);
+	json_t *root = json_loads(text, 0, NULL);
+	assert_int_equal(http, 200);
+	assert_int_equal(json_integer_value(json_object_get(root, "expires_in")), 60);
+	assert_string_equal(json_string_value(json_object_get(root, "pcrs")), "sha256:0-15");
+	assert_int_equal(json_string_length(json_object_get(root, "release_key")), 44);
+	assert_int_equal(
+		strncmp(json_string_value(json_object_get(root, "release_key")), "AgAA", 4), 0);
+	json_decref(root);
+	free(text);
+}
+
+static void
+refusals_carry_word_and_status(void **state)
+{
+	static const struct {
+		enum wire_status status;
+		unsigned http;
+		const char *word;
+	} table[] = {
+		{WIRE_CHALLENGE, 403, "challenge: "}, {WIRE_IDENTITY, 403, "identity: "},
+		{WIRE_QUOTE, 403, "quote: "},	      {WIRE_POLICY, 403, "policy: "},
+		{WIRE_OPERATOR, 403, "operator: "},   {WIRE_LIMIT, 413, "limit: "},
+		{WIRE_BUSY, 503, "busy: "},	      {WIRE_FAILED, 500, "failed: "},
+		{WIRE_MALFORMED, 400, "malformed: "},
+	};
+	unsigned http;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		char *text = answer_text(FRAME_RELEASE, table[i].status, (struct bytes){0}, &http);
+		assert_int_equal(http, table[i].http);
+		assert_non_null(strstr(text, table[i].word));
+		free(text);
+	}
+}
+
+static void
+broken_answers_are_failures(void **state)
+{
+	static const enum frame_type types[] = {
+		FRAME_CHALLENGE,	  FRAME_RELEASE,	  FRAME_ENROLL, FRAME_ACTIVATE,
+		FRAME_OPERATOR_CHALLENGE, FRAME_OPERATOR_REQUEST, FRAME_HEALTH};
+	unsigned http;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		char *text = answer_text(types[i], WIRE_OK, (struct bytes){0}, &http);
+		assert_int_equal(http, 500);
+		free(text);
+		text = route_answer(types[i], (struct bytes){0}, &http);
+		assert_int_equal(http, 500);
+		free(text);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(release_becomes_a_frame),
+		cmocka_unit_test(enrolment_is_told_by_its_challenge),
+		cmocka_unit_test(bad_bodies_are_refused),
+		cmocka_unit_test(bad_release_members_are_refused),
+		cmocka_unit_test(too_many_secrets_are_refused),
+		cmocka_unit_test(every_truncation_is_refused),
+		cmocka_unit_test(every_bit_flip_is_harmless),
+		cmocka_unit_test(routes_are_matched_exactly),
+		cmocka_unit_test(a_challenge_answer_becomes_json),
+		cmocka_unit_test(refusals_carry_word_and_status),
+		cmocka_unit_test(broken_answers_are_failures),
+	};
+
+	return cmocka_run_group_tests(tests, make_bodies, NULL);
+}
