@@ -52,8 +52,9 @@ static bool
 deny_files(void)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	if (abi < 0) /* not in this kernel, or not enabled: seccomp remains */
-		return errno == ENOSYS || errno == EOPNOTSUPP;
+	/* Not in this kernel, not enabled, or kept from us by the unit's own filter: seccomp remains. */
+	if (abi < 0)
+		return errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM;
 	struct ruleset rules;
 	size_t size = ruleset_for(abi, &rules);
 	long descriptor = syscall(SYS_landlock_create_ruleset, &rules, size, 0);

@@ -55,7 +55,12 @@ bool
 process_harden(void)
 {
 	const struct rlimit none = { 0, 0 };
-	if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
+#ifdef POSTERN_SANITIZED
+	const unsigned long dumpable = 1; /* the leak checker attaches to its own process */
+#else
+	const unsigned long dumpable = 0;
+#endif
+	if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, dumpable, 0, 0, 0) < 0 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
 		role_complain("cannot harden the process: %s", strerror(errno));
 		return false;
@@ -82,8 +87,12 @@ role_start(enum role_kind kind)
 	snprintf(title, sizeof(title), "postern-%.7s", own_name);
 	(void)prctl(PR_SET_NAME, title, 0, 0, 0);
 	/* Before the supervisor started us it made sure that it was still there (spawn.c). */
-	if (!process_harden() || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+	if (!process_harden())
 		return false;
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0) {
+		role_complain("cannot be made to end with the supervisor: %s", strerror(errno));
+		return false;
+	}
 	/* Ctrl-C reaches the whole group; it is the supervisor's to act on. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);

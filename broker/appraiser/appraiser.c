@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Examines what guests made: event logs of admitted machines, and certificates and log of an enrolment. Holds nothing worth
+ * stealing, can open nothing, and its answers are claims, never decisions.
+ */
+#include "supervisor/role.h"
+#include "wire/message.h"
+
+#include <string.h>
+#include <sys/resource.h>
+
+#define ANSWER_SIZE 4096
+/* Several times what the largest log and chain took; an appraiser beyond them has been taken over by its input. */
+#define MEMORY_MAX	     (512UL * 1024 * 1024)
+#define ENROLMENT_SECONDS 5 /* of CPU: an enrolment's appraiser does nothing else */
+
+static const struct settings_key keys[] = {
+	{ "once", false, false },
+	{ NULL, false, false },
+};
+
+static void
+examine_log(struct bytes log, struct bytes pcrs, struct wire_appraisal *appraisal)
+{
+	if (log.size == 0)
+		return;
+	/* The decoder has seen to its size, and bytes have no alignment. */
+	const void *block = pcrs.data;
+	const uint8_t(*values)[ATTEST_HASH_SIZE] = block;
+	struct attest_error err = { 0 };
+	if (attest_eventlog_examine(log, values, &appraisal->report, &err) == ATTEST_OK) {
+		appraisal->log = WIRE_VERIFIED;
+		return;
+	}
+	appraisal->log = WIRE_REFUSED;
+	memcpy(appraisal->log_error, err.message, sizeof(appraisal->log_error));
+}
+
+static void
+examine_chain(const struct wire_examine_enrolment *request, struct wire_appraisal *appraisal)
+{
+	if (request->certificate_count == 0)
+		return;
+	struct attest_error err = { 0 };
+	struct attest_ek *ek = NULL;
+	enum attest_status status = attest_ek_decode(request->ek_public, &ek, &err);
+	if (status == ATTEST_OK)
+		status = attest_chain_verify(ek, request->certificates, request->certificate_count,
+					     request->anchors, request->anchor_count, request->now,
+					     &appraisal->ek_chain, &err);
+	attest_ek_free(ek);
+	appraisal->chain = status == ATTEST_OK ? WIRE_VERIFIED : WIRE_REFUSED;
+	if (status != ATTEST_OK)
+		memcpy(appraisal->chain_error, err.message, sizeof(appraisal->chain_error));
+}
+
+/* False: not a frame of the keeper's. */
+static bool
+examine(const struct frame *frame, struct wire_appraisal *ret_appraisal)
+{
+	struct wire_appraisal appraisal = { 0 };
+	struct wire_examine_log log;
+	struct wire_examine_enrolment enrolment;
+	if (frame->type == FRAME_EXAMINE_LOG && wire_examine_log_read(frame->body, &log)) {
+		examine_log(log.event_log, log.pcrs, &appraisal);
+	} else if (frame->type == FRAME_EXAMINE_ENROLMENT &&
+		   wire_examine_enrolment_read(frame->body, &enrolment)) {
+		examine_log(enrolment.event_log, enrolment.pcrs, &appraisal);
+		examine_chain(&enrolment, &appraisal);
+	} else {
+		return false;
+	}
+	*ret_appraisal = appraisal;
+	return true;
+}
+
+static bool
+answer(uint64_t id, const struct wire_appraisal *appraisal)
+{
+	uint8_t memory[ANSWER_SIZE];
+	struct writer w = writer_of(memory, sizeof(memory));
+	wire_appraisal_write(&w, appraisal);
+	if (w.failed)
+		return false;
+	const struct frame frame = {
+		.type = FRAME_APPRAISED,
+		.id = id,
+		.body = writer_bytes(&w),
+		.descriptor = -1,
+	};
+	return channel_send(APPRAISER_KEEPER_CHANNEL, &frame) == CHANNEL_OK;
+}
+
+static int
+serve(bool once)
+{
+	struct frame_buffer buffer = { 0 };
+	int status = ROLE_EXIT_FAILED;
+	for (;;) {
+		struct frame frame = { .descriptor = -1 };
+		struct wire_appraisal appraisal;
+		if (channel_receive(APPRAISER_KEEPER_CHANNEL, &buffer, &frame) != CHANNEL_OK)
+			break; /* the keeper is gone: the supervisor tells why */
+		if (frame.descriptor >= 0 || !examine(&frame, &appraisal)) {
+			role_complain("the keeper sent what is not a question");
+			break;
+		}
+		if (!answer(frame.id, &appraisal)) {
+			role_complain("an answer could not be sent");
+			break;
+		}
+		if (once) {
+			status = ROLE_EXIT_OK;
+			break;
+		}
+	}
+	frame_buffer_clear(&buffer);
+	return status;
+}
+
+static bool
+limit_resources(bool once)
+{
+	const struct rlimit seconds = { ENROLMENT_SECONDS, ENROLMENT_SECONDS };
+	if (once && setrlimit(RLIMIT_CPU, &seconds) < 0)
+		return false;
+#ifndef POSTERN_SANITIZED /* whose shadow memory is terabytes of address space */
+	const struct rlimit memory = { MEMORY_MAX, MEMORY_MAX };
+	if (setrlimit(RLIMIT_AS, &memory) < 0)
+		return false;
+#endif
+	return true;
+}
+
+int
+appraiser_main(void)
+{
+	auto_settings *settings = role_begin(keys);
+	if (settings == NULL)
+		return ROLE_EXIT_FAILED;
+	bool once = settings_get(settings, "once", 0) != NULL;
+	if (!limit_resources(once)) {
+		role_complain("cannot limit its resources");
+		return ROLE_EXIT_FAILED;
+	}
+	if (!role_confine(ROLE_APPRAISER) || !role_ready())
+		return ROLE_EXIT_FAILED;
+	return serve(once);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config.h"
+#include "start.h"
+#include "supervise.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+struct options {
+	const char *config;
+	const char *role;
+	bool check;
+	bool help;
+	bool version;
+};
+
+static const char usage[] = "usage: posternd --config FILE [--check]\n"
+			    "       posternd --help | --version\n"
+			    "\n"
+			    "  --config FILE  what to read; posternd(8) tells its keys\n"
+			    "  --check        read and check it, and do no more\n";
+
+static bool
+parse_options(int count, char **arguments, struct options *ret_options)
+{
+	static const struct option known[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 'n' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ "role", required_argument, NULL, 'r' }, /* for the supervisor alone */
+		{ NULL, 0, NULL, 0 },
+	};
+	struct options options = { 0 };
+	for (int found; (found = getopt_long(count, arguments, "", known, NULL)) != -1;) {
+		switch (found) {
+		case 'c':
+			options.config = optarg;
+			break;
+		case 'n':
+			options.check = true;
+			break;
+		case 'h':
+			options.help = true;
+			break;
+		case 'v':
+			options.version = true;
+			break;
+		case 'r':
+			options.role = optarg;
+			break;
+		default:
+			return false;
+		}
+	}
+	*ret_options = options;
+	return optind == count;
+}
+
+static int
+run_role(const char *name)
+{
+	static int (*const mains[ROLE_COUNT])(void) = {
+		[ROLE_DOOR] = door_main,
+		[ROLE_GATEWAY] = gateway_main,
+		[ROLE_KEEPER] = keeper_main,
+		[ROLE_APPRAISER] = appraiser_main,
+	};
+	for (unsigned i = 0; i < ROLE_COUNT; i++) {
+		if (strcmp(name, role_name((enum role_kind)i)) == 0)
+			return role_start((enum role_kind)i) ? mains[i]() : ROLE_EXIT_FAILED;
+	}
+	fputs(usage, stderr);
+	return ROLE_EXIT_USAGE;
+}
+
+static int
+run(const struct options *options)
+{
+	char problem[CONFIG_PROBLEM_SIZE];
+	struct config *config = config_load(options->config, problem);
+	if (config == NULL) {
+		role_complain("%s", problem);
+		return ROLE_EXIT_CONFIGURATION;
+	}
+	int status = ROLE_EXIT_FAILED;
+	if (options->check) {
+		puts("posternd: the configuration is fine");
+		status = ROLE_EXIT_OK;
+	} else if (process_harden()) {
+		status = supervise(config);
+	}
+	config_free(config);
+	return status;
+}
+
+int
+main(int count, char **arguments)
+{
+	struct options options;
+	if (!parse_options(count, arguments, &options)) {
+		fputs(usage, stderr);
+		return ROLE_EXIT_USAGE;
+	}
+	if (options.role != NULL)
+		return run_role(options.role);
+	if (options.help) {
+		fputs(usage, stdout);
+		return ROLE_EXIT_OK;
+	}
+	if (options.version) {
+		puts("posternd " POSTERN_VERSION);
+		return ROLE_EXIT_OK;
+	}
+	if (options.config == NULL) {
+		fputs(usage, stderr);
+		return ROLE_EXIT_USAGE;
+	}
+	return run(&options);
+}

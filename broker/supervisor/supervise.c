@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The keeper starts first, because what is wrong with the store is what an operator wants to hear; the others when it
+ * is ready. Any role's end is the daemon's end: nothing is restarted in here, that is the service manager's work.
+ */
+#include "supervise.h"
+
+#include "notify.h"
+#include "spawn.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ENROLMENTS_MAX	    8	  /* appraisers for one enrolment each, at once */
+#define ENROLMENT_LIFETIME  10000 /* milliseconds */
+#define STOP_PATIENCE	    5000  /* milliseconds between SIGTERM and SIGKILL */
+#define RUNNING		    (-1)  /* no exit status decided yet */
+
+struct child {
+	pid_t pid;   /* 0: none */
+	int channel; /* the supervisor's end; -1: closed */
+	bool ready;
+};
+
+struct enrolment {
+	pid_t pid;
+	int channel;
+	int64_t deadline;
+	bool late;
+};
+
+struct supervisor {
+	const struct config *config;
+	int signals;
+	struct child children[ROLE_COUNT];
+	struct enrolment enrolments[ENROLMENTS_MAX];
+	/* Both ends of the channels between roles, until both have been handed over. */
+	int door_gateway[2];
+	int gateway_keeper[2];
+	int keeper_appraiser[2];
+	struct frame_buffer buffer;
+	int watchdog; /* milliseconds, -1: none */
+	int64_t next_sign;
+	int status; /* RUNNING, or what to exit with */
+};
+
+static int64_t
+now_milliseconds(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void
+close_at(int *descriptor)
+{
+	if (*descriptor >= 0)
+		close(*descriptor);
+	*descriptor = -1;
+}
+
+static void
+close_both(int ends[2])
+{
+	close_at(&ends[0]);
+	close_at(&ends[1]);
+}
+
+/* The first reason counts. */
+static void
+give_up(struct supervisor *supervisor, int status)
+{
+	if (supervisor->status == RUNNING)
+		supervisor->status = status;
+}
+
+/* ---- starting ---- */
+
+static bool
+send_setup(int channel, const char *text, size_t size)
+{
+	const struct frame frame = {
+		.type = FRAME_SETUP,
+		.body = { (const uint8_t *)text, size },
+		.descriptor = -1,
+	};
+	return channel_send(channel, &frame) == CHANNEL_OK;
+}
+
+/* A process with its own channel to us and the given others. */
+static bool
+start(enum role_kind kind, const int *others, size_t count, const char *setup, size_t setup_size,
+      pid_t *ret_pid, int *ret_channel)
+{
+	int ends[2];
+	if (channel_pair(ends) != CHANNEL_OK)
+		return false;
+	int channels[SPAWN_CHANNELS_MAX] = { ends[1] };
+	for (size_t i = 0; i < count; i++)
+		channels[1 + i] = others[i];
+	pid_t pid = spawn_role(kind, channels, 1 + count);
+	close_at(&ends[1]);
+	if (pid < 0) {
+		close_at(&ends[0]);
+		return false;
+	}
+	/* If this fails the child has ended, and its end will tell. */
+	(void)send_setup(ends[0], setup, setup_size);
+	*ret_pid = pid;
+	*ret_channel = ends[0];
+	return true;
+}
+
+static void
+start_role(struct supervisor *supervisor, enum role_kind kind, const int *others, size_t count)
+{
+	struct child *child = &supervisor->children[kind];
+	if (start(kind, others, count, supervisor->config->setup[kind].text,
+		  supervisor->config->setup[kind].size, &child->pid, &child->channel))
+		return;
+	role_complain("cannot start the %s: %s", role_name(kind), strerror(errno));
+	give_up(supervisor, ROLE_EXIT_FAILED);
+}
+
+static void
+start_keeper(struct supervisor *supervisor)
+{
+	const int others[] = { supervisor->gateway_keeper[1], supervisor->keeper_appraiser[0] };
+	start_role(supervisor, ROLE_KEEPER, others, 2);
+}
+
+static void
+start_others(struct supervisor *supervisor)
+{
+	const int gateway[] = { supervisor->door_gateway[1], supervisor->gateway_keeper[0] };
+	start_role(supervisor, ROLE_APPRAISER, &supervisor->keeper_appraiser[1], 1);
+	start_role(supervisor, ROLE_GATEWAY, gateway, 2);
+	start_role(supervisor, ROLE_DOOR, &supervisor->door_gateway[0], 1);
+	/* A role must see the end of its peer, so no end stays here. */
+	close_both(supervisor->door_gateway);
+	close_both(supervisor->gateway_keeper);
+	close_both(supervisor->keeper_appraiser);
+}
+
+static void
+role_is_ready(struct supervisor *supervisor, enum role_kind kind)
+{
+	supervisor->children[kind].ready = true;
+	if (kind == ROLE_KEEPER)
+		start_others(supervisor);
+	for (size_t i = 0; i < ROLE_COUNT; i++) {
+		if (!supervisor->children[i].ready)
+			return;
+	}
+	notify("READY=1");
+	role_complain("ready");
+}
+
+/* ---- appraisers of one enrolment ---- */
+
+static struct enrolment *
+free_enrolment(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < ENROLMENTS_MAX; i++) {
+		if (supervisor->enrolments[i].pid == 0)
+			return &supervisor->enrolments[i];
+	}
+	return NULL;
+}
+
+/* The keeper's end of the channel to a new appraiser; -1: too many, or it cannot be started. */
+static int
+start_enrolment(struct supervisor *supervisor)
+{
+	static const char once[] = "once = yes\n";
+	struct enrolment *enrolment = free_enrolment(supervisor);
+	int ends[2];
+	if (enrolment == NULL || channel_pair(ends) != CHANNEL_OK)
+		return -1;
+	if (!start(ROLE_APPRAISER, &ends[1], 1, once, sizeof(once) - 1, &enrolment->pid,
+		   &enrolment->channel)) {
+		close_both(ends);
+		return -1;
+	}
+	enrolment->deadline = now_milliseconds() + ENROLMENT_LIFETIME;
+	enrolment->late = false;
+	close_at(&ends[1]);
+	return ends[0];
+}
+
+static void
+need_appraiser(struct supervisor *supervisor, uint64_t id)
+{
+	int end = start_enrolment(supervisor);
+	const struct frame frame = { .type = FRAME_APPRAISER, .id = id, .descriptor = end };
+	if (channel_send(supervisor->children[ROLE_KEEPER].channel, &frame) == CHANNEL_IO)
+		role_complain("an appraiser could not be handed to the keeper");
+	close_at(&end);
+}
+
+static void
+enrolment_ended(struct enrolment *enrolment, int how)
+{
+	/* Its one answer is what the keeper waits for: whatever happened, that enrolment alone is refused. */
+	if (enrolment->late)
+		role_complain("an enrolment's appraiser took too long and was killed");
+	else if (WIFSIGNALED(how))
+		role_complain("an enrolment's appraiser was killed by signal %d (%s)", WTERMSIG(how),
+			      strsignal(WTERMSIG(how)));
+	close_at(&enrolment->channel);
+	*enrolment = (struct enrolment){ .channel = -1 };
+}
+
+/* ---- what happens ---- */
+
+static void
+role_ended(struct supervisor *supervisor, enum role_kind kind, int how)
+{
+	struct child *child = &supervisor->children[kind];
+	close_at(&child->channel);
+	child->pid = 0;
+	if (supervisor->status != RUNNING)
+		return;
+	if (WIFSIGNALED(how))
+		role_complain("the %s was killed by signal %d (%s)", role_name(kind), WTERMSIG(how),
+			      strsignal(WTERMSIG(how)));
+	else
+		role_complain("the %s ended with status %d", role_name(kind), WEXITSTATUS(how));
+	bool configuration = WIFEXITED(how) && WEXITSTATUS(how) == ROLE_EXIT_CONFIGURATION;
+	give_up(supervisor, configuration ? ROLE_EXIT_CONFIGURATION : ROLE_EXIT_FAILED);
+}
+
+static void
+reap(struct supervisor *supervisor)
+{
+	int how;
+	for (pid_t pid; (pid = waitpid(-1, &how, WNOHANG)) > 0;) {
+		for (unsigned i = 0; i < ROLE_COUNT; i++) {
+			if (supervisor->children[i].pid == pid)
+				role_ended(supervisor, (enum role_kind)i, how);
+		}
+		for (size_t i = 0; i < ENROLMENTS_MAX; i++) {
+			if (supervisor->enrolments[i].pid == pid)
+				enrolment_ended(&supervisor->enrolments[i], how);
+		}
+	}
+}
+
+static void
+on_signal(struct supervisor *supervisor)
+{
+	struct signalfd_siginfo info;
+	while (read(supervisor->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+			give_up(supervisor, ROLE_EXIT_OK);
+	}
+	/* Children that end because of the same stop are reaped after it was noted, and say nothing. */
+	reap(supervisor);
+}
+
+static bool
+frame_is_allowed(const struct frame *frame, enum role_kind kind, const struct child *child)
+{
+	if (frame->body.size != 0 || frame->descriptor >= 0)
+		return false;
+	if (frame->type == FRAME_READY)
+		return !child->ready;
+	return frame->type == FRAME_NEED_APPRAISER && kind == ROLE_KEEPER;
+}
+
+static void
+on_frame(struct supervisor *supervisor, enum role_kind kind)
+{
+	struct child *child = &supervisor->children[kind];
+	struct frame frame = { .descriptor = -1 };
+	enum channel_status status = channel_receive(child->channel, &supervisor->buffer, &frame);
+	if (status == CHANNEL_CLOSED) { /* its end follows */
+		close_at(&child->channel);
+		return;
+	}
+	bool allowed = status == CHANNEL_OK && frame_is_allowed(&frame, kind, child);
+	close_at(&frame.descriptor);
+	if (!allowed) {
+		role_complain("the %s said what it may not", role_name(kind));
+		give_up(supervisor, ROLE_EXIT_FAILED);
+	} else if (frame.type == FRAME_READY) {
+		role_is_ready(supervisor, kind);
+	} else {
+		need_appraiser(supervisor, frame.id);
+	}
+}
+
+/* ---- the loop ---- */
+
+/* Ends what is late, shows a sign of life, and says how long nothing else is due. */
+static int
+do_timed(struct supervisor *supervisor)
+{
+	int64_t now = now_milliseconds();
+	int64_t next = INT64_MAX;
+	for (size_t i = 0; i < ENROLMENTS_MAX; i++) {
+		struct enrolment *enrolment = &supervisor->enrolments[i];
+		if (enrolment->pid == 0 || enrolment->late)
+			continue;
+		if (enrolment->deadline <= now) {
+			enrolment->late = true;
+			kill(enrolment->pid, SIGKILL);
+		} else if (enrolment->deadline < next) {
+			next = enrolment->deadline;
+		}
+	}
+	if (supervisor->watchdog > 0) {
+		if (supervisor->next_sign <= now) {
+			notify("WATCHDOG=1");
+			supervisor->next_sign = now + supervisor->watchdog;
+		}
+		if (supervisor->next_sign < next)
+			next = supervisor->next_sign;
+	}
+	return next == INT64_MAX ? -1 : (int)(next - now);
+}
+
+static void
+wait_and_serve(struct supervisor *supervisor)
+{
+	struct pollfd watched[1 + ROLE_COUNT] = { { supervisor->signals, POLLIN, 0 } };
+	for (size_t i = 0; i < ROLE_COUNT; i++) {
+		watched[1 + i].fd = supervisor->children[i].channel;
+		watched[1 + i].events = POLLIN;
+	}
+	if (poll(watched, 1 + ROLE_COUNT, do_timed(supervisor)) <= 0)
+		return;
+	if (watched[0].revents != 0)
+		on_signal(supervisor);
+	for (unsigned i = 0; i < ROLE_COUNT && supervisor->status == RUNNING; i++) {
+		if (watched[1 + i].revents != 0 && supervisor->children[i].channel >= 0)
+			on_frame(supervisor, (enum role_kind)i);
+	}
+}
+
+/* ---- stopping ---- */
+
+static bool
+signal_all(struct supervisor *supervisor, int number)
+{
+	bool any = false;
+	for (size_t i = 0; i < ROLE_COUNT; i++) {
+		if (supervisor->children[i].pid != 0)
+			any = kill(supervisor->children[i].pid, number) == 0 || any;
+	}
+	for (size_t i = 0; i < ENROLMENTS_MAX; i++) {
+		if (supervisor->enrolments[i].pid != 0)
+			any = kill(supervisor->enrolments[i].pid, SIGKILL) == 0 || any;
+	}
+	return any;
+}
+
+static void
+stop(struct supervisor *supervisor)
+{
+	notify("STOPPING=1");
+	int64_t deadline = now_milliseconds() + STOP_PATIENCE;
+	signal_all(supervisor, SIGTERM);
+	for (;;) {
+		reap(supervisor);
+		int64_t left = deadline - now_milliseconds();
+		if (!signal_all(supervisor, 0) || left <= 0)
+			break;
+		struct pollfd watched = { supervisor->signals, POLLIN, 0 };
+		struct signalfd_siginfo info;
+		if (poll(&watched, 1, (int)left) > 0 &&
+		    read(supervisor->signals, &info, sizeof(info)) < 0 && errno != EAGAIN)
+			break;
+	}
+	if (signal_all(supervisor, SIGKILL)) {
+		while (waitpid(-1, NULL, 0) > 0)
+			;
+	}
+	frame_buffer_clear(&supervisor->buffer);
+	for (size_t i = 0; i < ROLE_COUNT; i++)
+		close_at(&supervisor->children[i].channel);
+	for (size_t i = 0; i < ENROLMENTS_MAX; i++)
+		close_at(&supervisor->enrolments[i].channel);
+	close_both(supervisor->door_gateway);
+	close_both(supervisor->gateway_keeper);
+	close_both(supervisor->keeper_appraiser);
+	close_at(&supervisor->signals);
+}
+
+static bool
+prepare(struct supervisor *supervisor)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP); /* blocked and not looked at: reloading is a restart */
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return false;
+	sigdelset(&set, SIGHUP);
+	supervisor->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return supervisor->signals >= 0 && channel_pair(supervisor->door_gateway) == CHANNEL_OK &&
+	       channel_pair(supervisor->gateway_keeper) == CHANNEL_OK &&
+	       channel_pair(supervisor->keeper_appraiser) == CHANNEL_OK;
+}
+
+int
+supervise(const struct config *config)
+{
+	struct supervisor supervisor = {
+		.config = config,
+		.signals = -1,
+		.door_gateway = { -1, -1 },
+		.gateway_keeper = { -1, -1 },
+		.keeper_appraiser = { -1, -1 },
+		.watchdog = notify_watchdog_interval(),
+		.status = RUNNING,
+	};
+	for (size_t i = 0; i < ROLE_COUNT; i++)
+		supervisor.children[i].channel = -1;
+	for (size_t i = 0; i < ENROLMENTS_MAX; i++)
+		supervisor.enrolments[i].channel = -1;
+	if (!prepare(&supervisor)) {
+		role_complain("cannot make channels: %s", strerror(errno));
+		give_up(&supervisor, ROLE_EXIT_FAILED);
+	} else {
+		start_keeper(&supervisor);
+	}
+	while (supervisor.status == RUNNING)
+		wait_and_serve(&supervisor);
+	stop(&supervisor);
+	return supervisor.status;
+}
