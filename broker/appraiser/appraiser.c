@@ -19,16 +19,19 @@ static const struct settings_key keys[] = {
 	{ NULL, false, false },
 };
 
+struct pcr_block {
+	uint8_t values[ATTEST_PCR_COUNT][ATTEST_HASH_SIZE];
+};
+
 static void
 examine_log(struct bytes log, struct bytes pcrs, struct wire_appraisal *appraisal)
 {
 	if (log.size == 0)
 		return;
 	/* The decoder has seen to its size, and bytes have no alignment. */
-	const void *block = pcrs.data;
-	const uint8_t(*values)[ATTEST_HASH_SIZE] = block;
+	const struct pcr_block *block = (const void *)pcrs.data;
 	struct attest_error err = { 0 };
-	if (attest_eventlog_examine(log, values, &appraisal->report, &err) == ATTEST_OK) {
+	if (attest_eventlog_examine(log, block->values, &appraisal->report, &err) == ATTEST_OK) {
 		appraisal->log = WIRE_VERIFIED;
 		return;
 	}
