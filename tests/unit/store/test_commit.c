@@ -435,6 +435,8 @@ no_increment_is_lost(void **state)
 	int conflicts = 0;
 
 	must_put(fixture->store, "counter", "0");
+	fixture->disk.delay_us =
+		300; /* long enough for the others to read what is about to change */
 	for (int i = 0; i < 4; i++) {
 		workers[i] = (struct worker){.store = fixture->store, .id = i};
 		pthread_create(&workers[i].thread, NULL, increment_many, &workers[i]);

@@ -240,7 +240,7 @@ creation_is_whole_or_nothing(void **state)
 		pid_t child = fork();
 		assert_true(child >= 0);
 		if (child == 0)
-			_exit(store_create(fixture->path, fixture->root_key, NULL));
+			_exit((int)store_create(fixture->path, fixture->root_key, NULL));
 		usleep((useconds_t)round * 100);
 		kill(child, SIGKILL);
 		assert_int_equal(waitpid(child, &status, 0), child);
