@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "software_ca.h"
+#include "software_tpm.h"
+#include "spoil.h"
+
+#include <openssl/ec.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define NOW 1800000000 /* 2027 */
+
+/* A root, two intermediates, an EK: each case changes a line of one of them. */
+enum { ROOT, UPPER, LOWER, LEAF, COUNT };
+struct world {
+	struct software_certificate recipes[COUNT];
+	const struct attest_ek *ek;
+	int64_t now;
+	bool upper_is_anchor; /* and then the root is one too */
+	bool no_anchor;
+	bool without_lower; /* the guest does not send it */
+	unsigned padding;   /* 1 + the byte that follows the leaf */
+	bool header;	    /* that of TCG_PCCLIENT_STORED_CERT before the leaf */
+};
+
+static struct software_tpm tpms[3];
+static struct attest_ek *eks[3];
+static EVP_PKEY *ca_keys[3];
+static EVP_PKEY *weak_rsa;
+static EVP_PKEY *weak_ec;
+
+static int
+set_up(void **state)
+{
+	struct attest_error err;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		software_tpm_open(&tpms[i], (enum software_ek)i);
+		if (attest_ek_decode((struct bytes){ tpms[i].ek_public, tpms[i].ek_public_size },
+				     &eks[i], &err) != ATTEST_OK)
+			return 1;
+	}
+	ca_keys[ROOT] = EVP_EC_gen("P-384");
+	ca_keys[UPPER] = EVP_RSA_gen(2048);
+	ca_keys[LOWER] = EVP_EC_gen("P-256");
+	weak_rsa = EVP_RSA_gen(1024);
+	weak_ec = EVP_EC_gen("P-224");
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		attest_ek_free(eks[i]);
+		software_tpm_close(&tpms[i]);
+		EVP_PKEY_free(ca_keys[i]);
+	}
+	EVP_PKEY_free(weak_rsa);
+	EVP_PKEY_free(weak_ec);
+	return 0;
+}
+
+static struct world
+good_world(unsigned kind)
+{
+	struct world world = { .ek = eks[kind], .now = NOW };
+
+	world.recipes[ROOT] = (struct software_certificate){ .subject = "root", .issuer = "root",
+		.key = ca_keys[ROOT], .signer = ca_keys[ROOT], .hash = "SHA1",
+		.constraints = "critical,CA:TRUE", .usage = "critical,keyCertSign" };
+	world.recipes[UPPER] = (struct software_certificate){ .subject = "upper", .issuer = "root",
+		.key = ca_keys[UPPER], .signer = ca_keys[ROOT], .hash = "SHA384",
+		.constraints = "critical,CA:TRUE,pathlen:1", .usage = "critical,keyCertSign,cRLSign",
+		.purpose = "2.23.133.8.1" };
+	world.recipes[LOWER] = (struct software_certificate){ .subject = "lower", .issuer = "upper",
+		.key = ca_keys[LOWER], .signer = ca_keys[UPPER],
+		.constraints = "critical,CA:TRUE,pathlen:0", .usage = "critical,keyCertSign" };
+	world.recipes[LEAF] = (struct software_certificate){ .issuer = "lower", .key = tpms[kind].ek,
+		.signer = ca_keys[LOWER], .constraints = "critical,CA:FALSE",
+		.usage = kind == SOFTWARE_EK_RSA ? "critical,keyEncipherment" : "critical,keyAgreement",
+		.purpose = "2.23.133.8.1", .names = true };
+	return world;
+}
+
+static struct bytes
+dress_leaf(const struct world *world, uint8_t *memory, size_t capacity)
+{
+	static const uint8_t header[] = { 0x10, 0x01, 0x00, 0x05, 0x00, 0x10, 0x02 };
+	struct writer w = writer_of(memory, capacity);
+	uint8_t der[4096];
+	size_t size = software_certificate_make(&world->recipes[LEAF], der, sizeof(der));
+
+	if (world->header)
+		write_bytes(&w, BYTES_OF(header));
+	write_bytes(&w, (struct bytes){ der, size });
+	for (unsigned i = 0; world->padding != 0 && i < 100; i++)
+		write_u8(&w, (uint8_t)(world->padding - 1));
+	assert_false(w.failed);
+	return writer_bytes(&w);
+}
+
+static enum attest_status
+verify(const struct world *world, struct attest_chain *ret_chain, struct attest_error *err)
+{
+	uint8_t der[COUNT][4096];
+	struct bytes made[COUNT];
+	struct bytes sent[3];
+	size_t sent_count = 0;
+
+	for (unsigned i = ROOT; i < LEAF; i++)
+		made[i] = (struct bytes){ der[i], software_certificate_make(&world->recipes[i], der[i],
+									    sizeof(der[i])) };
+	made[LEAF] = dress_leaf(world, der[LEAF], sizeof(der[LEAF]));
+	sent[sent_count++] = made[LEAF];
+	if (!world->upper_is_anchor)
+		sent[sent_count++] = made[UPPER];
+	if (!world->without_lower)
+		sent[sent_count++] = made[LOWER];
+	size_t anchor_count = world->no_anchor ? 0 : world->upper_is_anchor ? 2 : 1;
+	return attest_chain_verify(world->ek, sent, sent_count, made, anchor_count, world->now,
+				   ret_chain, err);
+}
+
+static void
+public_key_id(EVP_PKEY *key, uint8_t ret[ATTEST_HASH_SIZE])
+{
+	unsigned char *der = NULL;
+	int size = i2d_PUBKEY(key, &der);
+
+	assert_true(size > 0);
+	EVP_Digest(der, (size_t)size, ret, NULL, EVP_sha256(), NULL);
+	OPENSSL_free(der);
+}
+
+static void
+good_paths_name_every_ca(void **state)
+{
+	(void)state;
+	for (unsigned kind = 0; kind < 3; kind++)
+		for (unsigned pinned = 0; pinned < 2; pinned++) {
+			struct world world = good_world(kind);
+			struct attest_chain chain;
+			struct attest_error err;
+			uint8_t id[ATTEST_HASH_SIZE];
+
+			world.upper_is_anchor = pinned == 1;
+			world.recipes[UPPER].until = "20300101000000Z";
+			if (verify(&world, &chain, &err) != ATTEST_OK)
+				fail_msg("%u: %s %s", kind, err.check, err.message);
+			assert_int_equal(chain.ca_count, 3);
+			for (unsigned i = 0; i < 3; i++) {
+				public_key_id(ca_keys[LOWER - i], id);
+				assert_memory_equal(chain.ca_ids[i], id, sizeof(id));
+			}
+			assert_int_equal(chain.expires, 1893456000);
+			assert_string_equal(chain.manufacturer, "id:504F5354");
+			assert_string_equal(chain.model, "Software??");
+			assert_string_equal(chain.version, "id:00010002");
+		}
+}
+
+static void
+year_9999_fits(void **state)
+{
+	struct world world = good_world(0);
+	struct attest_chain chain;
+	struct attest_error err;
+
+	(void)state;
+	assert_int_equal(verify(&world, &chain, &err), ATTEST_OK);
+	assert_true(chain.expires == 253402300799);
+}
+
+/* ---- one change each ---- */
+
+#define CHANGE(name, code)                                                                         \
+	static void name(struct world *world)                                                      \
+	{                                                                                          \
+		code;                                                                              \
+	}
+CHANGE(other_key, world->recipes[LEAF].key = tpms[1].ek)
+CHANGE(signs_too, world->recipes[LEAF].usage = "critical,keyEncipherment,digitalSignature")
+CHANGE(agrees_only, world->recipes[LEAF].usage = "critical,keyAgreement")
+CHANGE(any_use, world->recipes[LEAF].usage = NULL)
+CHANGE(platform, world->recipes[LEAF].purpose = "2.23.133.8.2")
+CHANGE(platform_too, world->recipes[LEAF].purpose = "2.23.133.8.1,2.23.133.8.2")
+CHANGE(ak_too, world->recipes[LEAF].purpose = "2.23.133.8.1,2.23.133.8.3")
+CHANGE(server, world->recipes[LEAF].purpose = "serverAuth")
+CHANGE(leaf_is_ca, world->recipes[LEAF].constraints = "critical,CA:TRUE")
+CHANGE(leaf_unknown, world->recipes[LEAF].unknown = "1.2.3.4.5")
+CHANGE(leaf_expired, world->recipes[LEAF].until = "20250101000000Z")
+CHANGE(leaf_early, world->recipes[LEAF].from = "20500101000000Z")
+CHANGE(leaf_sha1, world->recipes[LEAF].hash = "SHA1")
+CHANGE(leaf_version_1, world->recipes[LEAF].version = 1)
+CHANGE(leaf_signed_by_another, world->recipes[LEAF].signer = ca_keys[ROOT])
+CHANGE(lower_is_no_ca, world->recipes[LOWER].constraints = "critical,CA:FALSE")
+CHANGE(lower_without_constraints, world->recipes[LOWER].constraints = NULL)
+CHANGE(lower_without_usage, world->recipes[LOWER].usage = NULL)
+CHANGE(lower_signs_crls_only, world->recipes[LOWER].usage = "critical,cRLSign")
+CHANGE(lower_for_servers, world->recipes[LOWER].purpose = "serverAuth")
+CHANGE(lower_unknown, world->recipes[LOWER].unknown = "1.2.3.4.5")
+CHANGE(lower_sha1, world->recipes[LOWER].hash = "SHA1")
+CHANGE(lower_expired, world->recipes[LOWER].until = "20250101000000Z")
+CHANGE(lower_missing, world->without_lower = true)
+CHANGE(lower_weak, world->recipes[LOWER].key = weak_rsa; world->recipes[LEAF].signer = weak_rsa)
+CHANGE(lower_weak_ec, world->recipes[LOWER].key = weak_ec; world->recipes[LEAF].signer = weak_ec)
+CHANGE(upper_allows_none_below, world->recipes[UPPER].constraints = "critical,CA:TRUE,pathlen:0")
+CHANGE(root_expired, world->recipes[ROOT].until = "20250101000000Z")
+CHANGE(root_is_no_ca, world->recipes[ROOT].constraints = NULL)
+CHANGE(no_anchors, world->no_anchor = true)
+CHANGE(junk_behind, world->padding = 1 + 0x30)
+/* Good ones, so that the changes above are what is refused. */
+CHANGE(nothing, (void)world)
+CHANGE(no_purpose, world->recipes[LEAF].purpose = NULL)
+CHANGE(no_names, world->recipes[LEAF].names = false)
+CHANGE(zeros_behind, world->padding = 1 + 0x00)
+CHANGE(ones_behind, world->padding = 1 + 0xff)
+CHANGE(in_nv_form, world->header = true; world->padding = 1 + 0xff)
+CHANGE(for_oaep, world->recipes[LEAF].oaep = true)
+CHANGE(last_second, world->recipes[LEAF].until = "20270115080000Z")
+CHANGE(agreement_too, world->recipes[LEAF].usage = "critical,keyEncipherment,keyAgreement")
+
+static const struct {
+	void (*change)(struct world *world);
+	const char *check; /* NULL: accepted */
+} CASES[] = {
+	{ nothing, NULL },
+	{ no_purpose, NULL },
+	{ no_names, NULL },
+	{ zeros_behind, NULL },
+	{ ones_behind, NULL },
+	{ in_nv_form, NULL },
+	{ for_oaep, NULL },
+	{ last_second, NULL },
+	{ agreement_too, NULL },
+	{ other_key, "ek.certificate.key" },
+	{ signs_too, "ek.certificate.usage" },
+	{ agrees_only, "ek.certificate.usage" },
+	{ any_use, "ek.certificate.usage" },
+	{ platform, "ek.certificate.purpose" },
+	{ platform_too, "ek.certificate.purpose" },
+	{ ak_too, "ek.certificate.purpose" },
+	{ server, "ek.certificate.purpose" },
+	{ leaf_is_ca, "ek.certificate.ca" },
+	{ leaf_unknown, "certificate.critical" },
+	{ leaf_expired, "certificate.expired" },
+	{ leaf_early, "certificate.early" },
+	{ leaf_sha1, "certificate.algorithm" },
+	{ leaf_version_1, "certificate.form" },
+	{ leaf_signed_by_another, "ek.chain.signature" },
+	{ lower_is_no_ca, "ca.constraints" },
+	{ lower_without_constraints, "ca.constraints" },
+	{ lower_without_usage, "ca.usage" },
+	{ lower_signs_crls_only, "ca.usage" },
+	{ lower_for_servers, "ca.purpose" },
+	{ lower_unknown, "certificate.critical" },
+	{ lower_sha1, "certificate.algorithm" },
+	{ lower_expired, "certificate.expired" },
+	{ lower_missing, "ek.chain.anchor" },
+	{ lower_weak, "ca.key" },
+	{ lower_weak_ec, "ca.key" },
+	{ upper_allows_none_below, "ca.pathlen" },
+	{ root_expired, "certificate.expired" },
+	{ root_is_no_ca, "ca.constraints" },
+	{ no_anchors, "ek.chain.anchor" },
+	{ junk_behind, "certificate.parse" },
+};
+
+static void
+each_change_is_judged_by_its_name(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+		struct world world = good_world(0);
+		struct attest_chain chain;
+		struct attest_error err = { 0 };
+
+		CASES[i].change(&world);
+		enum attest_status status = verify(&world, &chain, &err);
+		if ((status == ATTEST_OK) != (CASES[i].check == NULL) ||
+		    (CASES[i].check != NULL && strcmp(err.check, CASES[i].check) != 0))
+			fail_msg("case %zu: wanted %s: %d %s: %s", i, CASES[i].check, status, err.check,
+				 err.message);
+	}
+}
+
+/* GCP's AK certificates carry the EK's purpose: the usage tells them apart. */
+static void
+an_ecc_certificate_must_agree(void **state)
+{
+	struct attest_chain chain;
+	struct attest_error err;
+
+	(void)state;
+	for (unsigned kind = 1; kind < 3; kind++) {
+		struct world world = good_world(kind);
+
+		world.recipes[LEAF].usage = "critical,digitalSignature";
+		assert_int_equal(verify(&world, &chain, &err), ATTEST_REFUSED);
+		assert_string_equal(err.check, "ek.certificate.usage");
+		world.recipes[LEAF].usage = "critical,keyEncipherment";
+		assert_int_equal(verify(&world, &chain, &err), ATTEST_REFUSED);
+		assert_string_equal(err.check, "ek.certificate.usage");
+	}
+}
+
+static void
+a_path_is_at_most_four_long(void **state)
+{
+	struct software_certificate recipe = { .constraints = "critical,CA:TRUE",
+					       .usage = "critical,keyCertSign",
+					       .key = ca_keys[LOWER], .signer = ca_keys[LOWER] };
+	uint8_t der[6][2048];
+	struct bytes made[6];
+	static const char *const names[] = { "0", "1", "2", "3", "4", "5" };
+	struct attest_chain chain;
+	struct attest_error err;
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		recipe.subject = names[i];
+		recipe.issuer = names[i == 0 ? 0 : i - 1];
+		made[i] = (struct bytes){ der[i], software_certificate_make(&recipe, der[i], 2048) };
+	}
+	for (unsigned cas = 1; cas < 6; cas++) {
+		struct bytes sent[6];
+		struct world world = good_world(0);
+
+		world.recipes[LEAF].issuer = names[cas - 1];
+		uint8_t leaf[4096];
+		sent[0] = dress_leaf(&world, leaf, sizeof(leaf));
+		for (unsigned i = 1; i < cas; i++)
+			sent[i] = made[i];
+		enum attest_status status =
+			attest_chain_verify(eks[0], sent, cas, made, 1, NOW, &chain, &err);
+		assert_int_equal(status, cas <= 3 ? ATTEST_OK : ATTEST_REFUSED);
+		if (status != ATTEST_OK)
+			assert_string_equal(err.check, "ek.chain.depth");
+		else
+			/* One key for all these CAs: one name of it. */
+			assert_int_equal(chain.ca_count, 1);
+	}
+}
+
+/* Many CAs of the same name, all plausible, none the right one: bounded work. */
+static void
+look_alikes_cost_little(void **state)
+{
+	struct software_certificate recipe = { .subject = "lower", .issuer = "lower",
+					       .constraints = "critical,CA:TRUE",
+					       .usage = "critical,keyCertSign",
+					       .key = ca_keys[LOWER], .signer = ca_keys[LOWER] };
+	static uint8_t der[8][2048];
+	static const char *const until[] = { "20400101000000Z", "20410101000000Z", "20420101000000Z",
+					     "20430101000000Z", "20440101000000Z", "20450101000000Z",
+					     "20460101000000Z" };
+	struct bytes sent[8];
+	struct world world = good_world(0);
+	struct attest_chain chain;
+	struct attest_error err;
+	uint8_t leaf[4096];
+	uint8_t root[4096];
+
+	(void)state;
+	sent[0] = dress_leaf(&world, leaf, sizeof(leaf));
+	for (unsigned i = 1; i < 8; i++) {
+		recipe.until = until[i - 1];
+		sent[i] = (struct bytes){ der[i], software_certificate_make(&recipe, der[i], 2048) };
+	}
+	struct bytes anchor = { root, software_certificate_make(&world.recipes[ROOT], root, sizeof(root)) };
+	assert_int_not_equal(attest_chain_verify(eks[0], sent, 8, &anchor, 1, NOW, &chain, &err),
+			     ATTEST_OK);
+}
+
+static void
+too_many_is_a_limit(void **state)
+{
+	static const uint8_t large[ATTEST_CERTIFICATE_MAX + 1] = { 0x30 };
+	struct bytes many[ATTEST_ANCHORS_MAX + 1] = { 0 };
+	struct attest_chain chain;
+	struct attest_error err;
+
+	(void)state;
+	assert_int_equal(attest_chain_verify(eks[0], many, 0, many, 1, NOW, &chain, &err), ATTEST_LIMIT);
+	assert_int_equal(attest_chain_verify(eks[0], many, 9, many, 1, NOW, &chain, &err), ATTEST_LIMIT);
+	assert_int_equal(attest_chain_verify(eks[0], many, 1, many, 257, NOW, &chain, &err), ATTEST_LIMIT);
+	many[0] = BYTES_OF(large);
+	assert_int_equal(attest_chain_verify(eks[0], many, 1, many, 1, NOW, &chain, &err), ATTEST_LIMIT);
+}
+
+static bool
+leaf_accepted(struct bytes leaf, void *user)
+{
+	struct software_tpm *tpm = user;
+	struct bytes anchor = { tpm->ca_certificate, tpm->ca_certificate_size };
+	struct attest_chain chain;
+	struct attest_error err;
+
+	return attest_chain_verify(eks[tpm->kind], &leaf, 1, &anchor, 1, NOW, &chain, &err) == ATTEST_OK;
+}
+
+static void
+no_truncation_and_no_flip_passes(void **state)
+{
+	(void)state;
+	for (unsigned kind = 0; kind < 3; kind++) {
+		struct bytes leaf = { tpms[kind].ek_certificate, tpms[kind].ek_certificate_size };
+
+		assert_true(accepts_copy(leaf, leaf_accepted, &tpms[kind]));
+		for (size_t size = 0; size < leaf.size; size++)
+			assert_false(accepts_copy((struct bytes){ leaf.data, size }, leaf_accepted,
+						  &tpms[kind]));
+		refuses_flips(leaf, 0, leaf.size, leaf_accepted, &tpms[kind]);
+	}
+}
+
+static void
+anchors_are_described_or_refused(void **state)
+{
+	struct software_certificate recipe = good_world(0).recipes[ROOT];
+	uint8_t der[2048];
+	uint8_t id[ATTEST_HASH_SIZE];
+	uint8_t want[ATTEST_HASH_SIZE];
+	char subject[160];
+	struct attest_error err;
+
+	(void)state;
+	size_t size = software_certificate_make(&recipe, der, sizeof(der));
+	assert_int_equal(attest_anchor_describe((struct bytes){ der, size }, id, subject, &err), ATTEST_OK);
+	public_key_id(ca_keys[ROOT], want);
+	assert_memory_equal(id, want, sizeof(id));
+	assert_string_equal(subject, "CN=root");
+	recipe.usage = "critical,digitalSignature";
+	size = software_certificate_make(&recipe, der, sizeof(der));
+	assert_int_equal(attest_anchor_describe((struct bytes){ der, size }, id, subject, &err),
+			 ATTEST_REFUSED);
+	assert_string_equal(err.check, "ca.usage");
+	assert_int_equal(attest_anchor_describe((struct bytes){ tpms[0].ek_certificate,
+								tpms[0].ek_certificate_size },
+						id, subject, &err),
+			 ATTEST_REFUSED);
+	assert_int_equal(attest_anchor_describe((struct bytes){ der, size - 1 }, id, subject, &err),
+			 ATTEST_MALFORMED);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(good_paths_name_every_ca),
+		cmocka_unit_test(year_9999_fits),
+		cmocka_unit_test(each_change_is_judged_by_its_name),
+		cmocka_unit_test(an_ecc_certificate_must_agree),
+		cmocka_unit_test(a_path_is_at_most_four_long),
+		cmocka_unit_test(look_alikes_cost_little),
+		cmocka_unit_test(too_many_is_a_limit),
+		cmocka_unit_test(no_truncation_and_no_flip_passes),
+		cmocka_unit_test(anchors_are_described_or_refused),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
