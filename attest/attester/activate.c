@@ -8,25 +8,20 @@
 
 _Static_assert(sizeof(((TPM2B_DIGEST *)0)->buffer) <= 64, "a secret fits what the header promises");
 
-/* The branches of PolicyB for SHA-384, in their order: PolicySecret(endorsement),
- * PolicyAuthorizeNV(0x01C07F02). */
+/* Of the EK profile, for SHA-384: PolicySecret(endorsement), and PolicyAuthorizeNV(0x01C07F02). */
+#define BRANCH_A                                                                                   \
+	"\x8b\xbf\x22\x66\x53\x7c\x17\x1c\xb5\x6e\x40\x3c\x4d\xc1\xd4\xb6"                         \
+	"\x4f\x43\x26\x11\xdc\x38\x6e\x6f\x53\x20\x50\xc3\x27\x8c\x93\x0e"                         \
+	"\x14\x3e\x8b\xb1\x13\x38\x24\xcc\xb4\x31\x05\x38\x71\xc6\xdb\x53"
+#define BRANCH_C                                                                                   \
+	"\xd6\x03\x2c\xe6\x1f\x2f\xb3\xc2\x40\xeb\x3c\xf6\xa3\x32\x37\xef"                         \
+	"\x2b\x6a\x16\xf4\x29\x3c\x22\xb4\x55\xe2\x61\xcf\xfd\x21\x7a\xd5"                         \
+	"\xb4\x94\x7c\x2d\x73\xe6\x30\x05\xee\xd2\xdc\x2b\x35\x93\xd1\x65"
+
+/* PolicyB is either; a TPM compares the branches in this order. */
 static const TPML_DIGEST policy_b_branches = {
 	.count = 2,
-	.digests =
-		{
-			{.size = 48,
-			 .buffer = {0x8b, 0xbf, 0x22, 0x66, 0x53, 0x7c, 0x17, 0x1c, 0xb5, 0x6e,
-				    0x40, 0x3c, 0x4d, 0xc1, 0xd4, 0xb6, 0x4f, 0x43, 0x26, 0x11,
-				    0xdc, 0x38, 0x6e, 0x6f, 0x53, 0x20, 0x50, 0xc3, 0x27, 0x8c,
-				    0x93, 0x0e, 0x14, 0x3e, 0x8b, 0xb1, 0x13, 0x38, 0x24, 0xcc,
-				    0xb4, 0x31, 0x05, 0x38, 0x71, 0xc6, 0xdb, 0x53}},
-			{.size = 48,
-			 .buffer = {0xd6, 0x03, 0x2c, 0xe6, 0x1f, 0x2f, 0xb3, 0xc2, 0x40, 0xeb,
-				    0x3c, 0xf6, 0xa3, 0x32, 0x37, 0xef, 0x2b, 0x6a, 0x16, 0xf4,
-				    0x29, 0x3c, 0x22, 0xb4, 0x55, 0xe2, 0x61, 0xcf, 0xfd, 0x21,
-				    0x7a, 0xd5, 0xb4, 0x94, 0x7c, 0x2d, 0x73, 0xe6, 0x30, 0x05,
-				    0xee, 0xd2, 0xdc, 0x2b, 0x35, 0x93, 0xd1, 0x65}},
-		},
+	.digests = {{.size = 48, .buffer = BRANCH_A}, {.size = 48, .buffer = BRANCH_C}},
 };
 
 static enum attester_status

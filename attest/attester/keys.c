@@ -4,14 +4,10 @@
 
 #include <tss2/tss2_mu.h>
 
-/* SHA-256("postern/ak/v1"): a marker that no other verifier's AK bears; nothing can satisfy it as a
- * policy. */
+/* SHA-256("postern/ak/v1"): marks the key as Postern's, and is a policy that nothing satisfies. */
 #define AK_POLICY                                                                                  \
-	{                                                                                          \
-		0xe1, 0x40, 0xa9, 0xb7, 0x52, 0xaf, 0x8d, 0x34, 0x8f, 0xf8, 0x41, 0x71, 0xc3,      \
-			0xa5, 0xdf, 0xee, 0xe4, 0xa4, 0x41, 0xdc, 0x80, 0x82, 0xc2, 0xca, 0x33,    \
-			0x96, 0x5c, 0xf5, 0x86, 0x43, 0xb2, 0xec                                   \
-	}
+	"\xe1\x40\xa9\xb7\x52\xaf\x8d\x34\x8f\xf8\x41\x71\xc3\xa5\xdf\xee"                         \
+	"\xe4\xa4\x41\xdc\x80\x82\xc2\xca\x33\x96\x5c\xf5\x86\x43\xb2\xec"
 
 /* fixedTPM, fixedParent, sensitiveDataOrigin, userWithAuth, noDA, restricted, sign: 0x00050472. */
 #define AK_ATTRIBUTES                                                                              \
@@ -19,8 +15,7 @@
 	 TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED |                    \
 	 TPMA_OBJECT_SIGN_ENCRYPT)
 
-/* Templates L of TCG's EK Credential Profile for TPM 2.0: 0x000300b2; templates H add userWithAuth:
- * 0x000300f2. */
+/* TCG EK Credential Profile for TPM 2.0, templates L: 0x000300b2, and H: 0x000300f2. */
 #define EK_LOW_ATTRIBUTES                                                                          \
 	(TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |        \
 	 TPMA_OBJECT_ADMINWITHPOLICY | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT)
@@ -28,28 +23,21 @@
 
 /* The profile's PolicyA, for SHA-256: PolicySecret(endorsement hierarchy). */
 #define EK_POLICY_A                                                                                \
-	{                                                                                          \
-		0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8, 0x1a, 0x90, 0xcc, 0x8d, 0x46,      \
-			0xa5, 0xd7, 0x24, 0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52, 0x0b, 0x64, 0xf2,    \
-			0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa                                   \
-	}
+	"\x83\x71\x97\x67\x44\x84\xb3\xf8\x1a\x90\xcc\x8d\x46\xa5\xd7\x24"                         \
+	"\xfd\x52\xd7\x6e\x06\x52\x0b\x64\xf2\xa1\xda\x1b\x33\x14\x69\xaa"
 
 /* The profile's PolicyB, for SHA-384: PolicyA or PolicyC; activate.c has the branches. */
 #define EK_POLICY_B                                                                                \
-	{                                                                                          \
-		0xb2, 0x6e, 0x7d, 0x28, 0xd1, 0x1a, 0x50, 0xbc, 0x53, 0xd8, 0x82, 0xbc, 0xf5,      \
-			0xfd, 0x3a, 0x1a, 0x07, 0x41, 0x48, 0xbb, 0x35, 0xd3, 0xb4, 0xe4, 0xcb,    \
-			0x1c, 0x0a, 0xd9, 0xbd, 0xe4, 0x19, 0xca, 0xcb, 0x47, 0xba, 0x09, 0x69,    \
-			0x96, 0x46, 0x15, 0x0f, 0x9f, 0xc0, 0x00, 0xf3, 0xf8, 0x0e, 0x12           \
-	}
+	"\xb2\x6e\x7d\x28\xd1\x1a\x50\xbc\x53\xd8\x82\xbc\xf5\xfd\x3a\x1a"                         \
+	"\x07\x41\x48\xbb\x35\xd3\xb4\xe4\xcb\x1c\x0a\xd9\xbd\xe4\x19\xca"                         \
+	"\xcb\x47\xba\x09\x69\x96\x46\x15\x0f\x9f\xc0\x00\xf3\xf8\x0e\x12"
 
 #define AES_CFB(bits)                                                                              \
 	{                                                                                          \
 		.algorithm = TPM2_ALG_AES, .keyBits.aes = (bits), .mode.aes = TPM2_ALG_CFB         \
 	}
 
-/* L-1. The templates L fill `unique` with zeros of the key's size, the templates H leave it empty.
- */
+/* L-1. Templates L fill `unique` with zeros of the key's size, templates H leave it empty. */
 static const TPM2B_PUBLIC ek_rsa_2048 = {
 	.publicArea =
 		{

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-/* A TPM hands out at least this much in one TPM2_NV_Read, whatever its TPM2_PT_NV_BUFFER_MAX. */
-#define CHUNK 512
+#define CHUNK_MAX 512 /* bytes of one TPM2_NV_Read; less where the TPM's own limit is lower */
 
 enum attester_status
 attester_nv_list(struct attester *attester, TPM2_HANDLE first, TPM2_HANDLE last, size_t capacity,
@@ -101,12 +100,37 @@ read_chunk(const struct attester_handle *index, ESYS_TR authorizer, uint16_t off
 	return ATTESTER_OK;
 }
 
+static enum attester_status
+chunk_size(struct attester *attester, uint16_t *ret_size, struct attester_error *err)
+{
+	auto_esys TPMS_CAPABILITY_DATA *answer = NULL;
+	TPMI_YES_NO more;
+	unsigned tries = 0;
+	TSS2_RC rc;
+
+	do
+		rc = Esys_GetCapability(attester->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+					TPM2_CAP_TPM_PROPERTIES, TPM2_PT_NV_BUFFER_MAX, 1, &more,
+					&answer);
+	while (attester_again(rc, &tries));
+	if (rc != TSS2_RC_SUCCESS)
+		return attester_fail_tss(err, rc, "size of NV reads");
+	const TPML_TAGGED_TPM_PROPERTY *found = &answer->data.tpmProperties;
+	uint32_t limit = CHUNK_MAX;
+	if (found->count > 0 && found->tpmProperty[0].property == TPM2_PT_NV_BUFFER_MAX &&
+	    found->tpmProperty[0].value > 0 && found->tpmProperty[0].value < CHUNK_MAX)
+		limit = found->tpmProperty[0].value;
+	*ret_size = (uint16_t)limit;
+	return ATTESTER_OK;
+}
+
 enum attester_status
 attester_nv_read(struct attester *attester, TPM2_HANDLE handle, size_t capacity, uint8_t *ret_bytes,
 		 size_t *ret_size, struct attester_error *err)
 {
 	auto_index struct attester_handle index = handle_of(attester);
 	TPMS_NV_PUBLIC public = {0};
+	uint16_t chunk = 0;
 
 	enum attester_status status = open_index(attester, handle, &index, &public, err);
 	if (status != ATTESTER_OK)
@@ -119,12 +143,15 @@ attester_nv_read(struct attester *attester, TPM2_HANDLE handle, size_t capacity,
 		return attester_fail(err, ATTESTER_UNSUPPORTED,
 				     "NV index 0x%x: %u bytes, at most %zu are taken", handle,
 				     public.dataSize, capacity);
+	status = chunk_size(attester, &chunk, err);
+	if (status != ATTESTER_OK)
+		return status;
 	/* By the index's own empty authorization where it may: the owner's is often set. */
 	ESYS_TR authorizer =
 		public.attributes & TPMA_NV_AUTHREAD ? index.id : (ESYS_TR)ESYS_TR_RH_OWNER;
 	for (uint16_t done = 0; done < public.dataSize;) {
 		uint16_t left = (uint16_t)(public.dataSize - done);
-		uint16_t size = left < CHUNK ? left : CHUNK;
+		uint16_t size = left < chunk ? left : chunk;
 
 		status = read_chunk(&index, authorizer, done, size, ret_bytes + done, err);
 		if (status != ATTESTER_OK)

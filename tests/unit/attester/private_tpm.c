@@ -22,13 +22,16 @@
 static bool
 installed(const char *program)
 {
-	static const char *const folders[] = {"/usr/bin", "/usr/local/bin", "/bin"};
-	char path[128];
+	const char *folder = getenv("PATH");
+	char path[512];
 
-	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", folders[i], program);
+	while (folder != NULL && *folder != '\0') {
+		size_t size = strcspn(folder, ":");
+
+		snprintf(path, sizeof(path), "%.*s/%s", (int)size, folder, program);
 		if (access(path, X_OK) == 0)
 			return true;
+		folder += size + (folder[size] == ':');
 	}
 	return false;
 }

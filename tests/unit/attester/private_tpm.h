@@ -13,7 +13,8 @@ struct private_tpm {
 	pid_t process;
 };
 
-/* swtpm and swtpm_setup are installed; a test says "skipped" where they are not. */
+/* Where swtpm and swtpm_setup are not installed, a test says so and is skipped. */
+#define PRIVATE_TPM_SKIPPED 77 /* as meson understands it */
 bool private_tpm_possible(void);
 
 /* `banks` as swtpm_setup takes them ("sha256"). False, with a word on stderr: it did not come up.

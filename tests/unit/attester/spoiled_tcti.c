@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define COMMAND_CODE_OFFSET 6
+#define PROPERTY_OFFSET	    14
 #define ANSWER_SIZE	    10
 
 static uint32_t
@@ -12,6 +13,13 @@ be32(const uint8_t *bytes)
 {
 	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
 	       bytes[3];
+}
+
+static void
+put_be32(uint8_t *bytes, uint32_t value)
+{
+	for (int i = 0; i < 4; i++)
+		bytes[i] = (uint8_t)(value >> (24 - 8 * i));
 }
 
 static struct spoiled_tcti *
@@ -56,6 +64,9 @@ transmit(TSS2_TCTI_CONTEXT *context, size_t size, uint8_t const *command)
 		TSS2_RC rc = extend(spoiled->inner);
 		assert(rc == TSS2_RC_SUCCESS);
 	}
+	spoiled->nv_reads += code == TPM2_CC_NV_Read;
+	spoiled->pending_nv_buffer = spoiled->nv_buffer != 0 && code == TPM2_CC_GetCapability &&
+				     be32(command + PROPERTY_OFFSET) == TPM2_PT_NV_BUFFER_MAX;
 	if (code == TPM2_CC_FlushContext)
 		return Tss2_Tcti_Transmit(spoiled->inner, size, command);
 	spoiled->commands++;
@@ -73,22 +84,18 @@ receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *answer, int32_t timeo
 {
 	struct spoiled_tcti *spoiled = spoiled_of(context);
 	TSS2_RC rc = spoiled->fail_with;
-	const uint8_t spoil[ANSWER_SIZE] = {0x80,
-					    0x01,
-					    0,
-					    0,
-					    0,
-					    ANSWER_SIZE,
-					    (uint8_t)(rc >> 24),
-					    (uint8_t)(rc >> 16),
-					    (uint8_t)(rc >> 8),
-					    (uint8_t)rc};
+	uint8_t spoil[ANSWER_SIZE] = {0x80, 0x01, 0, 0, 0, ANSWER_SIZE};
 
-	if (!spoiled->pending)
-		return Tss2_Tcti_Receive(spoiled->inner, size, answer, timeout);
+	if (!spoiled->pending) {
+		rc = Tss2_Tcti_Receive(spoiled->inner, size, answer, timeout);
+		if (rc == TSS2_RC_SUCCESS && answer != NULL && spoiled->pending_nv_buffer)
+			put_be32(answer + *size - 4, spoiled->nv_buffer); /* the value comes last */
+		return rc;
+	}
 	*size = ANSWER_SIZE;
 	if (answer == NULL)
 		return TSS2_RC_SUCCESS;
+	put_be32(spoil + 6, rc);
 	memcpy(answer, spoil, ANSWER_SIZE);
 	spoiled->pending = false;
 	return TSS2_RC_SUCCESS;

@@ -15,7 +15,11 @@ struct spoiled_tcti {
 	unsigned fail_count; /* this many */
 	TSS2_RC fail_with;   /* a TPM's code is its answer; a TCTI's is transmit's */
 	unsigned move_count; /* before this many TPM2_PCR_Read, PCR 10 is extended */
-	bool pending;	     /* the answer is fail_with's */
+	uint32_t
+		nv_buffer; /* what TPM2_GetCapability says of TPM2_PT_NV_BUFFER_MAX; 0: the truth */
+	bool pending_nv_buffer;
+	unsigned nv_reads; /* TPM2_NV_Read seen */
+	bool pending;	   /* the answer is fail_with's */
 };
 
 void spoiled_tcti_init(struct spoiled_tcti *spoiled, TSS2_TCTI_CONTEXT *inner);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Attester and verifier against each other, over a real software TPM: what the one makes, the other
  * accepts. */
-#include "attest/attester.h"
-#include "private_tpm.h"
+#include "fixture.h"
 
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -15,10 +14,6 @@
 
 #include <cmocka.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static struct private_tpm tpm;
-
 static const struct {
 	enum attester_ek_kind kind;
 	const char *name;
@@ -28,21 +23,6 @@ static const struct {
 	{ATTESTER_EK_P256, "ecc-p256", false},
 	{ATTESTER_EK_P384, "ecc-p384", true},
 };
-
-static struct attester *
-open_tpm(void)
-{
-	struct attester *attester = NULL;
-	struct attester_error err;
-
-	if (!private_tpm_possible())
-		skip();
-	if (tpm.folder[0] == '\0')
-		assert_true(private_tpm_start(&tpm, "sha256"));
-	if (attester_open(tpm.tcti, &attester, &err) != ATTESTER_OK)
-		fail_msg("%s", err.message);
-	return attester;
-}
 
 static struct attest_ak *
 decoded_ak(struct attester *attester)
@@ -62,7 +42,6 @@ decoded_ak(struct attester *attester)
 static void
 credentials_of_the_verifier_open(void **state)
 {
-	static const uint8_t secret[32] = {0xc0, 0xff, 0xee};
 	struct attester *attester = open_tpm();
 	struct attest_ak *ak = decoded_ak(attester);
 	(void)state;
@@ -82,17 +61,18 @@ credentials_of_the_verifier_open(void **state)
 			fail_msg("%s: %s", kinds[i].name, refusal.message);
 		assert_string_equal(attest_ek_kind(decoded), kinds[i].name);
 		assert_int_equal(attest_credential_make(decoded, attest_ak_name(ak),
-							BYTES_OF(secret), &credential, &refusal),
+							BYTES_OF(some_secret), &credential,
+							&refusal),
 				 ATTEST_OK);
 		if (attester_activate(attester, &credential, opened, &size, &err) != ATTESTER_OK)
 			fail_msg("%s: %s", kinds[i].name, err.message);
-		assert_int_equal(size, sizeof(secret));
-		assert_memory_equal(opened, secret, sizeof(secret));
+		assert_int_equal(size, sizeof(some_secret));
+		assert_memory_equal(opened, some_secret, sizeof(some_secret));
 		/* The same for another AK's name: TPM2_ActivateCredential is what ties AK and EK.
 		 */
 		struct attest_name other = *attest_ak_name(ak);
 		other.bytes[other.size - 1] ^= 1;
-		assert_int_equal(attest_credential_make(decoded, &other, BYTES_OF(secret),
+		assert_int_equal(attest_credential_make(decoded, &other, BYTES_OF(some_secret),
 							&credential, &refusal),
 				 ATTEST_OK);
 		assert_int_equal(attester_activate(attester, &credential, opened, &size, &err),
@@ -100,13 +80,12 @@ credentials_of_the_verifier_open(void **state)
 		attest_ek_free(decoded);
 	}
 	attest_ak_free(ak);
-	attester_close(attester);
+	close_tpm(attester);
 }
 
 static void
 quotes_verify_and_never_go_back(void **state)
 {
-	static const uint8_t nonce[ATTEST_HASH_SIZE] = {0xde, 0xad};
 	struct attester *attester = open_tpm();
 	struct attest_ak *ak = decoded_ak(attester);
 	struct attest_clock previous = {0};
@@ -118,7 +97,7 @@ quotes_verify_and_never_go_back(void **state)
 		struct attest_quote verified;
 		struct attest_error refusal;
 
-		assert_int_equal(attester_quote(attester, nonce, &quote, &err), ATTESTER_OK);
+		assert_int_equal(attester_quote(attester, some_nonce, &quote, &err), ATTESTER_OK);
 		struct attest_quote_input input = {
 			.ak = ak,
 			.message = {quote.message, quote.message_size},
@@ -126,7 +105,7 @@ quotes_verify_and_never_go_back(void **state)
 			.previous = &previous,
 			.pcrs = {&quote.pcrs[0][0], sizeof(quote.pcrs)},
 		};
-		memcpy(input.qualifying, nonce, sizeof(nonce));
+		memcpy(input.qualifying, some_nonce, sizeof(some_nonce));
 		if (attest_quote_verify(&input, &verified, &refusal) != ATTEST_OK)
 			fail_msg("quote %d: %s", i, refusal.message);
 		assert_memory_equal(verified.pcrs, quote.pcrs, sizeof(quote.pcrs));
@@ -139,7 +118,7 @@ quotes_verify_and_never_go_back(void **state)
 		attester = open_tpm();
 	}
 	attest_ak_free(ak);
-	attester_close(attester);
+	close_tpm(attester);
 }
 
 /* A certificate of the TPM's own CA, as DER in the caller's memory. */
@@ -201,7 +180,7 @@ certificates_lead_to_the_ca(void **state)
 	}
 	for (size_t i = 0; i < COUNT(kinds); i++)
 		attest_ek_free(eks[i]);
-	attester_close(attester);
+	close_tpm(attester);
 }
 
 int
@@ -213,9 +192,9 @@ main(void)
 		cmocka_unit_test(quotes_verify_and_never_go_back),
 	};
 
-	if (!private_tpm_possible())
-		fprintf(stderr, "swtpm is not installed: what needs a TPM is skipped\n");
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-	private_tpm_stop(&tpm);
-	return failed;
+	if (!private_tpm_possible()) {
+		fprintf(stderr, "skipped: swtpm is not installed\n");
+		return PRIVATE_TPM_SKIPPED;
+	}
+	return cmocka_run_group_tests(tests, NULL, stop_tpm);
 }
