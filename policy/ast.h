@@ -3,8 +3,8 @@
 #ifndef POLICY_AST_H
 #define POLICY_AST_H
 
+#include "extension.h"
 #include "policy.h"
-#include "value.h"
 
 enum variable { VARIABLE_PRINCIPAL, VARIABLE_ACTION, VARIABLE_RESOURCE, VARIABLE_CONTEXT };
 #define VARIABLE_COUNT 4
@@ -37,8 +37,11 @@ enum expression_kind {
 	EXPRESSION_IS_EMPTY,
 	EXPRESSION_SET,
 	EXPRESSION_RECORD,
+	EXPRESSION_HAS_TAG,
+	EXPRESSION_GET_TAG,
+	EXPRESSION_CALL,
 };
-#define EXPRESSION_KIND_COUNT (EXPRESSION_RECORD + 1)
+#define EXPRESSION_KIND_COUNT (EXPRESSION_CALL + 1)
 
 struct expression;
 
@@ -76,6 +79,11 @@ struct expression {
 			const struct operand *operands;
 			size_t count;
 		} many;
+		struct { /* of an extension type; a method's subject goes first */
+			const struct extension_function *function;
+			const struct operand *operands;
+			size_t count; /* as written: not always what the function takes */
+		} call;
 		struct { /* relations and methods; `right` is NULL for those of one operand */
 			const struct expression *left;
 			const struct expression *right;

@@ -180,14 +180,23 @@ is_entity(const struct policy_value *value)
 }
 
 static enum policy_status
+check_layers(const struct policy_facts *facts, struct policy_error *err)
+{
+	for (; facts != NULL; facts = facts->base) {
+		if (facts->failed != POLICY_OK)
+			return policy_fail(err, facts->failed, "a value could not be built");
+	}
+	return POLICY_OK;
+}
+
+static enum policy_status
 check_operands(const struct policy_facts *facts, const struct policy_value *entity,
 	       const struct policy_value *attributes, const struct policy_value *const *parents,
 	       size_t parent_count, struct policy_error *err)
 {
-	for (const struct policy_facts *layer = facts; layer != NULL; layer = layer->base) {
-		if (layer->failed != POLICY_OK)
-			return policy_fail(err, layer->failed, "a value could not be built");
-	}
+	enum policy_status status = check_layers(facts, err);
+	if (status != POLICY_OK)
+		return status;
 	if (!is_entity(entity))
 		return policy_fail(err, POLICY_INVALID, "this is not an entity");
 	if (attributes != NULL && attributes->kind != VALUE_RECORD)
@@ -267,6 +276,34 @@ policy_facts_entity(struct policy_facts *facts, const struct policy_value *entit
 
 	if (status == POLICY_OK)
 		status = add_entity(facts, entity, attributes, parents, parent_count, err);
+	if (status != POLICY_OK)
+		facts_fail(facts, status);
+	return status;
+}
+
+static enum policy_status
+set_tags(const struct policy_facts *facts, const struct policy_value *entity,
+	 const struct policy_value *tags, struct policy_error *err)
+{
+	enum policy_status status = check_layers(facts, err);
+
+	if (status != POLICY_OK)
+		return status;
+	if (!is_entity(entity) || tags == NULL || tags->kind != VALUE_RECORD)
+		return policy_fail(err, POLICY_INVALID, "tags are a record, of an entity");
+	struct entity *found = find_in_layer(facts, entity);
+	if (found == NULL || found->tags != NULL)
+		return policy_fail(err, POLICY_INVALID, "there is no such entity without tags");
+	found->tags = tags;
+	return POLICY_OK;
+}
+
+enum policy_status
+policy_facts_tags(struct policy_facts *facts, const struct policy_value *entity,
+		  const struct policy_value *tags, struct policy_error *err)
+{
+	enum policy_status status = set_tags(facts, entity, tags, err);
+
 	if (status != POLICY_OK)
 		facts_fail(facts, status);
 	return status;

@@ -130,7 +130,7 @@ evaluate_not(struct evaluation *evaluation, const struct expression *expression)
 static const struct policy_value *
 make_long(struct evaluation *evaluation, int64_t number)
 {
-	const struct policy_value *value = value_long(&evaluation->facts->arena, number);
+	const struct policy_value *value = value_number(&evaluation->facts->arena, VALUE_LONG, number);
 
 	return value != NULL ? value : evaluation_out_of_memory(evaluation);
 }
@@ -180,17 +180,31 @@ evaluate_not_equal(struct evaluation *evaluation, const struct expression *expre
 	return compare_for_equality(evaluation, expression, false);
 }
 
+static bool
+has_order(const struct policy_value *value)
+{
+	return value->kind == VALUE_LONG || value->kind == VALUE_DATETIME ||
+	       value->kind == VALUE_DURATION;
+}
+
 /* All four orders at once: -1, 0 or 1. */
 static bool
 order_operands(struct evaluation *evaluation, const struct expression *expression, int *ret_order)
 {
-	int64_t left = 0;
-	int64_t right = 0;
+	static const char wanted[] = "a long, datetime or duration";
+	const struct policy_value *left = evaluate(evaluation, expression->pair.left);
 
-	if (!evaluate_long(evaluation, expression->pair.left, &left) ||
-	    !evaluate_long(evaluation, expression->pair.right, &right))
+	if (left == NULL)
 		return false;
-	*ret_order = (left > right) - (left < right);
+	const struct policy_value *right = evaluate(evaluation, expression->pair.right);
+	if (right == NULL)
+		return false;
+	if (!has_order(left))
+		return evaluation_mismatch(evaluation, expression->pair.left, left, wanted) != NULL;
+	if (right->kind != left->kind)
+		return evaluation_mismatch(evaluation, expression->pair.right, right,
+					   value_kind_name(left->kind)) != NULL;
+	*ret_order = (left->number > right->number) - (left->number < right->number);
 	return true;
 }
 
@@ -293,6 +307,9 @@ evaluate(struct evaluation *evaluation, const struct expression *expression)
 		[EXPRESSION_IS_EMPTY] = evaluate_is_empty,
 		[EXPRESSION_SET] = evaluate_set,
 		[EXPRESSION_RECORD] = evaluate_record,
+		[EXPRESSION_HAS_TAG] = evaluate_has_tag,
+		[EXPRESSION_GET_TAG] = evaluate_get_tag,
+		[EXPRESSION_CALL] = evaluate_call,
 	};
 
 	return functions[expression->kind](evaluation, expression);

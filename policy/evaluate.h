@@ -38,6 +38,10 @@ typedef const struct policy_value *evaluate_function(struct evaluation *evaluati
 
 evaluate_function evaluate_in, evaluate_is, evaluate_has, evaluate_like, evaluate_attribute,
 	evaluate_contains, evaluate_contains_all, evaluate_contains_any, evaluate_is_empty,
-	evaluate_set, evaluate_record;
+	evaluate_set, evaluate_record, evaluate_has_tag, evaluate_get_tag;
+
+/* ---- evaluate_call.c: functions and methods of extension types ---- */
+
+evaluate_function evaluate_call;
 
 #endif

@@ -294,3 +294,51 @@ evaluate_record(struct evaluation *evaluation, const struct expression *expressi
 	const struct policy_value *record = value_record(arena, fields, count);
 	return record != NULL ? record : evaluation_out_of_memory(evaluation);
 }
+
+/* Both operands of a tag's method. */
+static bool
+evaluate_tag_operands(struct evaluation *evaluation, const struct expression *expression,
+		      const struct policy_value **ret_entity, const struct policy_value **ret_tag)
+{
+	*ret_entity = evaluate_entity(evaluation, expression->pair.left);
+	if (*ret_entity == NULL)
+		return false;
+	*ret_tag = evaluate_kind(evaluation, expression->pair.right, VALUE_STRING, "a string");
+	return *ret_tag != NULL;
+}
+
+static const struct policy_value *
+find_tag(const struct entity *entity, const struct policy_value *tag)
+{
+	if (entity == NULL || entity->tags == NULL)
+		return NULL;
+	return value_record_get(entity->tags, &tag->string);
+}
+
+const struct policy_value *
+evaluate_has_tag(struct evaluation *evaluation, const struct expression *expression)
+{
+	const struct policy_value *entity = NULL;
+	const struct policy_value *tag = NULL;
+
+	if (!evaluate_tag_operands(evaluation, expression, &entity, &tag))
+		return NULL;
+	return value_boolean(find_tag(facts_find(evaluation->facts, entity), tag) != NULL);
+}
+
+const struct policy_value *
+evaluate_get_tag(struct evaluation *evaluation, const struct expression *expression)
+{
+	const struct policy_value *name = NULL;
+	const struct policy_value *tag = NULL;
+
+	if (!evaluate_tag_operands(evaluation, expression, &name, &tag))
+		return NULL;
+	const struct entity *entity = facts_find(evaluation->facts, name);
+	if (entity == NULL)
+		return evaluation_fail(evaluation, expression, "the entity does not exist");
+	const struct policy_value *found = find_tag(entity, tag);
+	if (found == NULL)
+		return evaluation_fail(evaluation, expression, "there is no such tag");
+	return found;
+}

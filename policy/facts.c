@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Layers of facts: their life, and the values that callers build. */
+#include "extension.h"
 #include "facts.h"
 
 #include <stdlib.h>
@@ -103,7 +104,7 @@ policy_value_boolean(struct policy_facts *facts, bool value)
 const struct policy_value *
 policy_value_long(struct policy_facts *facts, int64_t value)
 {
-	return built(facts, value_long(&facts->arena, value));
+	return built(facts, value_number(&facts->arena, VALUE_LONG, value));
 }
 
 const struct policy_value *
@@ -128,6 +129,35 @@ policy_value_entity(struct policy_facts *facts, struct policy_text type, struct 
 	if (!copy_text(facts, type, &texts[0]) || !copy_text(facts, id, &texts[1]))
 		return NULL;
 	return built(facts, value_entity(&facts->arena, &texts[0], &texts[1]));
+}
+
+const struct policy_value *
+policy_value_extension(struct policy_facts *facts, const char *constructor,
+		       struct policy_text argument)
+{
+	struct text name = text_of(constructor, strlen(constructor));
+	const struct extension_function *function = extension_find(&name, EXTENSION_CONSTRUCTOR);
+	const struct policy_value *string = policy_value_string(facts, argument);
+	const char *reason = NULL;
+
+	if (string == NULL)
+		return NULL;
+	if (function == NULL)
+		return facts_fail(facts, POLICY_INVALID);
+	const struct policy_value *value = function->apply(&facts->arena, &string, &reason);
+	return reason != NULL ? facts_fail(facts, POLICY_INVALID) : built(facts, value);
+}
+
+const struct policy_value *
+policy_value_datetime(struct policy_facts *facts, int64_t milliseconds)
+{
+	return built(facts, value_number(&facts->arena, VALUE_DATETIME, milliseconds));
+}
+
+const struct policy_value *
+policy_value_duration(struct policy_facts *facts, int64_t milliseconds)
+{
+	return built(facts, value_number(&facts->arena, VALUE_DURATION, milliseconds));
 }
 
 /* An operand that failed before: in this layer, which knows why, or in one below. */

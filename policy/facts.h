@@ -9,6 +9,7 @@
 struct entity {
 	const struct policy_value *name;       /* the reference to it */
 	const struct policy_value *attributes; /* a record; NULL for none */
+	const struct policy_value *tags;       /* the same */
 	const struct policy_value *const *parents;
 	size_t parent_count;
 };

@@ -261,11 +261,12 @@ compare_annotations(const void *a, const void *b)
 static bool
 check_annotations(struct parser *parser, size_t base)
 {
-	struct operand *names = parser->stack + base;
 	size_t count = parser->stack_count - base;
 
-	if (count > 1)
-		sort_items(names, count, sizeof(names[0]), compare_annotations);
+	if (count == 0)
+		return true;
+	struct operand *names = parser->stack + base;
+	sort_items(names, count, sizeof(names[0]), compare_annotations);
 	for (size_t i = 1; i < count; i++) {
 		if (names[i - 1].name == names[i].name)
 			return parser_refuse(parser, POLICY_SYNTAX, names[i].at,

@@ -18,7 +18,7 @@ parse_number(struct parser *parser, bool negative)
 	}
 	parser_advance(parser);
 	int64_t value = negative ? (int64_t)(0 - number) : (int64_t)number;
-	return make_literal(parser, token.at, value_long(parser->arena, value));
+	return make_literal(parser, token.at, value_number(parser->arena, VALUE_LONG, value));
 }
 
 /* ---- sets and records ---- */
@@ -170,18 +170,58 @@ make_variable(struct parser *parser, enum variable variable, struct position at)
 	return made;
 }
 
-static bool
-is_one_of(const struct text *name, const char *const *words)
+static const struct expression *
+make_call(struct parser *parser, const struct extension_function *function, struct position at,
+	  size_t base)
 {
-	for (; *words != NULL; words++) {
-		if (text_is(name, *words))
-			return true;
+	size_t count = 0;
+	const struct operand *operands = parser_pop(parser, base, &count);
+
+	if (operands == NULL)
+		return NULL;
+	struct expression *made = make_expression(parser, EXPRESSION_CALL, at);
+	if (made != NULL) {
+		made->call.function = function;
+		made->call.operands = operands;
+		made->call.count = count;
 	}
-	return false;
+	return made;
 }
 
-static const char *const functions_unsupported[] = {"ip",	"decimal", "datetime",
-						    "duration", "unknown", NULL};
+/* A constructor of a literal is a literal, made once, here; a malformed one stays a call, for it is an
+ * error only where it is evaluated. */
+static const struct expression *
+fold_constructor(struct parser *parser, const struct extension_function *function,
+		 struct position at, size_t base)
+{
+	const struct expression *argument = parser->stack[base].value;
+	const char *reason = NULL;
+
+	if (argument->kind != EXPRESSION_LITERAL || argument->literal->kind != VALUE_STRING)
+		return make_call(parser, function, at, base);
+	const struct policy_value *value =
+		function->apply(parser->arena, &argument->literal, &reason);
+	if (reason != NULL)
+		return make_call(parser, function, at, base);
+	parser->stack_count = base;
+	return make_literal(parser, at, value);
+}
+
+/* Name '(' [ExprList] ')', from the parenthesis on. How many arguments there are is looked at when the
+ * call is evaluated, as in Cedar. */
+static const struct expression *
+parse_constructor(struct parser *parser, const struct extension_function *function,
+		  struct position at)
+{
+	size_t base = parser->stack_count;
+
+	parser_advance(parser);
+	if (!parse_list(parser, TOKEN_CLOSE_PARENTHESIS, "`,` or `)`"))
+		return NULL;
+	if (parser->stack_count - base == 1)
+		return fold_constructor(parser, function, at, base);
+	return make_call(parser, function, at, base);
+}
 
 /* What a name means that is neither a variable nor an entity: a call, or a mistake. */
 static const struct expression *
@@ -193,10 +233,13 @@ parse_call(struct parser *parser, const struct path *path)
 				     "resource and context",
 				     (int)(path->name->size > 40 ? 40 : path->name->size),
 				     path->name->data);
-	if (!path->qualified && is_one_of(path->name, functions_unsupported))
+	const struct extension_function *function =
+		extension_find(path->name, EXTENSION_CONSTRUCTOR);
+	if (function != NULL)
+		return parse_constructor(parser, function, path->at);
+	if (text_is(path->name, "unknown"))
 		return parser_refuse(parser, POLICY_UNSUPPORTED, path->at,
-				     "the extension function `%.*s` is not implemented",
-				     (int)path->name->size, path->name->data);
+				     "partial evaluation is not implemented");
 	return parser_refuse(parser, POLICY_SYNTAX, path->at, "there is no such function");
 }
 
@@ -285,31 +328,27 @@ static const struct {
 	{"containsAll", EXPRESSION_CONTAINS_ALL, 1},
 	{"containsAny", EXPRESSION_CONTAINS_ANY, 1},
 	{"isEmpty", EXPRESSION_IS_EMPTY, 0},
+	{"hasTag", EXPRESSION_HAS_TAG, 1},
+	{"getTag", EXPRESSION_GET_TAG, 1},
 };
 
-static const char *const methods_unsupported[] = {
-	"hasTag",
-	"getTag",
-	"isIpv4",
-	"isIpv6",
-	"isLoopback",
-	"isMulticast",
-	"isInRange",
-	"lessThan",
-	"lessThanOrEqual",
-	"greaterThan",
-	"greaterThanOrEqual",
-	"offset",
-	"durationSince",
-	"toDate",
-	"toTime",
-	"toMilliseconds",
-	"toSeconds",
-	"toMinutes",
-	"toHours",
-	"toDays",
-	NULL,
-};
+/* A method of an extension type, from the parenthesis on. */
+static const struct expression *
+parse_extension_method(struct parser *parser, const struct expression *subject,
+		       const struct text *name, struct position at)
+{
+	const struct extension_function *function = extension_find(name, EXTENSION_METHOD);
+	size_t base = parser->stack_count;
+
+	if (function == NULL)
+		return parser_refuse(parser, POLICY_SYNTAX, at, "there is no such method");
+	if (!parser_push(parser, (struct operand){.value = subject, .at = subject->at}))
+		return NULL;
+	parser_advance(parser);
+	if (!parse_list(parser, TOKEN_CLOSE_PARENTHESIS, "`,` or `)`"))
+		return NULL;
+	return make_call(parser, function, at, base);
+}
 
 /* '.' IDENT '(' [ExprList] ')', from the parenthesis on */
 static const struct expression *
@@ -319,14 +358,10 @@ parse_method(struct parser *parser, const struct expression *subject, const stru
 	size_t base = parser->stack_count;
 	size_t method = 0;
 
-	if (is_one_of(name, methods_unsupported))
-		return parser_refuse(parser, POLICY_UNSUPPORTED, at,
-				     "the method `%.*s` is not implemented", (int)name->size,
-				     name->data);
 	while (method < sizeof(methods) / sizeof(methods[0]) && !text_is(name, methods[method].name))
 		method++;
 	if (method == sizeof(methods) / sizeof(methods[0]))
-		return parser_refuse(parser, POLICY_SYNTAX, at, "there is no such method");
+		return parse_extension_method(parser, subject, name, at);
 	parser_advance(parser);
 	if (!parse_list(parser, TOKEN_CLOSE_PARENTHESIS, "`,` or `)`"))
 		return NULL;

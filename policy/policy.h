@@ -99,6 +99,12 @@ const struct policy_value *policy_value_string(struct policy_facts *facts, struc
 /* `type` is a full name ("Machine", "Acme::Machine"); `id` is unescaped. */
 const struct policy_value *policy_value_entity(struct policy_facts *facts, struct policy_text type,
 					       struct policy_text id);
+/* What `constructor("argument")` is in a policy: ip, decimal, datetime or duration. */
+const struct policy_value *policy_value_extension(struct policy_facts *facts, const char *constructor,
+						  struct policy_text argument);
+/* Milliseconds since 1970-01-01T00:00:00Z. */
+const struct policy_value *policy_value_datetime(struct policy_facts *facts, int64_t milliseconds);
+const struct policy_value *policy_value_duration(struct policy_facts *facts, int64_t milliseconds);
 const struct policy_value *policy_value_set(struct policy_facts *facts,
 					    const struct policy_value *const *items, size_t count);
 const struct policy_value *policy_value_record(struct policy_facts *facts,
@@ -110,6 +116,11 @@ __attribute__((warn_unused_result)) enum policy_status
 policy_facts_entity(struct policy_facts *facts, const struct policy_value *entity,
 		    const struct policy_value *attributes, const struct policy_value *const *parents,
 		    size_t parent_count, struct policy_error *err);
+
+/* The tags (a record) of an entity that was added to this layer and has none yet. */
+__attribute__((warn_unused_result)) enum policy_status
+policy_facts_tags(struct policy_facts *facts, const struct policy_value *entity,
+		  const struct policy_value *tags, struct policy_error *err);
 
 /* ---- decisions ---- */
 

@@ -19,6 +19,14 @@ value_kind_name(enum value_kind kind)
 		return "a set";
 	case VALUE_RECORD:
 		return "a record";
+	case VALUE_DECIMAL:
+		return "a decimal";
+	case VALUE_IP:
+		return "an ipaddr";
+	case VALUE_DATETIME:
+		return "a datetime";
+	case VALUE_DURATION:
+		return "a duration";
 	}
 	return "nothing";
 }
@@ -47,13 +55,28 @@ value_boolean(bool boolean)
 }
 
 const struct policy_value *
-value_long(struct arena *arena, int64_t number)
+value_number(struct arena *arena, enum value_kind kind, int64_t number)
 {
-	struct policy_value *value = take_value(arena, VALUE_LONG);
+	struct policy_value *value = take_value(arena, kind);
 
 	if (value != NULL) {
 		value->number = number;
-		value->hash = hash_mix(VALUE_LONG, (uint64_t)number);
+		value->hash = hash_mix(kind, (uint64_t)number);
+	}
+	return value;
+}
+
+const struct policy_value *
+value_ip(struct arena *arena, const struct ip_range *range)
+{
+	struct policy_value *value = take_value(arena, VALUE_IP);
+	uint64_t words[2];
+
+	if (value != NULL) {
+		value->ip = *range;
+		memcpy(words, range->address, sizeof(words));
+		value->hash = hash_mix(hash_mix(VALUE_IP, words[0]), words[1]);
+		value->hash = hash_mix(value->hash, (uint64_t)range->prefix * 2 + range->v6);
 	}
 	return value;
 }
@@ -125,6 +148,16 @@ compare_entities(const struct policy_value *a, const struct policy_value *b)
 }
 
 static int
+compare_ranges(const struct ip_range *a, const struct ip_range *b)
+{
+	if (a->v6 != b->v6)
+		return a->v6 ? 1 : -1;
+	if (a->prefix != b->prefix)
+		return a->prefix < b->prefix ? -1 : 1;
+	return memcmp(a->address, b->address, sizeof(a->address));
+}
+
+static int
 compare_numbers(int64_t a, int64_t b)
 {
 	return (a > b) - (a < b);
@@ -145,7 +178,12 @@ compare_values(const struct policy_value *a, const struct policy_value *b)
 	case VALUE_BOOLEAN:
 		return (int)a->boolean - (int)b->boolean;
 	case VALUE_LONG:
+	case VALUE_DECIMAL:
+	case VALUE_DATETIME:
+	case VALUE_DURATION:
 		return compare_numbers(a->number, b->number);
+	case VALUE_IP:
+		return compare_ranges(&a->ip, &b->ip);
 	case VALUE_STRING:
 		return text_compare(&a->string, &b->string);
 	case VALUE_ENTITY:

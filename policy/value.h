@@ -16,6 +16,16 @@ enum value_kind {
 	VALUE_ENTITY,
 	VALUE_SET,
 	VALUE_RECORD,
+	VALUE_DECIMAL,	/* number: ten-thousandths */
+	VALUE_IP,
+	VALUE_DATETIME, /* number: milliseconds since 1970 */
+	VALUE_DURATION, /* number: milliseconds */
+};
+
+struct ip_range {
+	uint8_t address[16]; /* in network order; IPv4 in the first four */
+	uint8_t prefix;	     /* 32 or 128 for a single address */
+	bool v6;
 };
 
 struct value_field {
@@ -31,6 +41,7 @@ struct policy_value {
 		bool boolean;
 		int64_t number;
 		struct text string;
+		struct ip_range ip;
 		struct {
 			const struct text *type;
 			const struct text *id;
@@ -51,7 +62,9 @@ const char *value_kind_name(enum value_kind kind);
 
 /* Each returns NULL when memory runs out. Texts must live as long as the arena. */
 const struct policy_value *value_boolean(bool boolean);
-const struct policy_value *value_long(struct arena *arena, int64_t number);
+/* Of one of the kinds that are a number inside. */
+const struct policy_value *value_number(struct arena *arena, enum value_kind kind, int64_t number);
+const struct policy_value *value_ip(struct arena *arena, const struct ip_range *range);
 const struct policy_value *value_string(struct arena *arena, const struct text *string);
 const struct policy_value *value_entity(struct arena *arena, const struct text *type,
 					const struct text *id);

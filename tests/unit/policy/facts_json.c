@@ -35,6 +35,18 @@ json_entity_name(struct json_reader *reader, json_t *json)
 	return policy_value_entity(reader->facts, text_of_json(type), text_of_json(id));
 }
 
+/* {"fn", "arg"} */
+static const struct policy_value *
+extension_of_json(struct json_reader *reader, const json_t *json)
+{
+	const char *constructor = json_string_value(json_object_get(json, "fn"));
+	const json_t *argument = json_object_get(json, "arg");
+
+	if (constructor == NULL || !json_is_string(argument))
+		return refuse(reader, JSON_UNSUPPORTED, "an extension value of another form");
+	return policy_value_extension(reader->facts, constructor, text_of_json(argument));
+}
+
 static const struct policy_value *
 set_of_json(struct json_reader *reader, json_t *array)
 {
@@ -94,7 +106,7 @@ json_value(struct json_reader *reader, json_t *json)
 		if (json_object_get(json, "__entity") != NULL || is_plain_entity(json))
 			return json_entity_name(reader, json);
 		if (json_object_get(json, "__extn") != NULL)
-			return refuse(reader, JSON_UNSUPPORTED, "an extension value");
+			return extension_of_json(reader, json_object_get(json, "__extn"));
 		return record_of_json(reader, json);
 	case JSON_REAL:
 	case JSON_NULL:
@@ -108,11 +120,10 @@ add_entity(struct json_reader *reader, json_t *json)
 {
 	json_t *parents = json_object_get(json, "parents");
 	json_t *attributes = json_object_get(json, "attrs");
+	json_t *tags = json_object_get(json, "tags");
 	size_t count = json_array_size(parents);
 	struct policy_error err;
 
-	if (json_object_size(json_object_get(json, "tags")) > 0)
-		refuse(reader, JSON_UNSUPPORTED, "an entity with tags");
 	const struct policy_value **above = calloc(count + 1, sizeof(*above));
 	for (size_t i = 0; i < count; i++)
 		above[i] = json_entity_name(reader, json_array_get(parents, i));
@@ -122,6 +133,10 @@ add_entity(struct json_reader *reader, json_t *json)
 	if (reader->verdict == JSON_READ &&
 	    policy_facts_entity(reader->facts, name, record, above, count, &err) != POLICY_OK)
 		refuse(reader, JSON_WRONG, "an entity that cannot be added");
+	const struct policy_value *values = tags != NULL ? json_value(reader, tags) : NULL;
+	if (reader->verdict == JSON_READ && tags != NULL &&
+	    policy_facts_tags(reader->facts, name, values, &err) != POLICY_OK)
+		refuse(reader, JSON_WRONG, "tags that cannot be added");
 	free(above);
 }
 
