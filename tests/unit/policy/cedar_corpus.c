@@ -97,12 +97,6 @@ read_named(const char *test_path, const char *name, size_t *ret_size)
 	return read_file(path, ret_size);
 }
 
-static json_t *
-load_json(const char *data, size_t size)
-{
-	return json_loadb(data, size, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
-}
-
 /* ---- one request ---- */
 
 static bool
@@ -236,7 +230,7 @@ run_test(const char *path, json_t *test)
 	if (set == NULL)
 		return;
 	char *data = name != NULL ? read_named(path, name, &size) : NULL;
-	json_t *entities = data != NULL ? load_json(data, size) : NULL;
+	json_t *entities = data != NULL ? json_load_exact(data, size) : NULL;
 	if (entities == NULL)
 		skip_file(path, "the entities' file cannot be read");
 	else
@@ -257,7 +251,7 @@ visit(const char *path, const struct stat *status, int kind, struct FTW *where)
 	if (kind != FTW_F || length < 5 || strcmp(path + length - 5, ".json") != 0)
 		return 0;
 	char *data = read_file(path, &size);
-	json_t *json = data != NULL ? load_json(data, size) : NULL;
+	json_t *json = data != NULL ? json_load_exact(data, size) : NULL;
 	if (json_is_object(json) && json_is_array(json_object_get(json, "requests")))
 		run_test(path, json);
 	else if (json == NULL && strstr(path, "entities") == NULL)

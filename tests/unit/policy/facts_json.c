@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "facts_json.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,11 +15,47 @@ refuse(struct json_reader *reader, enum json_verdict verdict, const char *told)
 	return NULL;
 }
 
+json_t *
+json_load_exact(char *data, size_t size)
+{
+	static const char nul[] = "\\u0000";
+
+	for (size_t i = 0; i + sizeof(nul) - 1 <= size; i++) {
+		if (memcmp(data + i, nul, sizeof(nul) - 1) == 0)
+			data[i + 2] = 'e';
+		if (data[i] == '\\')
+			i++;
+	}
+	return json_loadb(data, size, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, NULL);
+}
+
+/* The text with its NULs; the caller frees the data. */
+static struct policy_text
+exact_text(const char *string, size_t length)
+{
+	char *data = malloc(length + 1);
+	size_t size = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		data[size++] = string[i];
+		if (size >= 3 && memcmp(data + size - 3, NUL_STAND_IN, 3) == 0) {
+			size -= 3;
+			data[size++] = '\0';
+		}
+	}
+	return (struct policy_text){.data = data, .size = size};
+}
+
 static struct policy_text
 text_of_json(const json_t *string)
 {
-	return (struct policy_text){.data = json_string_value(string),
-				    .size = json_string_length(string)};
+	return exact_text(json_string_value(string), json_string_length(string));
+}
+
+static void
+free_text(struct policy_text text)
+{
+	free((void *)(uintptr_t)text.data);
 }
 
 /* {"type", "id"}, or the same under "__entity" */
@@ -32,7 +69,31 @@ json_entity_name(struct json_reader *reader, json_t *json)
 
 	if (!json_is_string(type) || !json_is_string(id))
 		return refuse(reader, JSON_WRONG, "an entity without type and id");
-	return policy_value_entity(reader->facts, text_of_json(type), text_of_json(id));
+	struct policy_text type_text = text_of_json(type);
+	struct policy_text id_text = text_of_json(id);
+	const struct policy_value *entity =
+		policy_value_entity(reader->facts, type_text, id_text);
+	free_text(type_text);
+	free_text(id_text);
+	return entity;
+}
+
+/* How Cedar writes any datetime: offset(datetime("1970-01-01"), duration("<milliseconds>ms")). */
+static const struct policy_value *
+datetime_of_json(struct json_reader *reader, const json_t *arguments)
+{
+	json_t *duration = json_object_get(json_array_get(arguments, 1), "__extn");
+	const char *milliseconds = json_string_value(json_object_get(duration, "arg"));
+	json_t *epoch = json_object_get(json_array_get(arguments, 0), "__extn");
+	const char *start = json_string_value(json_object_get(epoch, "arg"));
+	char *unit = NULL;
+
+	if (milliseconds == NULL || start == NULL || strcmp(start, "1970-01-01") != 0)
+		return refuse(reader, JSON_UNSUPPORTED, "an offset of another form");
+	long long number = strtoll(milliseconds, &unit, 10);
+	if (strcmp(unit, "ms") != 0)
+		return refuse(reader, JSON_UNSUPPORTED, "an offset of another form");
+	return policy_value_datetime(reader->facts, number);
 }
 
 /* {"fn", "arg"} */
@@ -42,9 +103,15 @@ extension_of_json(struct json_reader *reader, const json_t *json)
 	const char *constructor = json_string_value(json_object_get(json, "fn"));
 	const json_t *argument = json_object_get(json, "arg");
 
+	if (constructor != NULL && strcmp(constructor, "offset") == 0)
+		return datetime_of_json(reader, json_object_get(json, "args"));
 	if (constructor == NULL || !json_is_string(argument))
 		return refuse(reader, JSON_UNSUPPORTED, "an extension value of another form");
-	return policy_value_extension(reader->facts, constructor, text_of_json(argument));
+	struct policy_text text = text_of_json(argument);
+	const struct policy_value *value =
+		policy_value_extension(reader->facts, constructor, text);
+	free_text(text);
+	return value;
 }
 
 static const struct policy_value *
@@ -71,13 +138,25 @@ record_of_json(struct json_reader *reader, json_t *object)
 	size_t count = 0;
 
 	json_object_foreach (object, key, value) {
-		fields[count].name = (struct policy_text){.data = key, .size = strlen(key)};
+		fields[count].name = exact_text(key, strlen(key));
 		fields[count++].value = json_value(reader, value);
 	}
 	if (reader->verdict == JSON_READ)
 		record = policy_value_record(reader->facts, fields, count);
+	while (count > 0)
+		free_text(fields[--count].name);
 	free(fields);
 	return record;
+}
+
+static const struct policy_value *
+string_of_json(struct json_reader *reader, const json_t *json)
+{
+	struct policy_text text = text_of_json(json);
+	const struct policy_value *string = policy_value_string(reader->facts, text);
+
+	free_text(text);
+	return string;
 }
 
 /* Where a schema says that an entity stands here, it may be written without "__entity". We have no
@@ -99,7 +178,7 @@ json_value(struct json_reader *reader, json_t *json)
 	case JSON_INTEGER:
 		return policy_value_long(reader->facts, json_integer_value(json));
 	case JSON_STRING:
-		return policy_value_string(reader->facts, text_of_json(json));
+		return string_of_json(reader, json);
 	case JSON_ARRAY:
 		return set_of_json(reader, json);
 	case JSON_OBJECT:

@@ -19,6 +19,11 @@ struct json_reader {
 	const char *told;
 };
 
+/* Jansson takes no NUL in keys, and Cedar does: here `\u0000` is read as the character below, and made
+ * a NUL again in facts. The data is changed. */
+#define NUL_STAND_IN "\xee\x80\x80" /* U+E000 */
+json_t *json_load_exact(char *data, size_t size);
+
 /* NULL unless the verdict stays JSON_READ. */
 const struct policy_value *json_value(struct json_reader *reader, json_t *json);
 const struct policy_value *json_entity_name(struct json_reader *reader, json_t *json);
