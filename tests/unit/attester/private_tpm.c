@@ -137,11 +137,12 @@ listening(const char *path)
 }
 
 static bool
-serve(struct private_tpm *tpm)
+serve(struct private_tpm *tpm, bool started)
 {
 	char swtpm[] = "swtpm", mode[] = "socket", tpm2[] = "--tpm2";
 	char state_option[] = "--tpmstate", server_option[] = "--server", ctrl_option[] = "--ctrl";
 	char flags_option[] = "--flags", flags[] = "not-need-init,startup-clear";
+	char flags_unstarted[] = "not-need-init";
 	char state[128], server[128], ctrl[128], path[72];
 
 	snprintf(path, sizeof(path), "%s/tpm", tpm->folder);
@@ -152,7 +153,8 @@ serve(struct private_tpm *tpm)
 	snprintf(ctrl, sizeof(ctrl), "type=unixio,path=%s.ctrl", path);
 	snprintf(tpm->tcti, sizeof(tpm->tcti), "swtpm:path=%s", path);
 	tpm->process = spawn(tpm, (char *[]){swtpm, mode, tpm2, state_option, state, server_option,
-					     server, ctrl_option, ctrl, flags_option, flags, NULL});
+					     server, ctrl_option, ctrl, flags_option,
+					     started ? flags : flags_unstarted, NULL});
 	const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
 	for (int i = 0; i < START_TRIES_MAX && tpm->process > 0; i++) {
 		if (listening(path))
@@ -171,7 +173,7 @@ private_tpm_start(struct private_tpm *tpm, const char *banks)
 		fprintf(stderr, "no folder for a TPM: %s\n", strerror(errno));
 		return false;
 	}
-	if (manufacture(tpm, banks) && serve(tpm))
+	if (manufacture(tpm, banks) && serve(tpm, true))
 		return true;
 	fprintf(stderr, "no software TPM: see %s/log\n", tpm->folder);
 	private_tpm_kill(tpm);
@@ -192,7 +194,14 @@ bool
 private_tpm_restart(struct private_tpm *tpm)
 {
 	private_tpm_kill(tpm);
-	return serve(tpm);
+	return serve(tpm, true);
+}
+
+bool
+private_tpm_restart_unstarted(struct private_tpm *tpm)
+{
+	private_tpm_kill(tpm);
+	return serve(tpm, false);
 }
 
 static int

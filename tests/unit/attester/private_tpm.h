@@ -26,6 +26,8 @@ void private_tpm_kill(struct private_tpm *tpm);
 
 /* After a kill, or as one: the TPM resets. */
 bool private_tpm_restart(struct private_tpm *tpm);
+/* The same under a firmware that forgets TPM2_Startup. */
+bool private_tpm_restart_unstarted(struct private_tpm *tpm);
 
 void private_tpm_stop(struct private_tpm *tpm);
 

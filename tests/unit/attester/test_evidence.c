@@ -346,6 +346,11 @@ spoiled_credential_is_refused(void **state)
 	assert_refused(attester, &bad, "trailing byte, blob", 0);
 	bad.blob_size = sizeof(bad.blob);
 	assert_refused(attester, &bad, "more than a TPM takes, blob", 0);
+	bad.blob_size = SIZE_MAX;
+	assert_refused(attester, &bad, "more than there is, blob", 0);
+	bad = good;
+	bad.secret_size = SIZE_MAX;
+	assert_refused(attester, &bad, "more than there is, secret", 0);
 	close_tpm(attester);
 }
 

@@ -383,6 +383,21 @@ a_dead_tpm_is_unavailable(void **state)
 	attester_close(NULL);
 }
 
+static void
+a_tpm_that_was_not_started_is_unavailable(void **state)
+{
+	struct attester *attester = NULL;
+	struct attester_error err = {0};
+	(void)state;
+
+	close_tpm(open_tpm());
+	assert_true(private_tpm_restart_unstarted(&tpm));
+	assert_int_equal(attester_open(tpm.tcti, &attester, &err), ATTESTER_UNAVAILABLE);
+	assert_null(attester);
+	assert_non_null(strstr(err.message, "tpm2_startup"));
+	assert_true(private_tpm_restart(&tpm));
+}
+
 int
 main(void)
 {
@@ -398,6 +413,7 @@ main(void)
 		cmocka_unit_test(small_nv_buffer_is_respected),
 		cmocka_unit_test(moved_pcrs_are_read_again_but_not_forever),
 		cmocka_unit_test(open_leaves_the_user_his_log_level),
+		cmocka_unit_test(a_tpm_that_was_not_started_is_unavailable),
 		cmocka_unit_test(a_dead_tpm_is_unavailable),
 	};
 
