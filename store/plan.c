@@ -77,8 +77,7 @@ current_revision(const struct plan *plan, const char *key, uint64_t *ret_revisio
 	uint32_t slot = plan->slot_count ? *find_slot(plan, key) : 0;
 
 	if (slot != 0) {
-		const struct backend_write *newest = &plan->writes[slot - 1];
-		*ret_revision = newest->remove ? 0 : newest->revision;
+		*ret_revision = plan->writes[slot - 1].revision; /* 0 if it removes */
 		return STORE_OK;
 	}
 	enum store_status status = view_get(plan->view, key, &record, err);

@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-#include "store/store.h"
+#include "store/state.h"
 
 #include <cmocka.h>
 #include <stdio.h>
@@ -176,6 +176,44 @@ each_allocation_fails_once(void **state)
 	assert_true(tried > 40);
 }
 
+/* In a group, a batch for which memory runs out leaves no trace in what the others write. */
+static void
+a_failed_batch_leaves_the_plan_as_it_was(void **state)
+{
+	struct store *store = NULL;
+	struct store_batch *batch = store_batch_new();
+
+	(void)state;
+	assert_int_equal(use_store(), STORE_OK);
+	assert_int_equal(store_open(path, root_key, &store, NULL), STORE_OK);
+	store_batch_put(batch, "a", (struct store_bytes){large, 10});
+	store_batch_append(batch, "tag", (struct store_bytes){large, 10});
+	store_batch_append(batch, "tag", (struct store_bytes){large, 10});
+	for (unsigned at = 1;; at++) {
+		auto_view view = {0};
+		assert_int_equal(view_open(store->backend, &view, NULL), STORE_OK);
+		__attribute__((cleanup(plan_clear))) struct plan plan = {
+			.store = store, .head = store->head, .view = &view};
+		assert_int_equal(plan_add_batch(&plan, batch, NULL), STORE_OK);
+		const struct head head = plan.head;
+		const size_t count = plan.count;
+		failed = false;
+		until_failure = at;
+		enum store_status status = plan_add_batch(&plan, batch, NULL);
+		until_failure = 0;
+		if (!failed) {
+			assert_true(at > 5); /* each write is one */
+			break;
+		}
+		assert_int_equal(status, STORE_MEMORY);
+		assert_int_equal(plan.count, count);
+		assert_memory_equal(&plan.head, &head, sizeof head);
+		assert_int_equal(store_batch_number(batch), 0);
+	}
+	store_batch_free(batch);
+	store_close(store);
+}
+
 static int
 setup(void **state)
 {
@@ -201,7 +239,10 @@ teardown(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(each_allocation_fails_once)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_allocation_fails_once),
+		cmocka_unit_test(a_failed_batch_leaves_the_plan_as_it_was),
+	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -118,7 +118,7 @@ go_on(void *user, const struct store_log_entry *entry)
 	return true;
 }
 
-/* Opens, reads every record, the log and both tags: the first answer that is not STORE_OK. */
+/* Opens, reads every record, the log and the tags: the first answer that is not STORE_OK. */
 static enum store_status
 examine(struct fixture *fixture, struct store_error *err)
 {
@@ -143,6 +143,8 @@ examine(struct fixture *fixture, struct store_error *err)
 		status = store_log_tagged(fixture->store, "odd", 9, go_on, NULL, err);
 	if (status == STORE_OK)
 		status = store_log_tagged(fixture->store, "even", 9, go_on, NULL, err);
+	if (status == STORE_OK)
+		status = store_log_tagged(fixture->store, "od", 9, go_on, NULL, err);
 	fixture_close(fixture);
 	return status;
 }
@@ -310,6 +312,8 @@ moved_records_are_noticed(void **state)
 		{"data key removed", SPOIL_REMOVE, "m/key/00000001", NULL},
 		{"index names another tag's entry", SPOIL_COPY, "t/odd/0000000000000001",
 		 "t/odd/0000000000000002"},
+		{"index of a tag that begins the entry's", SPOIL_COPY, "t/odd/0000000000000001",
+		 "t/od/0000000000000001"},
 		{"index names what is not there", SPOIL_COPY, "t/odd/0000000000000001",
 		 "t/odd/0000000000000009"},
 		{"index names no number", SPOIL_COPY, "t/odd/0000000000000001", "t/odd/x"},
@@ -321,6 +325,63 @@ moved_records_are_noticed(void **state)
 		fixture_teardown(state);
 		assert_int_equal(setup_records(state), 0);
 	}
+}
+
+/* Without reading the log: a broker that starts must not go on after a gap. */
+static void
+a_gap_is_noticed_when_opening(void **state)
+{
+	const char *entries[] = {ENTRY_1, ENTRY_2, ENTRY_3, ENTRY_4};
+
+	for (size_t i = 0; i < 4; i++) {
+		struct fixture *fixture = *state;
+		do_spoil(fixture, SPOIL_REMOVE, entries[i], NULL);
+		assert_int_equal(fixture_open_with(fixture, fixture->root_key, NULL),
+				 STORE_TAMPERED);
+		fixture_teardown(state);
+		assert_int_equal(setup_records(state), 0);
+	}
+}
+
+static void
+append_and_close(struct fixture *fixture, const char *entry)
+{
+	struct store_batch *batch = store_batch_new();
+
+	fixture_reopen(fixture);
+	store_batch_append(batch, NULL, bytes_of(entry));
+	assert_int_equal(store_commit(fixture->store, batch, NULL), STORE_OK);
+	store_batch_free(batch);
+	fixture_close(fixture);
+}
+
+/* Two histories of one store, made by putting the file back: an entry of the one, genuine under its
+ * number and revision, does not pass for the other's. */
+static void
+an_entry_of_another_history_is_noticed(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct raw_record head = load(fixture, "m/head");
+	const char *fifth = "l/0000000000000005";
+
+	append_and_close(fixture, "one history");
+	const struct raw_record entry = load(fixture, fifth);
+	replace(fixture, "m/head", &head);
+	struct raw raw = raw_open(fixture);
+	raw_remove(&raw, fifth);
+	raw_close(&raw);
+	append_and_close(fixture, "the other");
+	must_be_whole(fixture);
+	const struct raw_record other = load(fixture, fifth);
+	replace(fixture, fifth, &entry);
+	assert_int_equal(fixture_open_with(fixture, fixture->root_key, NULL), STORE_TAMPERED);
+	/* Further back in the log it is the chain that tells. */
+	replace(fixture, fifth, &other);
+	append_and_close(fixture, "goes on");
+	replace(fixture, fifth, &entry);
+	assert_int_equal(fixture_open_with(fixture, fixture->root_key, NULL), STORE_OK);
+	fixture_close(fixture);
+	must_be_noticed(fixture, "another history, further back");
 }
 
 /* The plain size of data.mdb is LMDB's matter: short of it there must be an answer, not a bus
@@ -440,6 +501,8 @@ main(void)
 		ON_RECORDS(every_length_of_a_sealed_record_counts),
 		ON_RECORDS(every_bit_of_the_header_counts),
 		ON_RECORDS(moved_records_are_noticed),
+		ON_RECORDS(a_gap_is_noticed_when_opening),
+		ON_RECORDS(an_entry_of_another_history_is_noticed),
 		ON_RECORDS(a_file_cut_short_is_refused),
 		ON_RECORDS(an_older_value_with_a_newer_revision_is_noticed),
 		ON_RECORDS(another_stores_record_is_noticed),
