@@ -229,3 +229,12 @@ store_applied(struct store *store)
 	pthread_mutex_unlock(&store->lock);
 	return applied;
 }
+
+uint64_t
+store_revision(struct store *store)
+{
+	pthread_mutex_lock(&store->lock);
+	uint64_t revision = store->head.revision;
+	pthread_mutex_unlock(&store->lock);
+	return revision;
+}

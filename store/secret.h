@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The only home of secret bytes: locked in memory, between guard pages, left out of core dumps, wiped when
- * freed. A header of its own because the command's prompts and the keeper's scratch need it without a store.
+ * The only home of secret bytes: locked in memory, between guard pages, left out of core dumps,
+ * wiped when freed. A header of its own because the command's prompts and the keeper's scratch need
+ * it without a store.
  */
 #ifndef POSTERN_STORE_SECRET_H
 #define POSTERN_STORE_SECRET_H
@@ -16,7 +17,7 @@ struct secret {
 	uint8_t bytes[];
 };
 
-/* Zeroed, size = capacity. NULL when memory cannot be had *or cannot be locked* (RLIMIT_MEMLOCK). */
+/* Zeroed, size = capacity. NULL when memory cannot be had *or locked* (RLIMIT_MEMLOCK). */
 struct secret *secret_new(size_t capacity);
 /* Wipes. NULL is fine. */
 void secret_free(struct secret *secret);

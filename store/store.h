@@ -2,26 +2,26 @@
 /*
  * A sealed, durable store of small records: get, list, and one conditional batch.
  *
- * Keys are readable in the file (printable ASCII, 1..STORE_KEY_MAX bytes); values are sealed before the
- * backend sees them, with record key and revision as associated data. Every function may be called from
- * any thread of the process that opened the store. See FORMAT.md for what lies on disk.
+ * Keys are readable in the file (printable ASCII, 1..STORE_KEY_MAX bytes); values are sealed before
+ * the backend sees them, with record key and revision as associated data. Every function may be
+ * called from any thread of the process that opened the store. See FORMAT.md for what lies on disk.
  */
 #ifndef POSTERN_STORE_H
 #define POSTERN_STORE_H
 
 #include "secret.h"
 
-#define STORE_KEY_MAX 480
-#define STORE_VALUE_MAX (4 * 1024 * 1024)
-#define STORE_BATCH_MAX 256   /* operations in one batch */
+#define STORE_KEY_MAX	    480
+#define STORE_VALUE_MAX	    (4 * 1024 * 1024)
+#define STORE_BATCH_MAX	    256 /* operations in one batch */
 #define STORE_ROOT_KEY_SIZE 32
-#define STORE_HASH_SIZE 32
+#define STORE_HASH_SIZE	    32
 
 enum store_status {
 	STORE_OK = 0,
 	STORE_MISSING,	/* no such record */
 	STORE_CONFLICT, /* an expectation of the batch does not hold: nothing was changed */
-	STORE_TAMPERED, /* a record does not open under its own key and revision, or a log's chain is broken */
+	STORE_TAMPERED, /* a record does not open under its key and revision; the log has a gap */
 	STORE_KEY,	/* the root key does not open this store */
 	STORE_EXISTS,	/* store_create: there is one already */
 	STORE_LIMIT,	/* key, value or batch too large */
@@ -42,11 +42,12 @@ struct store_bytes {
 
 struct store;
 
-/* `path` is a directory (created 0700 by store_create). The root key is used during the call only. */
+/* `path` is a directory (made 0700 by store_create). The root key is used during the call only. */
 __attribute__((warn_unused_result)) enum store_status
 store_create(const char *path, const struct secret *root_key, struct store_error *err);
 __attribute__((warn_unused_result)) enum store_status
-store_open(const char *path, const struct secret *root_key, struct store **ret_store, struct store_error *err);
+store_open(const char *path, const struct secret *root_key, struct store **ret_store,
+	   struct store_error *err);
 void store_close(struct store *store);
 
 /* ---- reading: never waits for a writer ---- */
@@ -55,18 +56,19 @@ void store_close(struct store *store);
 __attribute__((warn_unused_result)) enum store_status
 store_get(struct store *store, const char *key, struct secret **ret_value, uint64_t *ret_revision,
 	  struct store_error *err);
-/* The same into memory the caller owns: into->size is set; STORE_LIMIT if capacity is short, and then
- * into->size is untouched. The hot path: no allocation. */
+/* The same into memory the caller owns: into->size is set; STORE_LIMIT if capacity is short, and
+ * then into->size is untouched. The hot path: no allocation. */
 __attribute__((warn_unused_result)) enum store_status
 store_get_into(struct store *store, const char *key, struct secret *into, uint64_t *ret_revision,
 	       struct store_error *err);
 
-/* Called for each key with `prefix` that sorts after `after` (NULL: from the first), ascending, until it returns
- * false. It may call store_get on the same store. */
+/* Called for each key with `prefix` that sorts after `after` (NULL: from the first), ascending,
+ * until it returns false. It may read and commit on the same store. The revision is as it lies
+ * there: only reading the record proves it. */
 typedef bool store_list_visit(void *user, const char *key, uint64_t revision);
 __attribute__((warn_unused_result)) enum store_status
-store_list(struct store *store, const char *prefix, const char *after, store_list_visit *visit, void *user,
-	   struct store_error *err);
+store_list(struct store *store, const char *prefix, const char *after, store_list_visit *visit,
+	   void *user, struct store_error *err);
 
 /* ---- the conditional batch: committed whole or not at all ---- */
 
@@ -74,21 +76,27 @@ struct store_batch;
 struct store_batch *store_batch_new(void);
 void store_batch_free(struct store_batch *batch); /* wipes the values it copied */
 
-/* The calls below copy what they are given. A failure (memory, limits) sticks and store_commit answers it. */
-void store_batch_expect(struct store_batch *batch, const char *key, uint64_t revision); /* 0: absent */
+/* The calls below copy what they are given. A failure (memory, limits) sticks and store_commit
+ * answers it. */
+/* Revision 0: absent. All expectations are held against the state before the batch. */
+void store_batch_expect(struct store_batch *batch, const char *key, uint64_t revision);
 void store_batch_put(struct store_batch *batch, const char *key, struct store_bytes value);
 void store_batch_delete(struct store_batch *batch, const char *key);
 /* Appends to the hash-chained log. The committer gives it the next number, from 1 without gaps, and
- * hash(n) = SHA-256("postern/log/v1" NUL || hash(n-1) || entry), hash(0) = 32 zero bytes. `tag` (NULL, or printable
- * ASCII up to 128 bytes without '/') files it under a name that store_log_tagged finds. */
+ * hash(n) = SHA-256("postern/log/v1" NUL || hash(n-1) || entry), hash(0) = 32 zero bytes. `tag`
+ * (NULL, or printable ASCII up to 128 bytes without '/') files it under a name that
+ * store_log_tagged finds. */
 void store_batch_append(struct store_batch *batch, const char *tag, struct store_bytes entry);
 
-/* Returns when the batch is durable, or was refused. Batches of concurrent callers share one fsync; a conflict
- * in one does not fail the others. */
+/* Returns when the batch is durable, or was refused; after STORE_IO it may be either: read to know.
+ * Batches of concurrent callers share one fsync; a conflict in one does not fail the others. */
 __attribute__((warn_unused_result)) enum store_status
 store_commit(struct store *store, struct store_batch *batch, struct store_error *err);
 /* After a successful commit, for the batch's last append: its number, 0 if it had none. */
 uint64_t store_batch_number(const struct store_batch *batch);
+
+/* The newest durable revision: it only rises, unless the whole file was put back. */
+uint64_t store_revision(struct store *store);
 
 /* ---- the log ---- */
 
@@ -99,14 +107,17 @@ struct store_log_entry {
 };
 typedef bool store_log_visit(void *user, const struct store_log_entry *entry);
 
-/* Number and hash of the newest durable entry; 0 and zero bytes for an empty log. Cheap: kept in memory. */
+/* Number and hash of the newest durable entry; 0 and zero bytes for an empty log. Cheap: kept in
+ * memory. */
 void store_log_head(struct store *store, uint64_t *ret_number, uint8_t ret_hash[STORE_HASH_SIZE]);
-/* From number `from` upwards until the visitor returns false; the chain is recomputed on the way. */
+/* From number `from` upwards until the visitor returns false; the chain is recomputed on the way.
+ */
 __attribute__((warn_unused_result)) enum store_status
-store_log_read(struct store *store, uint64_t from, store_log_visit *visit, void *user, struct store_error *err);
+store_log_read(struct store *store, uint64_t from, store_log_visit *visit, void *user,
+	       struct store_error *err);
 /* The newest `count` entries of a tag, newest first. */
 __attribute__((warn_unused_result)) enum store_status
-store_log_tagged(struct store *store, const char *tag, size_t count, store_log_visit *visit, void *user,
-		 struct store_error *err);
+store_log_tagged(struct store *store, const char *tag, size_t count, store_log_visit *visit,
+		 void *user, struct store_error *err);
 
 #endif

@@ -214,6 +214,27 @@ a_failed_batch_leaves_the_plan_as_it_was(void **state)
 	store_close(store);
 }
 
+/* Nor may the hot path allocate at all, once a first reader has been. */
+static void
+get_into_does_not_allocate(void **state)
+{
+	struct store *store = NULL;
+	auto_secret *value = secret_new(sizeof large);
+	uint64_t revision;
+
+	(void)state;
+	assert_int_equal(use_store(), STORE_OK);
+	assert_int_equal(store_open(path, root_key, &store, NULL), STORE_OK);
+	assert_int_equal(store_get_into(store, "large", value, &revision, NULL), STORE_OK);
+	for (int i = 0; i < 100; i++) {
+		until_failure = 1;
+		assert_int_equal(store_get_into(store, "large", value, &revision, NULL), STORE_OK);
+		assert_int_equal(until_failure, 1); /* still armed */
+		until_failure = 0;
+	}
+	store_close(store);
+}
+
 static int
 setup(void **state)
 {
@@ -242,6 +263,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_allocation_fails_once),
 		cmocka_unit_test(a_failed_batch_leaves_the_plan_as_it_was),
+		cmocka_unit_test(get_into_does_not_allocate),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

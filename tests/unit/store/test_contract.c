@@ -105,7 +105,10 @@ revisions_only_rise(void **state)
 	assert_string_equal(text_of(fixture->store, "a"), "-");
 	uint64_t third = must_put(fixture->store, "a", "1");
 	assert_true(third > second);
+	uint64_t newest = store_revision(fixture->store);
+	assert_true(newest >= third);
 	fixture_reopen(fixture);
+	assert_int_equal(store_revision(fixture->store), newest);
 	assert_true(must_put(fixture->store, "c", "1") > third);
 }
 
