@@ -26,7 +26,8 @@ struct attester_error {
 struct attester;
 
 /* `tcti` as tpm2-tools write it ("device:/dev/tpmrm0", "swtpm:host=127.0.0.1,port=2321"); NULL: the first of /dev/tpmrm0,
- * /dev/tpm0 that is there. Libraries of tpm2-tss print to stderr unless told otherwise: this silences them. */
+ * /dev/tpm0 that is there. Libraries of tpm2-tss print to stderr unless told otherwise: this silences them through
+ * the environment, so open the first one before starting threads. After ATTESTER_UNAVAILABLE close it and open anew. */
 __attribute__((warn_unused_result)) enum attester_status
 attester_open(const char *tcti, struct attester **ret_attester, struct attester_error *err);
 void attester_close(struct attester *attester);
