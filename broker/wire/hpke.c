@@ -17,6 +17,14 @@ static const uint8_t hpke_suite[] = { 'H', 'P', 'K', 'E', 0x00, 0x20, 0x00, 0x01
 /* ---- HKDF, RFC 5869 ---- */
 
 static void
+hmac_begin(crypto_auth_hmacsha256_state *state, struct bytes key)
+{
+	/* libsodium declares the key never to be NULL; an empty salt is allowed (2.2). */
+	static const uint8_t empty[1];
+	crypto_auth_hmacsha256_init(state, key.size > 0 ? key.data : empty, key.size);
+}
+
+static void
 hmac_update(crypto_auth_hmacsha256_state *state, struct bytes input)
 {
 	crypto_auth_hmacsha256_update(state, input.data, input.size);
@@ -26,7 +34,7 @@ void
 hkdf_extract(struct bytes salt, struct bytes input, uint8_t ret_key[32])
 {
 	crypto_auth_hmacsha256_state state;
-	crypto_auth_hmacsha256_init(&state, salt.data, salt.size);
+	hmac_begin(&state, salt);
 	hmac_update(&state, input);
 	crypto_auth_hmacsha256_final(&state, ret_key);
 	sodium_memzero(&state, sizeof(state));
@@ -73,7 +81,7 @@ labeled_extract(struct bytes suite, struct bytes salt, const char *label, struct
 		uint8_t ret[HASH_SIZE])
 {
 	crypto_auth_hmacsha256_state state;
-	crypto_auth_hmacsha256_init(&state, salt.data, salt.size);
+	hmac_begin(&state, salt);
 	hmac_update(&state, label_of("HPKE-v1"));
 	hmac_update(&state, suite);
 	hmac_update(&state, label_of(label));
