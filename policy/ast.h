@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a text becomes: policies and expressions, all in the set's arena, never changed afterwards. */
+/* What a text becomes: policies and expressions, all in the set's arena, never changed afterwards.
+ */
 #ifndef POLICY_AST_H
 #define POLICY_AST_H
 

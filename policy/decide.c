@@ -93,9 +93,8 @@ add_satisfied(struct tally *tally, struct arena *arena, enum policy_effect effec
 static bool
 add_failure(struct tally *tally, struct arena *arena, size_t index, const char *message)
 {
-	struct policy_failure *grown =
-		arena_grow(arena, tally->failures, tally->failure_count, sizeof(*grown),
-			   &tally->failure_capacity);
+	struct policy_failure *grown = arena_grow(arena, tally->failures, tally->failure_count,
+						  sizeof(*grown), &tally->failure_capacity);
 
 	if (grown == NULL)
 		return false;
@@ -172,8 +171,8 @@ policy_decide(const struct policy_set *set, struct policy_facts *facts,
 		return policy_fail(err, POLICY_MEMORY, "out of memory");
 	}
 	/* Default deny, and one forbid outweighs any permit. */
-	enum policy_effect decisive = tally.counts[POLICY_FORBID] > 0 ? POLICY_FORBID
-								       : POLICY_PERMIT;
+	enum policy_effect decisive =
+		tally.counts[POLICY_FORBID] > 0 ? POLICY_FORBID : POLICY_PERMIT;
 	*ret_decision = (struct policy_decision){
 		.allowed = decisive == POLICY_PERMIT && tally.counts[POLICY_PERMIT] > 0,
 		.reasons = tally.satisfied[decisive],

@@ -108,9 +108,8 @@ add_ancestor(struct arena *arena, struct ancestors *ancestors, const struct poli
 {
 	if (has_ancestor(ancestors, name))
 		return true;
-	const struct policy_value **items =
-		arena_grow(arena, ancestors->items, ancestors->count, sizeof(*items),
-			   &ancestors->capacity);
+	const struct policy_value **items = arena_grow(arena, ancestors->items, ancestors->count,
+						       sizeof(*items), &ancestors->capacity);
 	if (items == NULL || !index_ancestors(arena, ancestors))
 		return false;
 	ancestors->items = items;

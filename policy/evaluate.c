@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values of expressions: literals, logic, comparison and arithmetic. Everything here recurses only as
- * deep as the text is nested, which the parser limits. */
+/* Values of expressions: literals, logic, comparison and arithmetic. Everything here recurses only
+ * as deep as the text is nested, which the parser limits. */
 #include "evaluate.h"
 
 #include <stdarg.h>
@@ -130,7 +130,8 @@ evaluate_not(struct evaluation *evaluation, const struct expression *expression)
 static const struct policy_value *
 make_long(struct evaluation *evaluation, int64_t number)
 {
-	const struct policy_value *value = value_number(&evaluation->facts->arena, VALUE_LONG, number);
+	const struct policy_value *value =
+		value_number(&evaluation->facts->arena, VALUE_LONG, number);
 
 	return value != NULL ? value : evaluation_out_of_memory(evaluation);
 }

@@ -23,9 +23,9 @@ bool evaluate_boolean(struct evaluation *evaluation, const struct expression *ex
 /* ---- for what evaluates ---- */
 
 /* An error at an expression; always NULL. */
-__attribute__((format(printf, 3, 4))) void *
-evaluation_fail(struct evaluation *evaluation, const struct expression *expression,
-		const char *format, ...);
+__attribute__((format(printf, 3, 4))) void *evaluation_fail(struct evaluation *evaluation,
+							    const struct expression *expression,
+							    const char *format, ...);
 /* Refuses a value of the wrong kind; always NULL. */
 void *evaluation_mismatch(struct evaluation *evaluation, const struct expression *expression,
 			  const struct policy_value *found, const char *wanted);

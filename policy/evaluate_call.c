@@ -10,8 +10,8 @@ evaluate_call(struct evaluation *evaluation, const struct expression *expression
 	const char *reason = NULL;
 
 	if (expression->call.count != function->arguments)
-		return evaluation_fail(evaluation, expression, "`%s` takes another number of arguments",
-				       function->name);
+		return evaluation_fail(evaluation, expression,
+				       "`%s` takes another number of arguments", function->name);
 	for (size_t i = 0; i < function->arguments; i++) {
 		const struct expression *operand = expression->call.operands[i].value;
 		arguments[i] = evaluate(evaluation, operand);

@@ -23,8 +23,8 @@ evaluate_entity(struct evaluation *evaluation, const struct expression *expressi
 	return evaluate_kind(evaluation, expression, VALUE_ENTITY, "an entity");
 }
 
-/* `entity in group`, or in one of a set of them: every member must be an entity, even behind one that
- * matches. */
+/* `entity in group`, or in one of a set of them: every member must be an entity, even behind one
+ * that matches. */
 static const struct policy_value *
 entity_in(struct evaluation *evaluation, const struct expression *expression,
 	  const struct policy_value *entity, const struct policy_value *group)
@@ -130,8 +130,7 @@ evaluate_attribute(struct evaluation *evaluation, const struct expression *expre
 		return evaluation_mismatch(evaluation, expression, value, "a record or an entity");
 	if (record == NULL && facts_find(evaluation->facts, value) == NULL)
 		return evaluation_fail(evaluation, expression, "the entity does not exist");
-	const struct policy_value *found =
-		record != NULL ? value_record_get(record, name) : NULL;
+	const struct policy_value *found = record != NULL ? value_record_get(record, name) : NULL;
 	if (found == NULL)
 		return evaluation_fail(evaluation, expression, "there is no attribute `%.*s`",
 				       shown_size(name), name->data);
@@ -142,8 +141,9 @@ evaluate_attribute(struct evaluation *evaluation, const struct expression *expre
 static bool
 skip_to(struct text *left, const struct text *part)
 {
-	const char *found = part->size == 0 ? left->data
-					    : memmem(left->data, left->size, part->data, part->size);
+	const char *found = part->size == 0
+				    ? left->data
+				    : memmem(left->data, left->size, part->data, part->size);
 
 	if (found == NULL)
 		return false;
@@ -160,8 +160,8 @@ starts_with(const struct text *string, const struct text *part)
 	       (part->size == 0 || memcmp(string->data, part->data, part->size) == 0);
 }
 
-/* Bytes will do: a well-formed part is found in a well-formed string only where characters begin. Each
- * middle part may take the first place that fits, for it leaves most to the rest. */
+/* Bytes will do: a well-formed part is found in a well-formed string only where characters begin.
+ * Each middle part may take the first place that fits, for it leaves most to the rest. */
 static bool
 pattern_matches(const struct pattern *pattern, const struct text *string)
 {
@@ -230,8 +230,7 @@ evaluate_contains_all(struct evaluation *evaluation, const struct expression *ex
 	const struct policy_value *set = evaluate_set_operand(evaluation, expression->pair.left);
 	if (set == NULL)
 		return NULL;
-	const struct policy_value *items =
-		evaluate_set_operand(evaluation, expression->pair.right);
+	const struct policy_value *items = evaluate_set_operand(evaluation, expression->pair.right);
 	if (items == NULL)
 		return NULL;
 	return value_boolean(!any_contained(set, items, false));
@@ -243,8 +242,7 @@ evaluate_contains_any(struct evaluation *evaluation, const struct expression *ex
 	const struct policy_value *set = evaluate_set_operand(evaluation, expression->pair.left);
 	if (set == NULL)
 		return NULL;
-	const struct policy_value *items =
-		evaluate_set_operand(evaluation, expression->pair.right);
+	const struct policy_value *items = evaluate_set_operand(evaluation, expression->pair.right);
 	if (items == NULL)
 		return NULL;
 	return value_boolean(any_contained(set, items, true));

@@ -7,7 +7,8 @@ typedef const struct policy_value *const *arguments_of;
 
 static const struct policy_value *
 construct_number(struct arena *arena, enum value_kind kind, const struct text *text,
-		 bool (*read)(const struct text *text, int64_t *ret_number), const char **ret_reason)
+		 bool (*read)(const struct text *text, int64_t *ret_number),
+		 const char **ret_reason)
 {
 	int64_t number = 0;
 
@@ -51,7 +52,7 @@ construct_ip(struct arena *arena, arguments_of arguments, const char **ret_reaso
 	return value_ip(arena, &range);
 }
 
-#define PREDICATE(name, holds)                                                                  \
+#define PREDICATE(name, holds)                                                                     \
 	static const struct policy_value *name(struct arena *arena, arguments_of arguments,        \
 					       const char **ret_reason)                            \
 	{                                                                                          \

@@ -24,7 +24,8 @@ struct extension_function {
 const struct extension_function *extension_find(const struct text *name,
 						enum extension_style style);
 
-/* ---- extension_time.c, extension_ip.c: what constructors read; false where it is malformed ---- */
+/* ---- extension_time.c, extension_ip.c: what constructors read; false where it is malformed ----
+ */
 
 bool decimal_read(const struct text *text, int64_t *ret_ten_thousandths);
 bool datetime_read(const struct text *text, int64_t *ret_milliseconds);

@@ -186,8 +186,7 @@ bool
 ip_is_loopback(const struct ip_range *range)
 {
 	static const struct ip_range v4 = {.address = {127}, .prefix = 8};
-	static const struct ip_range v6 = {
-		.address = {[15] = 1}, .prefix = IPV6_BITS, .v6 = true};
+	static const struct ip_range v6 = {.address = {[15] = 1}, .prefix = IPV6_BITS, .v6 = true};
 
 	return ip_in_range(range, range->v6 ? &v6 : &v4);
 }

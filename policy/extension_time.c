@@ -87,7 +87,8 @@ decimal_read(const struct text *text, int64_t *ret_ten_thousandths)
 	for (; places < DECIMAL_PLACES_MAX; places++)
 		part *= 10;
 	if (whole > INT64_MAX ||
-	    __builtin_mul_overflow((int64_t)whole, negative ? -DECIMAL_SCALE : DECIMAL_SCALE, &value))
+	    __builtin_mul_overflow((int64_t)whole, negative ? -DECIMAL_SCALE : DECIMAL_SCALE,
+				   &value))
 		return false;
 	if (__builtin_add_overflow(value, negative ? -(int64_t)part : (int64_t)part, &value))
 		return false;
@@ -188,8 +189,8 @@ take_date(struct digits *digits, int64_t *ret_days)
 	static const int64_t month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	int64_t year, month, day;
 
-	if (!take_fixed(digits, 4, &year) || !take(digits, '-') ||
-	    !take_fixed(digits, 2, &month) || !take(digits, '-') || !take_fixed(digits, 2, &day))
+	if (!take_fixed(digits, 4, &year) || !take(digits, '-') || !take_fixed(digits, 2, &month) ||
+	    !take(digits, '-') || !take_fixed(digits, 2, &day))
 		return false;
 	if (month < 1 || month > 12 || day < 1)
 		return false;
@@ -268,6 +269,5 @@ datetime_time(int64_t milliseconds)
 bool
 datetime_date(int64_t milliseconds, int64_t *ret_milliseconds)
 {
-	return !__builtin_sub_overflow(milliseconds, datetime_time(milliseconds),
-				       ret_milliseconds);
+	return !__builtin_sub_overflow(milliseconds, datetime_time(milliseconds), ret_milliseconds);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Layers of facts: their life, and the values that callers build. */
-#include "extension.h"
 #include "facts.h"
+#include "extension.h"
 
 #include <stdlib.h>
 #include <string.h>

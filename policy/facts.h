@@ -38,7 +38,8 @@ struct policy_facts {
 
 /* NULL where neither this layer nor one below knows the entity. */
 const struct entity *facts_find(const struct policy_facts *facts, const struct policy_value *name);
-/* Cedar's `in` for two entities. When memory runs out the answer is false and facts->failed is set. */
+/* Cedar's `in` for two entities. When memory runs out the answer is false and facts->failed is set.
+ */
 bool facts_entity_in(struct policy_facts *facts, const struct policy_value *entity,
 		     const struct policy_value *group);
 /* Remembers the first failure; always NULL. */

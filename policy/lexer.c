@@ -104,7 +104,8 @@ identifier_size(const struct lexer *lexer, size_t start)
 {
 	size_t size = start;
 
-	while (starts_identifier(peek(lexer, size)) || (size > start && is_digit(peek(lexer, size))))
+	while (starts_identifier(peek(lexer, size)) ||
+	       (size > start && is_digit(peek(lexer, size))))
 		size++;
 	return size;
 }

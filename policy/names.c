@@ -22,8 +22,8 @@ make_room(struct names *names, struct arena *scratch)
 {
 	if (names->count * 2 < names->slot_count)
 		return true;
-	struct names grown = {.slot_count = names->slot_count == 0 ? SLOTS_FIRST
-								    : names->slot_count * 2,
+	struct names grown = {.slot_count =
+				      names->slot_count == 0 ? SLOTS_FIRST : names->slot_count * 2,
 			      .count = names->count};
 	grown.slots = arena_take(scratch, grown.slot_count, sizeof(grown.slots[0]));
 	if (grown.slots == NULL)

@@ -12,7 +12,8 @@ struct names {
 	size_t count;
 };
 
-/* The kept copy of `data`: texts live in `kept`, the table in `scratch`. NULL when memory runs out. */
+/* The kept copy of `data`: texts live in `kept`, the table in `scratch`. NULL when memory runs out.
+ */
 const struct text *names_intern(struct names *names, struct arena *kept, struct arena *scratch,
 				const char *data, size_t size);
 

@@ -78,8 +78,8 @@ make_unary(struct parser *parser, enum token_kind sign, struct position at, unsi
 {
 	if (operand == NULL || times == 0)
 		return operand;
-	struct expression *made = make_expression(
-		parser, sign == TOKEN_NOT ? EXPRESSION_NOT : EXPRESSION_NEGATE, at);
+	struct expression *made =
+		make_expression(parser, sign == TOKEN_NOT ? EXPRESSION_NOT : EXPRESSION_NEGATE, at);
 	if (made != NULL) {
 		made->unary.subject = operand;
 		made->unary.times = times;

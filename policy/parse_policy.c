@@ -148,9 +148,10 @@ parse_action_group(struct parser *parser, struct scope *scope)
 
 	if (!open_parentheses(parser, &parentheses))
 		return false;
-	bool parsed = parser_accept(parser, TOKEN_OPEN_BRACKET)
-			      ? parse_actions(parser, scope)
-			      : set_entity(parser, scope, parse_bare_entity(parser, VARIABLE_ACTION));
+	bool parsed =
+		parser_accept(parser, TOKEN_OPEN_BRACKET)
+			? parse_actions(parser, scope)
+			: set_entity(parser, scope, parse_bare_entity(parser, VARIABLE_ACTION));
 	return parsed && close_parentheses(parser, parentheses);
 }
 
@@ -231,8 +232,8 @@ parse_annotation(struct parser *parser, struct operand *ret_annotation,
 		return parser_unexpected(parser, "an annotation's name") != NULL;
 	parser_advance(parser);
 	ret_annotation->at = name.at;
-	ret_annotation->name = names_intern(&parser->names, parser->arena, &parser->scratch,
-					    name.data, name.size);
+	ret_annotation->name =
+		names_intern(&parser->names, parser->arena, &parser->scratch, name.data, name.size);
 	*ret_value =
 		names_intern(&parser->names, parser->arena, &parser->scratch, parser->buffer, 0);
 	if (ret_annotation->name == NULL || *ret_value == NULL)
@@ -360,8 +361,8 @@ name_policy(struct parser *parser, struct policy *policy, size_t index)
 	char id[32];
 	int size = snprintf(id, sizeof(id), "policy%zu", index);
 
-	policy->id = names_intern(&parser->names, parser->arena, &parser->scratch, id,
-				  (size_t)size);
+	policy->id =
+		names_intern(&parser->names, parser->arena, &parser->scratch, id, (size_t)size);
 	return policy->id != NULL || parser_out_of_memory(parser) != NULL;
 }
 
@@ -385,8 +386,8 @@ parse_policies(struct parser *parser, struct policy_set *set)
 		if (count == POLICY_POLICIES_MAX)
 			return parser_refuse(parser, POLICY_LIMIT, parser->token.at,
 					     "more than %d policies", POLICY_POLICIES_MAX) != NULL;
-		policies = arena_grow(&parser->scratch, policies, count, sizeof(*policies),
-				      &capacity);
+		policies =
+			arena_grow(&parser->scratch, policies, count, sizeof(*policies), &capacity);
 		if (policies == NULL)
 			return parser_out_of_memory(parser) != NULL;
 		if (!parse_policy(parser, &policies[count]) ||

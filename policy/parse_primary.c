@@ -188,8 +188,8 @@ make_call(struct parser *parser, const struct extension_function *function, stru
 	return made;
 }
 
-/* A constructor of a literal is a literal, made once, here; a malformed one stays a call, for it is an
- * error only where it is evaluated. */
+/* A constructor of a literal is a literal, made once, here; a malformed one stays a call, for it is
+ * an error only where it is evaluated. */
 static const struct expression *
 fold_constructor(struct parser *parser, const struct extension_function *function,
 		 struct position at, size_t base)
@@ -207,8 +207,8 @@ fold_constructor(struct parser *parser, const struct extension_function *functio
 	return make_literal(parser, at, value);
 }
 
-/* Name '(' [ExprList] ')', from the parenthesis on. How many arguments there are is looked at when the
- * call is evaluated, as in Cedar. */
+/* Name '(' [ExprList] ')', from the parenthesis on. How many arguments there are is looked at when
+ * the call is evaluated, as in Cedar. */
 static const struct expression *
 parse_constructor(struct parser *parser, const struct extension_function *function,
 		  struct position at)
@@ -324,12 +324,9 @@ static const struct {
 	enum expression_kind kind;
 	size_t arguments;
 } methods[] = {
-	{"contains", EXPRESSION_CONTAINS, 1},
-	{"containsAll", EXPRESSION_CONTAINS_ALL, 1},
-	{"containsAny", EXPRESSION_CONTAINS_ANY, 1},
-	{"isEmpty", EXPRESSION_IS_EMPTY, 0},
-	{"hasTag", EXPRESSION_HAS_TAG, 1},
-	{"getTag", EXPRESSION_GET_TAG, 1},
+	{"contains", EXPRESSION_CONTAINS, 1},	     {"containsAll", EXPRESSION_CONTAINS_ALL, 1},
+	{"containsAny", EXPRESSION_CONTAINS_ANY, 1}, {"isEmpty", EXPRESSION_IS_EMPTY, 0},
+	{"hasTag", EXPRESSION_HAS_TAG, 1},	     {"getTag", EXPRESSION_GET_TAG, 1},
 };
 
 /* A method of an extension type, from the parenthesis on. */
@@ -358,7 +355,8 @@ parse_method(struct parser *parser, const struct expression *subject, const stru
 	size_t base = parser->stack_count;
 	size_t method = 0;
 
-	while (method < sizeof(methods) / sizeof(methods[0]) && !text_is(name, methods[method].name))
+	while (method < sizeof(methods) / sizeof(methods[0]) &&
+	       !text_is(name, methods[method].name))
 		method++;
 	if (method == sizeof(methods) / sizeof(methods[0]))
 		return parse_extension_method(parser, subject, name, at);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of the parser share. Functions return NULL (or false) after a refusal: `status` and
- * the caller's error are then set, and the parser is of no further use. */
+/* What the parts of the parser share. Functions return NULL (or false) after a refusal: `status`
+ * and the caller's error are then set, and the parser is of no further use. */
 #ifndef POLICY_PARSER_H
 #define POLICY_PARSER_H
 
@@ -10,9 +10,9 @@
 
 struct parser {
 	struct lexer lexer;
-	struct token token;    /* the one that comes next */
-	struct arena *arena;   /* of the set */
-	struct arena scratch;  /* gone when parsing ends */
+	struct token token;   /* the one that comes next */
+	struct arena *arena;  /* of the set */
+	struct arena scratch; /* gone when parsing ends */
 	struct names names;
 	char *buffer;	       /* for one name or string: as long as the source */
 	struct operand *stack; /* operands of unfinished sets, records, chains and calls */
@@ -26,9 +26,10 @@ struct parser {
 /* ---- parser.c ---- */
 
 /* Records the first refusal; always NULL. */
-__attribute__((format(printf, 4, 5))) void *
-parser_refuse(struct parser *parser, enum policy_status status, struct position at,
-	      const char *format, ...);
+__attribute__((format(printf, 4, 5))) void *parser_refuse(struct parser *parser,
+							  enum policy_status status,
+							  struct position at, const char *format,
+							  ...);
 void *parser_out_of_memory(struct parser *parser);
 /* Refuses the coming token, saying what was expected instead. */
 void *parser_unexpected(struct parser *parser, const char *expected);
@@ -69,7 +70,8 @@ bool parser_path(struct parser *parser, const char *expected, struct path *ret_p
 const struct expression *parse_expression(struct parser *parser);
 /* Member := Primary { '.' IDENT [Arguments] | '[' STR ']' } */
 const struct expression *parse_member(struct parser *parser);
-/* An integer literal; `negative` where a minus stands before it, the only way to the smallest long. */
+/* An integer literal; `negative` where a minus stands before it, the only way to the smallest long.
+ */
 const struct expression *parse_number(struct parser *parser, bool negative);
 
 struct expression *make_expression(struct parser *parser, enum expression_kind kind,

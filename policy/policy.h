@@ -12,9 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define POLICY_SOURCE_MAX (1024 * 1024) /* bytes of one policy set's text */
-#define POLICY_NESTING_MAX 64		/* depth of expressions, sets and records */
-#define POLICY_POLICIES_MAX 10000	/* policies in one set */
+#define POLICY_SOURCE_MAX   (1024 * 1024) /* bytes of one policy set's text */
+#define POLICY_NESTING_MAX  64		  /* depth of expressions, sets and records */
+#define POLICY_POLICIES_MAX 10000	  /* policies in one set */
 
 enum policy_status {
 	POLICY_OK = 0,
@@ -44,12 +44,13 @@ struct policy_set;
 
 enum policy_effect { POLICY_PERMIT, POLICY_FORBID };
 
-/* The shape of a scope constraint: `principal`, `== E`, `in E` (or `in [E, ...]`), `is T`, `is T in E`. */
+/* The shape of a scope constraint, in this order: `principal`, `== E`, `in E` (or `in [E, ...]`),
+ * `is T`, `is T in E`. */
 enum policy_scope { POLICY_ANY, POLICY_EQUALS, POLICY_IN, POLICY_IS, POLICY_IS_IN };
 
 /* What a policy says about itself. Texts point into the set and live as long as it. */
 struct policy_summary {
-	struct policy_text id; /* "policy0", "policy1", ... in the order of the text */
+	struct policy_text id;	 /* "policy0", "policy1", ... in the order of the text */
 	struct policy_text name; /* the @id annotation's value; empty where there is none */
 	enum policy_effect effect;
 	enum policy_scope principal;
@@ -65,7 +66,8 @@ void policy_set_free(struct policy_set *set);
 
 size_t policy_set_count(const struct policy_set *set);
 /* index < policy_set_count(set). */
-void policy_set_summary(const struct policy_set *set, size_t index, struct policy_summary *ret_summary);
+void policy_set_summary(const struct policy_set *set, size_t index,
+			struct policy_summary *ret_summary);
 /* Could this policy's action scope cover the action `type::"id"` itself (an action group that
  * contains it is not known here: `in` scopes are answered true)? */
 bool policy_set_may_cover(const struct policy_set *set, size_t index, struct policy_text type,
@@ -74,8 +76,8 @@ bool policy_set_may_cover(const struct policy_set *set, size_t index, struct pol
 /* ---- facts: the values and entities that requests are decided on ----
  *
  * An arena. Values are immutable and live until policy_facts_clear or policy_facts_free. Texts are
- * copied. When memory runs out, builders return NULL, pass a NULL operand on, and policy_decide answers
- * POLICY_MEMORY: check once, at the end.
+ * copied. When memory runs out, builders return NULL, pass a NULL operand on, and policy_decide
+ * answers POLICY_MEMORY: check once, at the end.
  */
 struct policy_facts;
 struct policy_value;
@@ -85,9 +87,9 @@ struct policy_field {
 	const struct policy_value *value;
 };
 
-/* `base` (may be NULL) is a layer below: its entities are seen through this one, which is how actions
- * and groups are built once and requests cheaply. It must outlive this layer and not change meanwhile;
- * many layers in many threads may share it. */
+/* `base` (may be NULL) is a layer below: its entities are seen through this one, which is how
+ * actions and groups are built once and requests cheaply. It must outlive this layer and not change
+ * meanwhile; many layers in many threads may share it. */
 struct policy_facts *policy_facts_new(const struct policy_facts *base);
 void policy_facts_free(struct policy_facts *facts);
 /* Forgets all values and entities of this layer and keeps its memory and its base. */
@@ -95,12 +97,14 @@ void policy_facts_clear(struct policy_facts *facts);
 
 const struct policy_value *policy_value_boolean(struct policy_facts *facts, bool value);
 const struct policy_value *policy_value_long(struct policy_facts *facts, int64_t value);
-const struct policy_value *policy_value_string(struct policy_facts *facts, struct policy_text value);
+const struct policy_value *policy_value_string(struct policy_facts *facts,
+					       struct policy_text value);
 /* `type` is a full name ("Machine", "Acme::Machine"); `id` is unescaped. */
 const struct policy_value *policy_value_entity(struct policy_facts *facts, struct policy_text type,
 					       struct policy_text id);
 /* What `constructor("argument")` is in a policy: ip, decimal, datetime or duration. */
-const struct policy_value *policy_value_extension(struct policy_facts *facts, const char *constructor,
+const struct policy_value *policy_value_extension(struct policy_facts *facts,
+						  const char *constructor,
 						  struct policy_text argument);
 /* Milliseconds since 1970-01-01T00:00:00Z. */
 const struct policy_value *policy_value_datetime(struct policy_facts *facts, int64_t milliseconds);
@@ -114,8 +118,9 @@ const struct policy_value *policy_value_record(struct policy_facts *facts,
  * (entity references). Ancestors are followed through both layers; a cycle is POLICY_INVALID. */
 __attribute__((warn_unused_result)) enum policy_status
 policy_facts_entity(struct policy_facts *facts, const struct policy_value *entity,
-		    const struct policy_value *attributes, const struct policy_value *const *parents,
-		    size_t parent_count, struct policy_error *err);
+		    const struct policy_value *attributes,
+		    const struct policy_value *const *parents, size_t parent_count,
+		    struct policy_error *err);
 
 /* The tags (a record) of an entity that was added to this layer and has none yet. */
 __attribute__((warn_unused_result)) enum policy_status
@@ -139,8 +144,8 @@ struct policy_failure {
 
 /* The arrays live in the request's facts. */
 struct policy_decision {
-	bool allowed;		/* at least one permit and no forbid was satisfied */
-	const size_t *reasons;	/* indexes of the determining policies, ascending */
+	bool allowed;	       /* at least one permit and no forbid was satisfied */
+	const size_t *reasons; /* indexes of the determining policies, ascending */
 	size_t reason_count;
 	const struct policy_failure *failures;
 	size_t failure_count;

@@ -13,7 +13,7 @@ struct unescape {
 	const char *end;
 	/* Where the last character read began: the place of a mistake. */
 	const char *at;
-	bool in_pattern; /* `\*` is a literal star: in `like` only */
+	bool in_pattern;   /* `\*` is a literal star: in `like` only */
 	bool escaped_star; /* the last character was `\*` */
 };
 

@@ -106,8 +106,7 @@ value_entity(struct arena *arena, const struct text *type, const struct text *id
 	return value;
 }
 
-static int
-compare_values(const struct policy_value *a, const struct policy_value *b);
+static int compare_values(const struct policy_value *a, const struct policy_value *b);
 
 static int
 compare_sets(const struct policy_value *a, const struct policy_value *b)
@@ -163,8 +162,8 @@ compare_numbers(int64_t a, int64_t b)
 	return (a > b) - (a < b);
 }
 
-/* A total order over all values; the hash goes first, so members are looked at only where values are
- * equal or their hashes collide. */
+/* A total order over all values; the hash goes first, so members are looked at only where values
+ * are equal or their hashes collide. */
 static int
 compare_values(const struct policy_value *a, const struct policy_value *b)
 {

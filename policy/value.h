@@ -16,7 +16,7 @@ enum value_kind {
 	VALUE_ENTITY,
 	VALUE_SET,
 	VALUE_RECORD,
-	VALUE_DECIMAL,	/* number: ten-thousandths */
+	VALUE_DECIMAL, /* number: ten-thousandths */
 	VALUE_IP,
 	VALUE_DATETIME, /* number: milliseconds since 1970 */
 	VALUE_DURATION, /* number: milliseconds */

@@ -22,8 +22,7 @@ entity(struct policy_facts *facts, const char *type, const char *id)
 static const struct policy_value *
 build_context(struct policy_facts *facts)
 {
-	const struct policy_value *items[] = {policy_value_long(facts, 1),
-					      entity(facts, "U", "a")};
+	const struct policy_value *items[] = {policy_value_long(facts, 1), entity(facts, "U", "a")};
 	const struct policy_field inner[] = {{text("a"), items[0]}};
 	const struct policy_field fields[] = {
 		{text("b"), policy_value_boolean(facts, true)},

@@ -5,9 +5,10 @@
  *   cedar_corpus ROOT...	every *.json below ROOT that has "requests"; the paths inside are
  *				relative to ROOT, or to the file's own folder
  *
- * A test whose policies and facts can be read must give exactly the decision, reasons and errors that
- * it says. What needs more than is implemented is counted as skipped, aloud; "shouldValidate" is
- * counted too, since schemas are not looked at. Says "skipped" and exits with 77 where no folder is.
+ * A test whose policies and facts can be read must give exactly the decision, reasons and errors
+ *that it says. What needs more than is implemented is counted as skipped, aloud; "shouldValidate"
+ *is counted too, since schemas are not looked at. Says "skipped" and exits with 77 where no folder
+ *is.
  */
 #include "facts_json.h"
 
@@ -202,8 +203,8 @@ parse_test(const char *path, json_t *test)
 		skip_file(path, "the policies' file is not there");
 		return NULL;
 	}
-	enum policy_status status = policy_set_parse(
-		(struct policy_text){.data = source, .size = size}, &set, &err);
+	enum policy_status status =
+		policy_set_parse((struct policy_text){.data = source, .size = size}, &set, &err);
 	free(source);
 	if (status == POLICY_OK)
 		return set;

@@ -71,8 +71,7 @@ json_entity_name(struct json_reader *reader, json_t *json)
 		return refuse(reader, JSON_WRONG, "an entity without type and id");
 	struct policy_text type_text = text_of_json(type);
 	struct policy_text id_text = text_of_json(id);
-	const struct policy_value *entity =
-		policy_value_entity(reader->facts, type_text, id_text);
+	const struct policy_value *entity = policy_value_entity(reader->facts, type_text, id_text);
 	free_text(type_text);
 	free_text(id_text);
 	return entity;
@@ -108,8 +107,7 @@ extension_of_json(struct json_reader *reader, const json_t *json)
 	if (constructor == NULL || !json_is_string(argument))
 		return refuse(reader, JSON_UNSUPPORTED, "an extension value of another form");
 	struct policy_text text = text_of_json(argument);
-	const struct policy_value *value =
-		policy_value_extension(reader->facts, constructor, text);
+	const struct policy_value *value = policy_value_extension(reader->facts, constructor, text);
 	free_text(text);
 	return value;
 }
@@ -137,7 +135,8 @@ record_of_json(struct json_reader *reader, json_t *object)
 	json_t *value;
 	size_t count = 0;
 
-	json_object_foreach (object, key, value) {
+	json_object_foreach(object, key, value)
+	{
 		fields[count].name = exact_text(key, strlen(key));
 		fields[count++].value = json_value(reader, value);
 	}

@@ -19,8 +19,8 @@ struct json_reader {
 	const char *told;
 };
 
-/* Jansson takes no NUL in keys, and Cedar does: here `\u0000` is read as the character below, and made
- * a NUL again in facts. The data is changed. */
+/* Jansson takes no NUL in keys, and Cedar does: here `\u0000` is read as the character below, and
+ * made a NUL again in facts. The data is changed. */
 #define NUL_STAND_IN "\xee\x80\x80" /* U+E000 */
 json_t *json_load_exact(char *data, size_t size);
 

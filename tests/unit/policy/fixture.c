@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * User::"alice" in Group::"staff" in Group::"all"
- *	level 5, name "alice", manager User::"bob", home {city: "Turku"}, langs ["c", "fi"]
- * User::"bob", without attributes; User::"ghost" is nowhere
- * Action::"view" in Action::"read"
- * Photo::"p.jpg" in Album::"trip", owner User::"alice", private false
- * context: n 7, min and max of a long, s, set [1, 2, 3], users [alice, bob], mixed, rec.a.b.c 1
+ *	tags a 1, b "x"; level 5, name "alice", manager User::"bob", home {city: "Turku"}, langs
+ *["c", "fi"] User::"bob", without attributes; User::"ghost" is nowhere Action::"view" in
+ *Action::"read" Photo::"p.jpg" in Album::"trip", owner User::"alice", private false context: n 7,
+ *min and max of a long, s, set [1, 2, 3], users [alice, bob], mixed, rec.a.b.c 1
  */
 #include "fixture.h"
 
@@ -51,7 +50,8 @@ build_base(struct policy_facts *base)
 	const struct policy_value *read = entity(base, "Action", "read");
 
 	return add_plain(base, all, NULL) && add_plain(base, entity(base, "Group", "staff"), all) &&
-	       add_plain(base, read, NULL) && add_plain(base, entity(base, "Action", "view"), read) &&
+	       add_plain(base, read, NULL) &&
+	       add_plain(base, entity(base, "Action", "view"), read) &&
 	       add_plain(base, entity(base, "Album", "trip"), NULL) &&
 	       add_plain(base, entity(base, "User", "bob"), NULL);
 }
@@ -69,9 +69,17 @@ build_alice(struct policy_facts *facts)
 		{text("langs"), policy_value_set(facts, langs, COUNT(langs))},
 	};
 
-	return policy_facts_entity(facts, entity(facts, "User", "alice"),
-				   policy_value_record(facts, fields, COUNT(fields)), parents,
-				   COUNT(parents), NULL) == POLICY_OK;
+	const struct policy_field tags[] = {
+		{text("a"), policy_value_long(facts, 1)},
+		{text("b"), string(facts, "x")},
+	};
+	const struct policy_value *alice = entity(facts, "User", "alice");
+	const struct policy_value *attributes = policy_value_record(facts, fields, COUNT(fields));
+	const struct policy_value *record = policy_value_record(facts, tags, COUNT(tags));
+
+	return policy_facts_entity(facts, alice, attributes, parents, COUNT(parents), NULL) ==
+		       POLICY_OK &&
+	       policy_facts_tags(facts, alice, record, NULL) == POLICY_OK;
 }
 
 static bool
@@ -149,8 +157,8 @@ parse_exact(const char *data, size_t size, struct policy_set **ret_set, struct p
 	if (copy == NULL)
 		return POLICY_MEMORY;
 	memcpy(copy, data, size);
-	enum policy_status status = policy_set_parse(
-		(struct policy_text){.data = copy, .size = size}, ret_set, err);
+	enum policy_status status =
+		policy_set_parse((struct policy_text){.data = copy, .size = size}, ret_set, err);
 	free(copy);
 	return status;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What each expression comes to in the fixture's world: { defect it guards against, text, value }. The
- * values are those of the published implementation. */
+/* What each expression comes to in the fixture's world: { defect it guards against, text, value }.
+ * The values are those of the published implementation. */
 #include "fixture.h"
 
 #include <setjmp.h>
@@ -17,6 +17,7 @@ static const struct {
 	enum want want;
 } cases[] = {
 #include "expressions.inc"
+#include "extensions.inc"
 };
 
 static enum want

@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Facts in layers, what is wrong with some, decisions as a whole, and memory that runs out. */
+#include "fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- memory that runs out: these two are every allocation of the library ---- */
+
+static size_t allocations;
+static size_t failing; /* 0: none; else this one and all that follow */
+static size_t chunks;  /* allocations from libc */
+
+void *__real_arena_take(void *arena, size_t count, size_t size);
+void *__wrap_arena_take(void *arena, size_t count, size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+
+static bool
+fails(void)
+{
+	return ++allocations >= failing && failing > 0;
+}
+
+void *
+__wrap_arena_take(void *arena, size_t count, size_t size)
+{
+	return fails() ? NULL : __real_arena_take(arena, count, size);
+}
+
+void *
+__wrap_calloc(size_t count, size_t size)
+{
+	return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *
+__wrap_malloc(size_t size)
+{
+	chunks++;
+	return fails() ? NULL : __real_malloc(size);
+}
+
+/* ---- helpers ---- */
+
+static const struct policy_value *
+entity(struct policy_facts *facts, const char *type, const char *id)
+{
+	return policy_value_entity(facts, text(type), text(id));
+}
+
+static enum policy_status
+add(struct policy_facts *facts, const char *id, const char *parent)
+{
+	const struct policy_value *parents[] = {parent != NULL ? entity(facts, "E", parent) : NULL};
+
+	return policy_facts_entity(facts, entity(facts, "E", id), NULL, parents,
+				   parent != NULL ? 1 : 0, NULL);
+}
+
+/* Decides with E::principal, Action::a, E::resource and an empty context. */
+static enum policy_status
+decide(struct policy_facts *facts, const char *source, const char *principal,
+       struct policy_decision *ret_decision)
+{
+	struct policy_set *set = NULL;
+	struct policy_request request = {
+		.principal = entity(facts, "E", principal),
+		.action = entity(facts, "Action", "a"),
+		.resource = entity(facts, "E", "r"),
+		.context = policy_value_record(facts, NULL, 0),
+	};
+
+	assert_int_equal(parse_exact(source, strlen(source), &set, NULL), POLICY_OK);
+	enum policy_status status = policy_decide(set, facts, &request, ret_decision, NULL);
+	policy_set_free(set);
+	return status;
+}
+
+static bool
+is_in(struct policy_facts *facts, const char *id, const char *group)
+{
+	struct policy_decision decision;
+	char source[200];
+
+	snprintf(source, sizeof(source), "permit(principal in E::\"%s\", action, resource);",
+		 group);
+	assert_int_equal(decide(facts, source, id, &decision), POLICY_OK);
+	return decision.allowed;
+}
+
+/* ---- the hierarchy ---- */
+
+static void
+test_layers(void **state)
+{
+	struct policy_facts *base = policy_facts_new(NULL);
+	struct policy_facts *middle = policy_facts_new(base);
+	struct policy_facts *facts = policy_facts_new(middle);
+
+	(void)state;
+	assert_int_equal(add(base, "a", "b"), POLICY_OK);
+	assert_int_equal(add(middle, "b", "c"), POLICY_OK);
+	assert_int_equal(add(facts, "c", "d"), POLICY_OK);
+	assert_true(is_in(facts, "a", "d"));
+	assert_true(is_in(middle, "a", "c"));
+	assert_false(is_in(middle, "a", "d"));
+	assert_false(is_in(base, "a", "c"));
+	/* An entity hides the one of the same name below. */
+	assert_int_equal(add(facts, "b", "x"), POLICY_OK);
+	assert_true(is_in(facts, "a", "x"));
+	assert_false(is_in(facts, "a", "d"));
+	assert_true(is_in(middle, "a", "c"));
+	policy_facts_clear(facts);
+	assert_true(is_in(facts, "a", "c"));
+	assert_false(is_in(facts, "a", "x"));
+	policy_facts_free(facts);
+	policy_facts_free(middle);
+	policy_facts_free(base);
+}
+
+/* What was asked before an entity was added must not be answered from memory after it. */
+static void
+test_added_later(void **state)
+{
+	struct policy_facts *facts = policy_facts_new(NULL);
+
+	(void)state;
+	assert_int_equal(add(facts, "a", "b"), POLICY_OK);
+	assert_false(is_in(facts, "a", "c"));
+	assert_int_equal(add(facts, "b", "c"), POLICY_OK);
+	assert_true(is_in(facts, "a", "c"));
+	policy_facts_free(facts);
+}
+
+static void
+test_cycles(void **state)
+{
+	struct policy_facts *base = policy_facts_new(NULL);
+	struct policy_facts *facts = policy_facts_new(base);
+	struct policy_decision decision;
+
+	(void)state;
+	assert_int_equal(add(base, "a", "b"), POLICY_OK);
+	assert_int_equal(add(base, "b", "c"), POLICY_OK);
+	assert_int_equal(add(facts, "c", "a"), POLICY_INVALID);
+	/* Nothing is decided on facts of which one was refused. */
+	assert_int_equal(decide(facts, "permit(principal,action,resource);", "a", &decision),
+			 POLICY_INVALID);
+	policy_facts_clear(facts);
+	assert_int_equal(add(facts, "c", "d"), POLICY_OK);
+	policy_facts_clear(facts);
+	assert_int_equal(add(facts, "x", "x"), POLICY_INVALID);
+	policy_facts_clear(facts);
+	assert_int_equal(add(facts, "x", NULL), POLICY_OK);
+	assert_int_equal(add(facts, "x", NULL), POLICY_INVALID);
+	policy_facts_free(facts);
+	policy_facts_free(base);
+}
+
+/* A lattice: each entity is in both of the next level, so paths are many and entities few. */
+#define LEVELS 60
+
+static void
+test_many_ancestors(void **state)
+{
+	struct policy_facts *facts = policy_facts_new(NULL);
+	char id[32];
+
+	(void)state;
+	for (int level = LEVELS; level-- > 0;) {
+		for (int side = 0; side < 2; side++) {
+			const struct policy_value *parents[2];
+			for (int i = 0; i < 2; i++) {
+				snprintf(id, sizeof(id), "%d-%d", level + 1, i);
+				parents[i] = entity(facts, "E", id);
+			}
+			snprintf(id, sizeof(id), "%d-%d", level, side);
+			assert_int_equal(policy_facts_entity(facts, entity(facts, "E", id), NULL,
+							     parents, 2, NULL),
+					 POLICY_OK);
+		}
+	}
+	for (int level = 1; level <= LEVELS; level++) {
+		snprintf(id, sizeof(id), "%d-%d", level, level % 2);
+		assert_true(is_in(facts, "0-1", id));
+	}
+	assert_false(is_in(facts, "0-1", "0-0"));
+	assert_false(is_in(facts, "0-1", "61-0"));
+	policy_facts_free(facts);
+}
+
+/* ---- values that are refused ---- */
+
+typedef const struct policy_value *build_function(struct policy_facts *facts);
+
+static const struct policy_value *
+build_bad_string(struct policy_facts *facts)
+{
+	return policy_value_string(facts, text("a\xc3("));
+}
+
+static const struct policy_value *
+build_bad_id(struct policy_facts *facts)
+{
+	return entity(facts, "E", "\xff");
+}
+
+static const struct policy_value *
+build_empty_type(struct policy_facts *facts)
+{
+	return entity(facts, "", "a");
+}
+
+static const struct policy_value *
+build_blank_in_type(struct policy_facts *facts)
+{
+	return entity(facts, "A ::B", "a");
+}
+
+static const struct policy_value *
+build_single_colon(struct policy_facts *facts)
+{
+	return entity(facts, "A:B", "a");
+}
+
+static const struct policy_value *
+build_open_type(struct policy_facts *facts)
+{
+	return entity(facts, "A::", "a");
+}
+
+static const struct policy_value *
+build_digit_type(struct policy_facts *facts)
+{
+	return entity(facts, "A::1B", "a");
+}
+
+static const struct policy_value *
+build_key_twice(struct policy_facts *facts)
+{
+	const struct policy_field fields[] = {{text("a"), policy_value_long(facts, 1)},
+					      {text("b"), policy_value_long(facts, 1)},
+					      {text("a"), policy_value_long(facts, 1)}};
+
+	return policy_value_record(facts, fields, COUNT(fields));
+}
+
+static const struct policy_value *
+build_null_item(struct policy_facts *facts)
+{
+	const struct policy_value *items[] = {NULL};
+
+	return policy_value_set(facts, items, 1);
+}
+
+static const struct policy_value *
+build_null_field(struct policy_facts *facts)
+{
+	const struct policy_field fields[] = {{text("a"), NULL}};
+
+	return policy_value_record(facts, fields, 1);
+}
+
+static const struct policy_value *
+build_bad_extension(struct policy_facts *facts)
+{
+	return policy_value_extension(facts, "ip", text("1.2.3"));
+}
+
+static const struct policy_value *
+build_unknown_extension(struct policy_facts *facts)
+{
+	return policy_value_extension(facts, "isIpv4", text("1.2.3.4"));
+}
+
+static const struct policy_value *
+build_deep(struct policy_facts *facts)
+{
+	const struct policy_value *value = policy_value_set(facts, NULL, 0);
+
+	for (size_t i = 0; i < POLICY_NESTING_MAX; i++)
+		value = policy_value_set(facts, &value, 1);
+	return value;
+}
+
+static void
+test_refused_values(void **state)
+{
+	static const struct {
+		const char *name;
+		build_function *build;
+		enum policy_status want;
+	} cases[] = {
+		{"string that is not UTF-8", build_bad_string, POLICY_INVALID},
+		{"id that is not UTF-8", build_bad_id, POLICY_INVALID},
+		{"empty type", build_empty_type, POLICY_INVALID},
+		{"blank in a type", build_blank_in_type, POLICY_INVALID},
+		{"single colon in a type", build_single_colon, POLICY_INVALID},
+		{"type that ends in colons", build_open_type, POLICY_INVALID},
+		{"digit at the start of a name", build_digit_type, POLICY_INVALID},
+		{"key twice", build_key_twice, POLICY_INVALID},
+		{"NULL in a set", build_null_item, POLICY_INVALID},
+		{"NULL in a record", build_null_field, POLICY_INVALID},
+		{"malformed address", build_bad_extension, POLICY_INVALID},
+		{"method as a constructor", build_unknown_extension, POLICY_INVALID},
+		{"nested too deep", build_deep, POLICY_LIMIT},
+	};
+	struct policy_decision decision;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct policy_facts *base = policy_facts_new(NULL);
+		struct policy_facts *facts = policy_facts_new(base);
+		struct policy_error err = {0};
+		if (cases[i].build(base) != NULL)
+			fail_msg("%s: was built", cases[i].name);
+		/* A broken layer below spoils those above it. */
+		assert_int_equal(decide(facts, "", "a", &decision), cases[i].want);
+		assert_int_equal(
+			policy_facts_entity(facts, entity(facts, "E", "a"), NULL, NULL, 0, &err),
+			cases[i].want);
+		policy_facts_clear(base);
+		policy_facts_clear(facts);
+		assert_int_equal(decide(facts, "", "a", &decision), POLICY_OK);
+		policy_facts_free(facts);
+		policy_facts_free(base);
+	}
+}
+
+static void
+test_refused_entities(void **state)
+{
+	struct policy_facts *facts = policy_facts_new(NULL);
+	const struct policy_value *number = policy_value_long(facts, 1);
+	const struct policy_value *record = policy_value_record(facts, NULL, 0);
+	const struct policy_value *one = entity(facts, "E", "1");
+	struct policy_error err = {0};
+
+	(void)state;
+	assert_int_equal(policy_facts_entity(facts, number, NULL, NULL, 0, &err), POLICY_INVALID);
+	policy_facts_clear(facts);
+	number = policy_value_long(facts, 1);
+	one = entity(facts, "E", "1");
+	assert_int_equal(policy_facts_entity(facts, one, number, NULL, 0, &err), POLICY_INVALID);
+	policy_facts_clear(facts);
+	number = policy_value_long(facts, 1);
+	one = entity(facts, "E", "1");
+	assert_int_equal(policy_facts_entity(facts, one, NULL, &number, 1, &err), POLICY_INVALID);
+	policy_facts_clear(facts);
+	one = entity(facts, "E", "1");
+	record = policy_value_record(facts, NULL, 0);
+	assert_int_equal(policy_facts_tags(facts, one, record, &err), POLICY_INVALID);
+	assert_string_not_equal(err.message, "");
+	policy_facts_free(facts);
+}
+
+static void
+test_refused_requests(void **state)
+{
+	struct world world;
+	struct policy_set *set = NULL;
+	struct policy_decision decision;
+
+	(void)state;
+	assert_true(world_build(&world));
+	assert_int_equal(parse_exact("", 0, &set, NULL), POLICY_OK);
+	for (int i = 0; i < 4; i++) {
+		struct policy_request request = world.request;
+		const struct policy_value **operands[] = {&request.principal, &request.action,
+							  &request.resource, &request.context};
+		*operands[i] = NULL;
+		assert_int_equal(policy_decide(set, world.facts, &request, &decision, NULL),
+				 POLICY_INVALID);
+		*operands[i] = policy_value_long(world.facts, 1);
+		assert_int_equal(policy_decide(set, world.facts, &request, &decision, NULL),
+				 POLICY_INVALID);
+	}
+	policy_set_free(set);
+	world_clear(&world);
+}
+
+/* ---- decisions of many policies ---- */
+
+#define PERMIT "permit(principal, action, resource)"
+#define FORBID "forbid(principal, action, resource)"
+
+static const struct {
+	const char *name;
+	const char *source;
+	bool allowed;
+	const char *reasons;  /* indexes, one digit each */
+	const char *failures; /* the same */
+} decisions[] = {
+	{"nothing permits", "", false, "", ""},
+	{"nothing matches", "permit(principal == User::\"x\", action, resource);", false, "", ""},
+	{"forbid alone", FORBID ";", false, "0", ""},
+	{"forbid wins", PERMIT ";" FORBID ";" PERMIT ";" FORBID ";", false, "13", ""},
+	{"all permits are reasons", PERMIT ";" PERMIT " when {false};" PERMIT ";", true, "02", ""},
+	{"a permit that fails is skipped", PERMIT " when {1};" PERMIT ";", true, "1", "0"},
+	{"a forbid that fails is skipped", FORBID " when {context.none};" PERMIT ";", true, "1",
+	 "0"},
+	{"all failures are told", PERMIT " when {1};" FORBID " unless {1};" FORBID ";", false, "2",
+	 "01"},
+	{"a false condition hides what follows", PERMIT " when {false} when {1};", false, "", ""},
+	{"a failing condition comes first", PERMIT " when {1} when {false};", false, "", "0"},
+	{"unless", PERMIT " unless {false};" FORBID " unless {true};", true, "0", ""},
+	{"scopes come before conditions",
+	 "permit(principal, action == Action::\"x\", resource) when {1};", false, "", ""},
+	{"scope: action in a group", "permit(principal, action in Action::\"read\", resource);",
+	 true, "0", ""},
+	{"scope: action in a list",
+	 "permit(principal, action in [Action::\"x\", Action::\"view\"], resource);", true, "0",
+	 ""},
+	{"scope: action in an empty list", "permit(principal, action in [], resource);", false, "",
+	 ""},
+	{"scope: type", "permit(principal is User, action, resource is Photo);", true, "0", ""},
+	{"scope: another type", "permit(principal is Photo, action, resource);", false, "", ""},
+	{"scope: type and group",
+	 "permit(principal is User in Group::\"all\", action, resource in Album::\"trip\");", true,
+	 "0", ""},
+	{"scope: type and another group",
+	 "permit(principal is User in Group::\"x\", action, resource);", false, "", ""},
+	{"scope: another type in the group",
+	 "permit(principal is Group in Group::\"all\", action, resource);", false, "", ""},
+};
+
+static void
+test_decisions(void **state)
+{
+	struct world world;
+
+	(void)state;
+	assert_true(world_build(&world));
+	for (size_t i = 0; i < COUNT(decisions); i++) {
+		struct policy_set *set = NULL;
+		struct policy_decision decision;
+		char reasons[8] = "";
+		char failures[8] = "";
+		assert_int_equal(
+			parse_exact(decisions[i].source, strlen(decisions[i].source), &set, NULL),
+			POLICY_OK);
+		assert_int_equal(policy_decide(set, world.facts, &world.request, &decision, NULL),
+				 POLICY_OK);
+		for (size_t j = 0; j < decision.reason_count; j++)
+			reasons[j] = (char)('0' + decision.reasons[j]);
+		for (size_t j = 0; j < decision.failure_count; j++)
+			failures[j] = (char)('0' + decision.failures[j].policy);
+		if (decision.allowed != decisions[i].allowed ||
+		    strcmp(reasons, decisions[i].reasons) != 0 ||
+		    strcmp(failures, decisions[i].failures) != 0)
+			fail_msg("%s: allowed %d, reasons %s, failures %s", decisions[i].name,
+				 decision.allowed, reasons, failures);
+		policy_set_free(set);
+	}
+	world_clear(&world);
+}
+
+static void
+test_failure_message(void **state)
+{
+	static const char source[] = PERMIT "\n when { true &&\n   principal.none };";
+	struct world world;
+	struct policy_set *set = NULL;
+	struct policy_decision decision;
+
+	(void)state;
+	assert_true(world_build(&world));
+	assert_int_equal(parse_exact(source, sizeof(source) - 1, &set, NULL), POLICY_OK);
+	assert_int_equal(policy_decide(set, world.facts, &world.request, &decision, NULL),
+			 POLICY_OK);
+	assert_int_equal(decision.failure_count, 1);
+	assert_string_equal(decision.failures[0].message, "3:14: there is no attribute `none`");
+	policy_set_free(set);
+	world_clear(&world);
+}
+
+/* ---- memory that runs out ---- */
+
+static const char everything[] =
+	"@id(\"a\") permit(principal in Group::\"all\", action in [Action::\"read\"], resource)\n"
+	"when { [context.n, 1].contains(7) && {a: context.n} has a && context.s like \"*b*\" &&\n"
+	"context.n + 1 * 2 > -context.n && ip(\"::1\").isLoopback() && [1, {b: \"c\"}] != [] &&\n"
+	"principal in [Group::\"all\", principal] && duration(\"1h\").toHours() == 1 &&\n"
+	"(if principal.hasTag(\"a\") then datetime(\"2024-01-01\").toDate() != 1 else false) };\n"
+	"permit(principal, action, resource) when { principal.none };"
+	"permit(principal, action, resource) when { decimal(context.s) == 1 };";
+
+/* Parses and decides; POLICY_OK only with the right answer. */
+static enum policy_status
+run_everything(void)
+{
+	struct world world;
+	struct policy_set *set = NULL;
+	struct policy_decision decision;
+	enum policy_status status = POLICY_MEMORY;
+
+	if (world_build(&world))
+		status = policy_set_parse(
+			(struct policy_text){.data = everything, .size = sizeof(everything) - 1},
+			&set, NULL);
+	if (status == POLICY_OK)
+		status = policy_decide(set, world.facts, &world.request, &decision, NULL);
+	if (status == POLICY_OK &&
+	    (!decision.allowed || decision.reason_count != 1 || decision.failure_count != 2))
+		status = POLICY_INVALID;
+	policy_set_free(set);
+	world_clear(&world);
+	return status;
+}
+
+static void
+test_memory(void **state)
+{
+	(void)state;
+	failing = 0;
+	allocations = 0;
+	assert_int_equal(run_everything(), POLICY_OK);
+	size_t count = allocations;
+	assert_in_range(count, 200, 5000);
+	for (size_t i = 1; i <= count; i++) {
+		allocations = 0;
+		failing = i;
+		enum policy_status status = run_everything();
+		failing = 0;
+		if (status != POLICY_MEMORY)
+			fail_msg("allocation %zu of %zu failed: status %d", i, count, (int)status);
+	}
+	assert_int_equal(run_everything(), POLICY_OK);
+}
+
+/* A hot path: after one round, a cleared layer needs no more memory. */
+static void
+test_reuse(void **state)
+{
+	struct policy_facts *facts = policy_facts_new(NULL);
+	struct policy_decision decision;
+
+	(void)state;
+	size_t chunks_before = 0;
+	for (int round = 0; round < 20; round++) {
+		policy_facts_clear(facts);
+		chunks_before = chunks;
+		for (int i = 0; i < 200; i++) {
+			char id[16];
+			snprintf(id, sizeof(id), "%d", i);
+			assert_int_equal(add(facts, id, "group"), POLICY_OK);
+		}
+		if (round > 0)
+			assert_int_equal(chunks, chunks_before);
+		assert_true(is_in(facts, "7", "group"));
+	}
+	assert_int_equal(decide(facts, "", "a", &decision), POLICY_OK);
+	policy_facts_free(facts);
+	policy_facts_free(NULL);
+	policy_set_free(NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_layers),
+		cmocka_unit_test(test_added_later),
+		cmocka_unit_test(test_cycles),
+		cmocka_unit_test(test_many_ancestors),
+		cmocka_unit_test(test_refused_values),
+		cmocka_unit_test(test_refused_entities),
+		cmocka_unit_test(test_refused_requests),
+		cmocka_unit_test(test_decisions),
+		cmocka_unit_test(test_failure_message),
+		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_reuse),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
