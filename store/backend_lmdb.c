@@ -6,25 +6,17 @@
  * writers share it, growing the map takes it alone. Views are pooled: a reset read transaction
  * keeps its reader slot and is renewed without a system call.
  */
-#include "backend.h"
+#include "backend_lmdb.h"
 #include "bytes.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <lmdb.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define VIEWS_MAX	  512 /* views at one time: LMDB's reader slots, of 64 bytes */
-#define READER_TABLE_SIZE (VIEWS_MAX * 64 + 4096)
-#define VIEWS_IDLE_MAX	  64 /* of which are kept for the next reader */
-#define REVISION_SIZE	  8
+#define REVISION_SIZE 8
 /* Less room than this and an I/O error is taken for a full disk: LMDB turns short writes into EIO.
  */
 #define ROOM_MIN ((size_t)1024 * 1024)
@@ -36,26 +28,14 @@ struct backend_view {
 	MDB_dbi dbi;
 };
 
-struct backend_lmdb {
-	struct backend base;
-	MDB_env *env;
-	MDB_dbi dbi;
-	int directory; /* locked: one process, one environment */
-	size_t map_size;
-	pthread_rwlock_t gate;
-	pthread_mutex_t idle_lock;
-	struct backend_view *idle[VIEWS_IDLE_MAX];
-	size_t idle_count;
-};
-
 static struct backend_lmdb *
 lmdb_of(struct backend *backend)
 {
 	return (struct backend_lmdb *)backend;
 }
 
-static enum store_status
-lmdb_status(int code)
+enum store_status
+backend_lmdb_status(int code)
 {
 	switch (code) {
 	case 0:
@@ -77,10 +57,10 @@ lmdb_status(int code)
 	}
 }
 
-static enum store_status
-lmdb_fail(struct store_error *err, int code, const char *what)
+enum store_status
+backend_lmdb_fail(struct store_error *err, int code, const char *what)
 {
-	return store_fail(err, lmdb_status(code), "%s: %s", what, mdb_strerror(code));
+	return store_fail(err, backend_lmdb_status(code), "%s: %s", what, mdb_strerror(code));
 }
 
 /* ---- views ---- */
@@ -154,7 +134,7 @@ lmdb_view_open(struct backend *backend, struct backend_view **ret_view, struct s
 	int code = view_begin(lmdb, ret_view);
 	if (code != 0) {
 		pthread_rwlock_unlock(&lmdb->gate);
-		return lmdb_fail(err, code, "cannot begin to read");
+		return backend_lmdb_fail(err, code, "cannot begin to read");
 	}
 	return STORE_OK;
 }
@@ -202,7 +182,7 @@ lmdb_get(struct backend_view *view, const char *key, struct backend_record *ret_
 	if (code == MDB_NOTFOUND)
 		return STORE_MISSING;
 	if (code != 0)
-		return lmdb_fail(err, code, key);
+		return backend_lmdb_fail(err, code, key);
 	return read_record(&value, key, ret_record, err);
 }
 
@@ -272,7 +252,7 @@ lmdb_next(struct backend_view *view, const char *prefix, const char *from,
 	if (code == MDB_NOTFOUND)
 		return STORE_MISSING;
 	if (code != 0)
-		return lmdb_fail(err, code, prefix);
+		return backend_lmdb_fail(err, code, prefix);
 	if (name.mv_size < size || memcmp(name.mv_data, prefix, size) != 0)
 		return STORE_MISSING;
 	if (name.mv_size > BACKEND_KEY_MAX || memchr(name.mv_data, 0, name.mv_size))
@@ -409,11 +389,11 @@ lmdb_apply(struct backend *backend, const struct backend_expect *expects, size_t
 	if (code == EIO && disk_is_full(lmdb))
 		code = ENOSPC;
 	if (code != 0)
-		return lmdb_fail(err, code, "cannot commit");
+		return backend_lmdb_fail(err, code, "cannot commit");
 	return holds ? STORE_OK : STORE_CONFLICT;
 }
 
-/* ---- opening ---- */
+/* ---- the class ---- */
 
 static void
 lmdb_close(struct backend *backend)
@@ -431,7 +411,7 @@ lmdb_close(struct backend *backend)
 	free(lmdb);
 }
 
-static const struct backend_class lmdb_class = {
+const struct backend_class backend_lmdb_class = {
 	.view_open = lmdb_view_open,
 	.view_close = lmdb_view_close,
 	.get = lmdb_get,
@@ -439,154 +419,3 @@ static const struct backend_class lmdb_class = {
 	.apply = lmdb_apply,
 	.close = lmdb_close,
 };
-
-static struct backend_lmdb *
-lmdb_new(size_t map_size)
-{
-	struct backend_lmdb *lmdb = calloc(1, sizeof *lmdb);
-	pthread_rwlockattr_t attributes;
-
-	if (!lmdb)
-		return NULL;
-	lmdb->base.class = &lmdb_class;
-	lmdb->directory = -1;
-	lmdb->map_size = map_size;
-	/* A writer that must grow the map is not starved by readers. No thread holds two views. */
-	pthread_rwlockattr_init(&attributes);
-	pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-	pthread_rwlock_init(&lmdb->gate, &attributes);
-	pthread_rwlockattr_destroy(&attributes);
-	pthread_mutex_init(&lmdb->idle_lock, NULL);
-	return lmdb;
-}
-
-/* The lock is on the directory, so that it needs no file and is there before LMDB's own. */
-static enum store_status
-open_directory(struct backend_lmdb *lmdb, const char *path, bool create, struct store_error *err)
-{
-	struct stat database;
-
-	if (create && mkdir(path, 0700) != 0 && errno != EEXIST)
-		return store_fail(err, lmdb_status(errno), "%s: %s", path, strerror(errno));
-	lmdb->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (lmdb->directory < 0)
-		return store_fail(err, errno == ENOENT ? STORE_MISSING : STORE_IO, "%s: %s", path,
-				  strerror(errno));
-	if (flock(lmdb->directory, LOCK_EX | LOCK_NB) != 0)
-		return store_fail(err, STORE_IO, "%s: another process has this store open", path);
-	if (!create && fstatat(lmdb->directory, "data.mdb", &database, 0) != 0)
-		return store_fail(err, errno == ENOENT ? STORE_MISSING : STORE_IO,
-				  "%s: there is no store", path);
-	return STORE_OK;
-}
-
-/*
- * LMDB makes its reader table a sparse file and writes to it through a map: on a full disk that is
- * a bus error in a mere reader. Its blocks are had beforehand, and before LMDB opens it, because
- * closing any descriptor of a file drops the process's locks on it.
- */
-static enum store_status
-reserve_reader_table(const struct backend_lmdb *lmdb, const char *path, struct store_error *err)
-{
-	int file = openat(lmdb->directory, "lock.mdb", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-
-	if (file < 0)
-		return store_fail(err, lmdb_status(errno), "%s/lock.mdb: %s", path,
-				  strerror(errno));
-	int code = posix_fallocate(file, 0, READER_TABLE_SIZE);
-	close(file);
-	if (code != 0)
-		return store_fail(err, lmdb_status(code), "%s/lock.mdb: %s", path, strerror(code));
-	return STORE_OK;
-}
-
-/* A page beyond the end of the file would be a bus error, not an answer. */
-static enum store_status
-check_whole(struct backend_lmdb *lmdb, const char *path, struct store_error *err)
-{
-	mdb_filehandle_t file;
-	MDB_envinfo info;
-	MDB_stat pages;
-	struct stat database;
-
-	if (mdb_env_get_fd(lmdb->env, &file) != 0 || mdb_env_info(lmdb->env, &info) != 0 ||
-	    mdb_env_stat(lmdb->env, &pages) != 0 || fstat(file, &database) != 0)
-		return store_fail(err, STORE_IO, "%s: cannot be examined", path);
-	if ((uint64_t)database.st_size / pages.ms_psize <= info.me_last_pgno)
-		return store_fail(err, STORE_TAMPERED, "%s: data.mdb is cut short", path);
-	lmdb->map_size = info.me_mapsize;
-	return STORE_OK;
-}
-
-static int
-open_database(struct backend_lmdb *lmdb)
-{
-	MDB_txn *txn;
-	int code = mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &txn);
-
-	if (code != 0)
-		return code;
-	code = mdb_dbi_open(txn, NULL, 0, &lmdb->dbi);
-	if (code == 0)
-		return mdb_txn_commit(txn);
-	mdb_txn_abort(txn);
-	return code;
-}
-
-static enum store_status
-open_environment(struct backend_lmdb *lmdb, const char *path, struct store_error *err)
-{
-	enum store_status status = reserve_reader_table(lmdb, path, err);
-
-	if (status != STORE_OK)
-		return status;
-	int code = mdb_env_create(&lmdb->env);
-	if (code == 0)
-		code = mdb_env_set_maxreaders(lmdb->env, VIEWS_MAX);
-	if (code == 0)
-		code = mdb_env_set_mapsize(lmdb->env, lmdb->map_size);
-	/* Neither MDB_NOSYNC nor MDB_WRITEMAP: a commit is on the disk when it returns, and a
-	 * stray pointer of ours cannot write to the file. */
-	if (code == 0)
-		code = mdb_env_open(lmdb->env, path, MDB_NOTLS | MDB_NORDAHEAD, 0600);
-	if (code != 0)
-		return lmdb_fail(err, code, path);
-	status = check_whole(lmdb, path, err);
-	if (status != STORE_OK)
-		return status;
-	code = open_database(lmdb);
-	return code == 0 ? STORE_OK : lmdb_fail(err, code, path);
-}
-
-/* The names of new files must be as durable as what is in them. */
-static enum store_status
-sync_directories(const struct backend_lmdb *lmdb, const char *path, struct store_error *err)
-{
-	int parent = openat(lmdb->directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool synced = parent >= 0 && fsync(lmdb->directory) == 0 && fsync(parent) == 0;
-
-	if (parent >= 0)
-		close(parent);
-	return synced ? STORE_OK : store_fail(err, STORE_IO, "%s: cannot be made durable", path);
-}
-
-enum store_status
-backend_lmdb_open(const char *path, bool create, size_t map_size, struct backend **ret_backend,
-		  struct store_error *err)
-{
-	struct backend_lmdb *lmdb = lmdb_new(map_size);
-
-	if (!lmdb)
-		return store_fail(err, STORE_MEMORY, "no memory");
-	enum store_status status = open_directory(lmdb, path, create, err);
-	if (status == STORE_OK)
-		status = open_environment(lmdb, path, err);
-	if (status == STORE_OK && create)
-		status = sync_directories(lmdb, path, err);
-	if (status != STORE_OK) {
-		lmdb_close(&lmdb->base);
-		return status;
-	}
-	*ret_backend = &lmdb->base;
-	return STORE_OK;
-}

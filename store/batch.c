@@ -20,7 +20,7 @@ printable(const char *text, size_t size)
 
 /* The key itself is not repeated: what is not printable does not belong in a message. */
 enum store_status
-batch_check_key(const char *key, struct store_error *err)
+store_check_key(const char *key, struct store_error *err)
 {
 	size_t size = strnlen(key, STORE_KEY_MAX + 1);
 
@@ -32,7 +32,7 @@ batch_check_key(const char *key, struct store_error *err)
 }
 
 enum store_status
-batch_check_tag(const char *tag, struct store_error *err)
+store_check_tag(const char *tag, struct store_error *err)
 {
 	size_t size = strnlen(tag, STORE_TAG_MAX + 1);
 
@@ -145,7 +145,7 @@ takes_more(struct store_batch *batch)
 void
 store_batch_expect(struct store_batch *batch, const char *key, uint64_t revision)
 {
-	if (!takes_more(batch) || batch_check_key(key, &batch->failure) != STORE_OK)
+	if (!takes_more(batch) || store_check_key(key, &batch->failure) != STORE_OK)
 		return;
 	struct operation *operation = add_operation(batch, OPERATION_EXPECT, key, 0);
 	if (operation)
@@ -155,7 +155,7 @@ store_batch_expect(struct store_batch *batch, const char *key, uint64_t revision
 void
 store_batch_delete(struct store_batch *batch, const char *key)
 {
-	if (!takes_more(batch) || batch_check_key(key, &batch->failure) != STORE_OK)
+	if (!takes_more(batch) || store_check_key(key, &batch->failure) != STORE_OK)
 		return;
 	add_operation(batch, OPERATION_DELETE, key, 0);
 }
@@ -163,7 +163,7 @@ store_batch_delete(struct store_batch *batch, const char *key)
 void
 store_batch_put(struct store_batch *batch, const char *key, struct store_bytes value)
 {
-	if (!takes_more(batch) || batch_check_key(key, &batch->failure) != STORE_OK)
+	if (!takes_more(batch) || store_check_key(key, &batch->failure) != STORE_OK)
 		return;
 	if (value.size > STORE_VALUE_MAX) {
 		store_fail(&batch->failure, STORE_LIMIT, "%s: %zu bytes are too many", key,
@@ -178,7 +178,7 @@ store_batch_put(struct store_batch *batch, const char *key, struct store_bytes v
 void
 store_batch_append(struct store_batch *batch, const char *tag, struct store_bytes entry)
 {
-	if (!takes_more(batch) || (tag && batch_check_tag(tag, &batch->failure) != STORE_OK))
+	if (!takes_more(batch) || (tag && store_check_tag(tag, &batch->failure) != STORE_OK))
 		return;
 	if (entry.size > STORE_VALUE_MAX) {
 		store_fail(&batch->failure, STORE_LIMIT, "log: an entry of %zu bytes", entry.size);

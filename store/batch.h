@@ -32,9 +32,9 @@ struct store_batch {
 };
 
 /* Printable ASCII, 1..STORE_KEY_MAX bytes. */
-__attribute__((warn_unused_result)) enum store_status batch_check_key(const char *key,
+__attribute__((warn_unused_result)) enum store_status store_check_key(const char *key,
 								      struct store_error *err);
-__attribute__((warn_unused_result)) enum store_status batch_check_tag(const char *tag,
+__attribute__((warn_unused_result)) enum store_status store_check_tag(const char *tag,
 								      struct store_error *err);
 
 #endif

@@ -40,7 +40,7 @@ plan_group(struct plan *plan, struct ticket *group)
 {
 	for (struct ticket *ticket = group; ticket; ticket = ticket->next) {
 		ticket->failure = (struct store_error){0};
-		ticket->status = plan_add_batch(plan, ticket->batch, &ticket->failure);
+		ticket->status = store_plan_add_batch(plan, ticket->batch, &ticket->failure);
 	}
 }
 
@@ -49,7 +49,7 @@ write_plan(struct plan *plan, const struct head *from, struct store_error *err)
 {
 	struct backend *backend = plan->store->backend;
 	const struct backend_expect expect = {HEAD_KEY, from->revision};
-	enum store_status status = plan_add_head(plan, err);
+	enum store_status status = store_plan_add_head(plan, err);
 
 	if (status != STORE_OK)
 		return status;
@@ -61,7 +61,8 @@ static enum store_status
 attempt_group(struct store *store, struct ticket *group, struct head *head, bool *ret_written,
 	      struct store_error *err)
 {
-	__attribute__((cleanup(plan_clear))) struct plan plan = {.store = store, .head = *head};
+	__attribute__((cleanup(store_plan_clear))) struct plan plan = {.store = store,
+								       .head = *head};
 	auto_view view = {0};
 	enum store_status status = view_open(store->backend, &view, err);
 
@@ -88,7 +89,7 @@ reload_head(struct store *store, struct head *ret_head, struct store_error *err)
 
 	if (status != STORE_OK)
 		return status;
-	return log_load_head(&view, &store->keyring, ret_head, err);
+	return store_log_load_head(&view, &store->keyring, ret_head, err);
 }
 
 static void

@@ -85,7 +85,7 @@ derive_key(const struct secret *root_key, const char *label, const uint8_t id[ST
 }
 
 void
-keyring_clear(struct keyring *keyring)
+store_keyring_clear(struct keyring *keyring)
 {
 	secret_free(keyring->keys);
 	*keyring = (struct keyring){0};
@@ -214,8 +214,8 @@ unwrap_data_key(const struct view *view, const struct header *header, const stru
 }
 
 enum store_status
-keyring_load(const struct view *view, const struct secret *root_key, struct keyring *ret_keyring,
-	     struct store_error *err)
+store_keyring_load(const struct view *view, const struct secret *root_key,
+		   struct keyring *ret_keyring, struct store_error *err)
 {
 	struct header header = {0};
 	enum store_status status = read_header(view, root_key, &header, err);
@@ -231,7 +231,7 @@ keyring_load(const struct view *view, const struct secret *root_key, struct keyr
 		status = unwrap_data_key(view, &header, wrap_key, i + 1,
 					 keyring.keys->bytes + KEY_SIZE * (size_t)i, err);
 	if (status != STORE_OK)
-		keyring_clear(&keyring);
+		store_keyring_clear(&keyring);
 	else
 		*ret_keyring = keyring;
 	return status;
@@ -249,8 +249,8 @@ write_header(const struct secret *root_key, const uint8_t id[STORE_ID_SIZE],
 }
 
 enum store_status
-keyring_found(const struct secret *root_key, struct keyring_founding *ret_founding,
-	      struct store_error *err)
+store_keyring_found(const struct secret *root_key, struct store_keyring_founding *ret_founding,
+		    struct store_error *err)
 {
 	auto_secret *keys = secret_new(KEY_SIZE); /* first of all: it starts libsodium */
 	uint8_t id[STORE_ID_SIZE];
@@ -280,8 +280,8 @@ keyring_found(const struct secret *root_key, struct keyring_founding *ret_foundi
 /* ---- records ---- */
 
 void
-keyring_seal(const struct keyring *keyring, const char *key, uint64_t revision,
-	     struct store_bytes value, uint8_t *sealed)
+store_keyring_seal(const struct keyring *keyring, const char *key, uint64_t revision,
+		   struct store_bytes value, uint8_t *sealed)
 {
 	uint8_t *nonce = sealed + 4;
 	uint8_t *text = sealed + SEAL_HEADER_SIZE;
@@ -296,8 +296,8 @@ keyring_seal(const struct keyring *keyring, const char *key, uint64_t revision,
 }
 
 enum store_status
-keyring_opened_size(const char *key, const struct backend_record *record, size_t *ret_size,
-		    struct store_error *err)
+store_keyring_opened_size(const char *key, const struct backend_record *record, size_t *ret_size,
+			  struct store_error *err)
 {
 	if (record->body.size < SEAL_OVERHEAD)
 		return store_fail(err, STORE_TAMPERED, "%s: too short to be sealed", key);
@@ -308,13 +308,13 @@ keyring_opened_size(const char *key, const struct backend_record *record, size_t
 /* All bytes are copied out before any is judged: the file is mapped, and whoever can write to it
  * could otherwise change the text between its check and its use. */
 enum store_status
-keyring_open(const struct keyring *keyring, const char *key, const struct backend_record *record,
-	     uint8_t *value, struct store_error *err)
+store_keyring_open(const struct keyring *keyring, const char *key,
+		   const struct backend_record *record, uint8_t *value, struct store_error *err)
 {
 	uint8_t header[SEAL_HEADER_SIZE], mac[MAC_SIZE];
 	struct associated associated;
 	size_t size;
-	enum store_status status = keyring_opened_size(key, record, &size, err);
+	enum store_status status = store_keyring_opened_size(key, record, &size, err);
 
 	if (status != STORE_OK)
 		return status;

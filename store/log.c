@@ -13,13 +13,13 @@
 #define ENTRY_FIRST 4096	     /* bytes of the reading buffer at first */
 
 void
-log_name_entry(char name[LOG_KEY_SIZE], uint64_t number)
+store_log_name_entry(char name[LOG_KEY_SIZE], uint64_t number)
 {
 	snprintf(name, LOG_KEY_SIZE, LOG_PREFIX "%016llx", (unsigned long long)number);
 }
 
 void
-log_chain(uint8_t hash[STORE_HASH_SIZE], struct store_bytes entry)
+store_log_chain(uint8_t hash[STORE_HASH_SIZE], struct store_bytes entry)
 {
 	crypto_hash_sha256_state state;
 
@@ -31,7 +31,7 @@ log_chain(uint8_t hash[STORE_HASH_SIZE], struct store_bytes entry)
 }
 
 void
-log_write_head(const struct head *head, uint8_t bytes[HEAD_SIZE])
+store_log_write_head(const struct head *head, uint8_t bytes[HEAD_SIZE])
 {
 	put_be64(bytes, head->number);
 	memcpy(bytes + 8, head->hash, STORE_HASH_SIZE);
@@ -85,16 +85,16 @@ open_entry(const struct view *view, const struct keyring *keyring, uint64_t numb
 	struct backend_record record;
 	size_t size = 0;
 
-	log_name_entry(name, number);
+	store_log_name_entry(name, number);
 	enum store_status status = view_get(view, name, &record, err);
 	if (status == STORE_MISSING)
 		return store_fail(err, STORE_TAMPERED, "%s: the log's entry is gone", name);
 	if (status == STORE_OK)
-		status = keyring_opened_size(name, &record, &size, err);
+		status = store_keyring_opened_size(name, &record, &size, err);
 	if (status == STORE_OK)
 		status = reserve_buffer(buffer, size, err);
 	if (status == STORE_OK)
-		status = keyring_open(keyring, name, &record, (*buffer)->bytes, err);
+		status = store_keyring_open(keyring, name, &record, (*buffer)->bytes, err);
 	if (status != STORE_OK)
 		return status;
 	return parse_entry(name, number, (struct store_bytes){(*buffer)->bytes, size}, ret_entry,
@@ -157,8 +157,8 @@ check_newest(const struct view *view, uint64_t number, struct store_error *err)
 }
 
 enum store_status
-log_load_head(const struct view *view, const struct keyring *keyring, struct head *ret_head,
-	      struct store_error *err)
+store_log_load_head(const struct view *view, const struct keyring *keyring, struct head *ret_head,
+		    struct store_error *err)
 {
 	uint8_t bytes[HEAD_SIZE], hash[STORE_HASH_SIZE];
 	struct backend_record record;
@@ -168,11 +168,11 @@ log_load_head(const struct view *view, const struct keyring *keyring, struct hea
 	if (status == STORE_MISSING)
 		return store_fail(err, STORE_TAMPERED, HEAD_KEY ": the store's head is gone");
 	if (status == STORE_OK)
-		status = keyring_opened_size(HEAD_KEY, &record, &size, err);
+		status = store_keyring_opened_size(HEAD_KEY, &record, &size, err);
 	if (status == STORE_OK && size != sizeof bytes)
 		status = store_fail(err, STORE_TAMPERED, HEAD_KEY ": %zu bytes", size);
 	if (status == STORE_OK)
-		status = keyring_open(keyring, HEAD_KEY, &record, bytes, err);
+		status = store_keyring_open(keyring, HEAD_KEY, &record, bytes, err);
 	if (status != STORE_OK)
 		return status;
 	struct head head = {.revision = record.revision, .number = get_be64(bytes)};
@@ -188,7 +188,8 @@ log_load_head(const struct view *view, const struct keyring *keyring, struct hea
 }
 
 enum store_status
-log_check_contiguous(const struct view *view, const struct head *head, struct store_error *err)
+store_log_check_contiguous(const struct view *view, const struct head *head,
+			   struct store_error *err)
 {
 	char name[BACKEND_KEY_MAX + 1], wanted[LOG_KEY_SIZE];
 	const char *from = NULL;
@@ -199,7 +200,7 @@ log_check_contiguous(const struct view *view, const struct head *head, struct st
 			view->at, LOG_PREFIX, from, BACKEND_FORWARD, name, &record, err);
 		if (status != STORE_OK && status != STORE_MISSING)
 			return status;
-		log_name_entry(wanted, number);
+		store_log_name_entry(wanted, number);
 		if (status == STORE_MISSING || strcmp(name, wanted) != 0)
 			return store_fail(err, STORE_TAMPERED, "%s: the log's entry is gone",
 					  wanted);
@@ -262,7 +263,7 @@ store_log_read(struct store *store, uint64_t from, store_log_visit *visit, void 
 		status = open_entry_now(store, number, &buffer, &entry, err);
 		if (status != STORE_OK)
 			break;
-		log_chain(hash, entry.public.entry);
+		store_log_chain(hash, entry.public.entry);
 		bool linked = memcmp(hash, entry.public.hash, sizeof hash) == 0;
 		if (number == head_number)
 			linked = linked && memcmp(hash, head_hash, sizeof hash) == 0;
@@ -311,7 +312,7 @@ store_log_tagged(struct store *store, const char *tag, size_t count, store_log_v
 {
 	auto_secret *buffer = NULL;
 	char prefix[sizeof TAG_PREFIX + STORE_TAG_MAX + 1], name[BACKEND_KEY_MAX + 1] = "";
-	enum store_status status = batch_check_tag(tag, err);
+	enum store_status status = store_check_tag(tag, err);
 
 	if (status != STORE_OK)
 		return status;

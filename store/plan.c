@@ -15,7 +15,7 @@
 #define WRITES_FIRST 16
 
 void
-plan_clear(struct plan *plan)
+store_plan_clear(struct plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++)
 		free((void *)(uintptr_t)plan->writes[i].key);
@@ -146,7 +146,7 @@ add_write(struct plan *plan, const char *key, const struct store_bytes *value,
 	*write = (struct backend_write){.key = block, .remove = !value, .body = {body, size}};
 	if (value) {
 		write->revision = ++plan->head.revision;
-		keyring_seal(&plan->store->keyring, key, write->revision, *value, body);
+		store_keyring_seal(&plan->store->keyring, key, write->revision, *value, body);
 	}
 	return STORE_OK;
 }
@@ -176,11 +176,11 @@ add_append(struct plan *plan, const struct operation *operation, uint8_t *sealed
 	char key[LOG_KEY_SIZE];
 
 	plan->head.number++;
-	log_chain(plan->head.hash,
-		  (struct store_bytes){sealed_form + before, operation->size - before});
+	store_log_chain(plan->head.hash,
+			(struct store_bytes){sealed_form + before, operation->size - before});
 	put_be64(sealed_form, plan->head.number);
 	memcpy(sealed_form + 8, plan->head.hash, STORE_HASH_SIZE);
-	log_name_entry(key, plan->head.number);
+	store_log_name_entry(key, plan->head.number);
 	const struct store_bytes value = {sealed_form, operation->size};
 	enum store_status status = add_write(plan, key, &value, err);
 	if (status == STORE_OK && operation->name)
@@ -212,7 +212,7 @@ forget_writes(struct plan *plan, size_t from)
 }
 
 enum store_status
-plan_add_batch(struct plan *plan, struct store_batch *batch, struct store_error *err)
+store_plan_add_batch(struct plan *plan, struct store_batch *batch, struct store_error *err)
 {
 	const struct head head = plan->head;
 	const size_t count = plan->count;
@@ -244,7 +244,7 @@ plan_add_batch(struct plan *plan, struct store_batch *batch, struct store_error 
 
 /* Last, so that its own revision is the highest that the group gives out. */
 enum store_status
-plan_add_head(struct plan *plan, struct store_error *err)
+store_plan_add_head(struct plan *plan, struct store_error *err)
 {
 	uint8_t bytes[HEAD_SIZE];
 	const struct store_bytes value = {bytes, sizeof bytes};
@@ -252,6 +252,6 @@ plan_add_head(struct plan *plan, struct store_error *err)
 
 	if (status != STORE_OK)
 		return status;
-	log_write_head(&plan->head, bytes);
+	store_log_write_head(&plan->head, bytes);
 	return add_write(plan, HEAD_KEY, &value, err);
 }

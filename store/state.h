@@ -48,18 +48,18 @@ struct store {
 #define LOG_KEY_SIZE (sizeof LOG_PREFIX + 16)
 #define HEAD_SIZE    (8 + STORE_HASH_SIZE)
 
-void log_name_entry(char name[LOG_KEY_SIZE], uint64_t number);
-void log_chain(uint8_t hash[STORE_HASH_SIZE],
-	       struct store_bytes entry); /* hash(n-1) becomes hash(n) */
-void log_write_head(const struct head *head, uint8_t bytes[HEAD_SIZE]);
+void store_log_name_entry(char name[LOG_KEY_SIZE], uint64_t number);
+void store_log_chain(uint8_t hash[STORE_HASH_SIZE],
+		     struct store_bytes entry); /* hash(n-1) becomes hash(n) */
+void store_log_write_head(const struct head *head, uint8_t bytes[HEAD_SIZE]);
 /* Reads the head and checks that the log ends where it says. */
-__attribute__((warn_unused_result)) enum store_status log_load_head(const struct view *view,
-								    const struct keyring *keyring,
-								    struct head *ret_head,
-								    struct store_error *err);
+__attribute__((warn_unused_result)) enum store_status
+store_log_load_head(const struct view *view, const struct keyring *keyring, struct head *ret_head,
+		    struct store_error *err);
 /* Are the log's keys 1..head->number, each once? */
 __attribute__((warn_unused_result)) enum store_status
-log_check_contiguous(const struct view *view, const struct head *head, struct store_error *err);
+store_log_check_contiguous(const struct view *view, const struct head *head,
+			   struct store_error *err);
 
 /* ---- plan.c ---- */
 
@@ -75,11 +75,11 @@ struct plan {
 	size_t slot_count;
 };
 
-void plan_clear(struct plan *plan);
+void store_plan_clear(struct plan *plan);
 /* Adds the batch, whole or not at all. STORE_CONFLICT if an expectation does not hold. */
 __attribute__((warn_unused_result)) enum store_status
-plan_add_batch(struct plan *plan, struct store_batch *batch, struct store_error *err);
-__attribute__((warn_unused_result)) enum store_status plan_add_head(struct plan *plan,
-								    struct store_error *err);
+store_plan_add_batch(struct plan *plan, struct store_batch *batch, struct store_error *err);
+__attribute__((warn_unused_result)) enum store_status store_plan_add_head(struct plan *plan,
+									  struct store_error *err);
 
 #endif

@@ -35,16 +35,16 @@ check_root_key(const struct secret *root_key, struct store_error *err)
 
 /* Header, data key and head in one transaction: an interrupted creation leaves no store. */
 static enum store_status
-write_founding(struct backend *backend, const struct keyring_founding *founding,
+write_founding(struct backend *backend, const struct store_keyring_founding *founding,
 	       struct store_error *err)
 {
 	const struct head head = {.revision = KEYRING_FOUNDING_REVISION};
 	const struct backend_expect absent = {HEADER_KEY, 0};
 	uint8_t bytes[HEAD_SIZE], sealed[HEAD_SIZE + SEAL_OVERHEAD];
 
-	log_write_head(&head, bytes);
-	keyring_seal(&founding->keyring, HEAD_KEY, head.revision,
-		     (struct store_bytes){bytes, sizeof bytes}, sealed);
+	store_log_write_head(&head, bytes);
+	store_keyring_seal(&founding->keyring, HEAD_KEY, head.revision,
+			   (struct store_bytes){bytes, sizeof bytes}, sealed);
 	const struct backend_write writes[] = {
 		{.key = HEADER_KEY,
 		 .revision = head.revision,
@@ -64,14 +64,14 @@ write_founding(struct backend *backend, const struct keyring_founding *founding,
 enum store_status
 store_create_on(struct backend *backend, const struct secret *root_key, struct store_error *err)
 {
-	struct keyring_founding founding = {0};
+	struct store_keyring_founding founding = {0};
 	enum store_status status = check_root_key(root_key, err);
 
 	if (status == STORE_OK)
-		status = keyring_found(root_key, &founding, err);
+		status = store_keyring_found(root_key, &founding, err);
 	if (status == STORE_OK)
 		status = write_founding(backend, &founding, err);
-	keyring_clear(&founding.keyring);
+	store_keyring_clear(&founding.keyring);
 	return status;
 }
 
@@ -96,11 +96,11 @@ load_store(struct store *store, const struct secret *root_key, struct store_erro
 	enum store_status status = view_open(store->backend, &view, err);
 
 	if (status == STORE_OK)
-		status = keyring_load(&view, root_key, &store->keyring, err);
+		status = store_keyring_load(&view, root_key, &store->keyring, err);
 	if (status == STORE_OK)
-		status = log_load_head(&view, &store->keyring, &store->head, err);
+		status = store_log_load_head(&view, &store->keyring, &store->head, err);
 	if (status == STORE_OK)
-		status = log_check_contiguous(&view, &store->head, err);
+		status = store_log_check_contiguous(&view, &store->head, err);
 	return status;
 }
 
@@ -147,7 +147,7 @@ store_close(struct store *store)
 	if (!store)
 		return;
 	backend_close(store->backend);
-	keyring_clear(&store->keyring);
+	store_keyring_clear(&store->keyring);
 	pthread_mutex_destroy(&store->lock);
 	free(store);
 }
@@ -160,7 +160,7 @@ find_record(struct store *store, const char *key, struct view *view,
 	    char ret_name[BACKEND_KEY_MAX + 1], struct backend_record *ret_record, size_t *ret_size,
 	    struct store_error *err)
 {
-	enum store_status status = batch_check_key(key, err);
+	enum store_status status = store_check_key(key, err);
 
 	if (status != STORE_OK)
 		return status;
@@ -171,7 +171,7 @@ find_record(struct store *store, const char *key, struct view *view,
 	if (status == STORE_MISSING)
 		return store_fail(err, STORE_MISSING, "%s: no such record", key);
 	if (status == STORE_OK)
-		status = keyring_opened_size(ret_name, ret_record, ret_size, err);
+		status = store_keyring_opened_size(ret_name, ret_record, ret_size, err);
 	return status;
 }
 
@@ -191,7 +191,7 @@ store_get(struct store *store, const char *key, struct secret **ret_value, uint6
 	value = secret_new(size);
 	if (!value)
 		return store_fail(err, STORE_MEMORY, "%s: no memory that can be locked", key);
-	status = keyring_open(&store->keyring, name, &record, value->bytes, err);
+	status = store_keyring_open(&store->keyring, name, &record, value->bytes, err);
 	if (status != STORE_OK)
 		return status;
 	*ret_value = value;
@@ -214,7 +214,7 @@ store_get_into(struct store *store, const char *key, struct secret *into, uint64
 		return status;
 	if (size > into->capacity)
 		return store_fail(err, STORE_LIMIT, "%s: %zu bytes do not fit", key, size);
-	status = keyring_open(&store->keyring, name, &record, into->bytes, err);
+	status = store_keyring_open(&store->keyring, name, &record, into->bytes, err);
 	if (status != STORE_OK)
 		return status;
 	into->size = size;
@@ -250,11 +250,11 @@ list_page(struct store *store, const char *prefix, const char *after, struct lis
 	return status == STORE_MISSING ? STORE_OK : status;
 }
 
-/* What a caller may list: as batch_check_key, but the empty prefix lists all. */
+/* What a caller may list: as store_check_key, but the empty prefix lists all. */
 static enum store_status
 check_prefix(const char *prefix, struct store_error *err)
 {
-	return prefix[0] == 0 ? STORE_OK : batch_check_key(prefix, err);
+	return prefix[0] == 0 ? STORE_OK : store_check_key(prefix, err);
 }
 
 enum store_status

@@ -45,9 +45,10 @@ struct store;
 /* `path` is a directory (made 0700 by store_create). The root key is used during the call only. */
 __attribute__((warn_unused_result)) enum store_status
 store_create(const char *path, const struct secret *root_key, struct store_error *err);
-__attribute__((warn_unused_result)) enum store_status
-store_open(const char *path, const struct secret *root_key, struct store **ret_store,
-	   struct store_error *err);
+__attribute__((warn_unused_result)) enum store_status store_open(const char *path,
+								 const struct secret *root_key,
+								 struct store **ret_store,
+								 struct store_error *err);
 void store_close(struct store *store);
 
 /* ---- reading: never waits for a writer ---- */

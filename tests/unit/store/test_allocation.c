@@ -192,14 +192,14 @@ a_failed_batch_leaves_the_plan_as_it_was(void **state)
 	for (unsigned at = 1;; at++) {
 		auto_view view = {0};
 		assert_int_equal(view_open(store->backend, &view, NULL), STORE_OK);
-		__attribute__((cleanup(plan_clear))) struct plan plan = {
+		__attribute__((cleanup(store_plan_clear))) struct plan plan = {
 			.store = store, .head = store->head, .view = &view};
-		assert_int_equal(plan_add_batch(&plan, batch, NULL), STORE_OK);
+		assert_int_equal(store_plan_add_batch(&plan, batch, NULL), STORE_OK);
 		const struct head head = plan.head;
 		const size_t count = plan.count;
 		failed = false;
 		until_failure = at;
-		enum store_status status = plan_add_batch(&plan, batch, NULL);
+		enum store_status status = store_plan_add_batch(&plan, batch, NULL);
 		until_failure = 0;
 		if (!failed) {
 			assert_true(at > 5); /* each write is one */

@@ -93,6 +93,28 @@ one_opener_at_a_time(void **state)
 	must_put(fixture->store, "a", "still works");
 }
 
+/* What this process executes has none of the store's files open. */
+static void
+files_are_closed_on_exec(void **state)
+{
+	struct fixture *fixture = *state;
+	unsigned checked = 0;
+
+	must_create(fixture);
+	assert_int_equal(store_open(fixture->path, fixture->root_key, &fixture->store, NULL),
+			 STORE_OK);
+	for (int file = 3; file < 64; file++) {
+		char name[64], target[256] = "";
+		snprintf(name, sizeof name, "/proc/self/fd/%d", file);
+		if (readlink(name, target, sizeof target - 1) < 0 ||
+		    strncmp(target, fixture->path, strlen(fixture->path)) != 0)
+			continue;
+		assert_int_equal(fcntl(file, F_GETFD), FD_CLOEXEC);
+		checked++;
+	}
+	assert_true(checked >= 3);
+}
+
 static void
 what_is_no_store_is_not_opened(void **state)
 {
@@ -157,7 +179,15 @@ count_key(void *user, const char *key, uint64_t revision)
 	return true;
 }
 
-/* 0, or the line that found fault. */
+static bool
+mount_small(const char *path, const char *size)
+{
+	return unshare(CLONE_NEWNS) == 0 &&
+	       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("tmpfs", path, "tmpfs", 0, size) == 0;
+}
+
+/* 0, or the step that found fault. */
 static int
 fill_the_disk(const struct fixture *fixture)
 {
@@ -167,8 +197,7 @@ fill_the_disk(const struct fixture *fixture)
 	uint64_t revision;
 	int written = 0, found = 0;
 
-	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-	    mount("tmpfs", fixture->path, "tmpfs", 0, "size=2m") != 0)
+	if (!mount_small(fixture->path, "size=2m"))
 		return SKIPPED;
 	if (store_create(fixture->path, fixture->root_key, NULL) != STORE_OK ||
 	    store_open(fixture->path, fixture->root_key, &store, NULL) != STORE_OK)
@@ -196,16 +225,45 @@ fill_the_disk(const struct fixture *fixture)
 	return 0;
 }
 
-static void
-a_full_disk_is_said_and_survived(void **state)
+/* Many readers at once take reader slots that nobody has touched yet. */
+static int
+read_on_a_full_disk(const struct fixture *fixture)
 {
-	struct fixture *fixture = *state;
+	static uint8_t bulk[4096];
+	struct backend *backend = NULL;
+	struct view views[400] = {0};
+	char name[128];
+
+	if (!mount_small(fixture->path, "size=1m"))
+		return SKIPPED;
+	if (store_create(fixture->path, fixture->root_key, NULL) != STORE_OK ||
+	    backend_lmdb_open(fixture->path, false, BACKEND_LMDB_MAP_SIZE, &backend, NULL) !=
+		    STORE_OK)
+		return 1;
+	snprintf(name, sizeof name, "%s/filler", fixture->path);
+	int file = open(name, O_WRONLY | O_CREAT, 0600);
+	while (write(file, bulk, sizeof bulk) == sizeof bulk)
+		;
+	if (errno != ENOSPC)
+		return 2;
+	for (size_t i = 0; i < 400; i++)
+		if (view_open(backend, &views[i], NULL) != STORE_OK)
+			return 3;
+	for (size_t i = 0; i < 400; i++)
+		view_close(&views[i]);
+	backend_close(backend);
+	return 0;
+}
+
+static void
+must_do_in_a_child(struct fixture *fixture, int (*work)(const struct fixture *fixture))
+{
 	int status;
 	pid_t child = fork();
 
 	assert_true(child >= 0);
 	if (child == 0)
-		_exit(fill_the_disk(fixture));
+		_exit(work(fixture));
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
 	if (WEXITSTATUS(status) == SKIPPED) {
@@ -215,14 +273,31 @@ a_full_disk_is_said_and_survived(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static void
+a_full_disk_is_said_and_survived(void **state)
+{
+	must_do_in_a_child(*state, fill_the_disk);
+}
+
+static void
+a_full_disk_does_not_stop_readers(void **state)
+{
+	must_do_in_a_child(*state, read_on_a_full_disk);
+}
+
 int
 main(void)
 {
 #define ON_PATH(test) cmocka_unit_test_setup_teardown(test, setup_path, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		ON_PATH(files_are_for_the_owner_alone), ON_PATH(a_store_is_created_once),
-		ON_PATH(one_opener_at_a_time),		ON_PATH(what_is_no_store_is_not_opened),
-		ON_PATH(a_foreign_file_is_refused),	ON_PATH(a_full_disk_is_said_and_survived),
+		ON_PATH(files_are_for_the_owner_alone),
+		ON_PATH(a_store_is_created_once),
+		ON_PATH(one_opener_at_a_time),
+		ON_PATH(files_are_closed_on_exec),
+		ON_PATH(what_is_no_store_is_not_opened),
+		ON_PATH(a_foreign_file_is_refused),
+		ON_PATH(a_full_disk_is_said_and_survived),
+		ON_PATH(a_full_disk_does_not_stop_readers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening the LMDB environment: its folder, its one owner, and files that may be cut short or
+ * sparse. */
+#include "backend_lmdb.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define READER_TABLE_SIZE (VIEWS_MAX * 64 + 4096)
+
+static struct backend_lmdb *
+lmdb_new(size_t map_size)
+{
+	struct backend_lmdb *lmdb = calloc(1, sizeof *lmdb);
+	pthread_rwlockattr_t attributes;
+
+	if (!lmdb)
+		return NULL;
+	lmdb->base.class = &backend_lmdb_class;
+	lmdb->directory = -1;
+	lmdb->map_size = map_size;
+	/* A writer that must grow the map is not starved by readers. No thread holds two views. */
+	pthread_rwlockattr_init(&attributes);
+	pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&lmdb->gate, &attributes);
+	pthread_rwlockattr_destroy(&attributes);
+	pthread_mutex_init(&lmdb->idle_lock, NULL);
+	return lmdb;
+}
+
+/* The lock is on the directory, so that it needs no file and is there before LMDB's own. */
+static enum store_status
+open_directory(struct backend_lmdb *lmdb, const char *path, bool create, struct store_error *err)
+{
+	struct stat database;
+
+	lmdb->made = create && mkdir(path, 0700) == 0;
+	if (create && !lmdb->made && errno != EEXIST)
+		return store_fail(err, backend_lmdb_status(errno), "%s: %s", path, strerror(errno));
+	lmdb->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (lmdb->directory < 0)
+		return store_fail(err, errno == ENOENT ? STORE_MISSING : STORE_IO, "%s: %s", path,
+				  strerror(errno));
+	if (flock(lmdb->directory, LOCK_EX | LOCK_NB) != 0)
+		return store_fail(err, STORE_IO, "%s: another process has this store open", path);
+	if (!create && fstatat(lmdb->directory, "data.mdb", &database, 0) != 0)
+		return store_fail(err, errno == ENOENT ? STORE_MISSING : STORE_IO,
+				  "%s: there is no store", path);
+	return STORE_OK;
+}
+
+/*
+ * LMDB makes its reader table a sparse file and writes to it through a map: on a full disk that is
+ * a bus error in a mere reader. Its blocks are had beforehand, and before LMDB opens it, because
+ * closing any descriptor of a file drops the process's locks on it.
+ */
+static enum store_status
+reserve_reader_table(const struct backend_lmdb *lmdb, const char *path, struct store_error *err)
+{
+	int file = openat(lmdb->directory, "lock.mdb", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (file < 0)
+		return store_fail(err, backend_lmdb_status(errno), "%s/lock.mdb: %s", path,
+				  strerror(errno));
+	int code = posix_fallocate(file, 0, READER_TABLE_SIZE);
+	close(file);
+	if (code != 0)
+		return store_fail(err, backend_lmdb_status(code), "%s/lock.mdb: %s", path,
+				  strerror(code));
+	return STORE_OK;
+}
+
+/* LMDB leaves the file open to whatever this process may execute. */
+static bool
+keep_from_children(MDB_env *env)
+{
+	mdb_filehandle_t file;
+
+	return mdb_env_get_fd(env, &file) == 0 && fcntl(file, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+/* A page beyond the end of the file would be a bus error, not an answer. */
+static enum store_status
+check_whole(struct backend_lmdb *lmdb, const char *path, struct store_error *err)
+{
+	mdb_filehandle_t file;
+	MDB_envinfo info;
+	MDB_stat pages;
+	struct stat database;
+
+	if (mdb_env_get_fd(lmdb->env, &file) != 0 || mdb_env_info(lmdb->env, &info) != 0 ||
+	    mdb_env_stat(lmdb->env, &pages) != 0 || fstat(file, &database) != 0)
+		return store_fail(err, STORE_IO, "%s: cannot be examined", path);
+	if ((uint64_t)database.st_size / pages.ms_psize <= info.me_last_pgno)
+		return store_fail(err, STORE_TAMPERED, "%s: data.mdb is cut short", path);
+	lmdb->map_size = info.me_mapsize;
+	return STORE_OK;
+}
+
+static int
+open_database(struct backend_lmdb *lmdb)
+{
+	MDB_txn *txn;
+	int code = mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &txn);
+
+	if (code != 0)
+		return code;
+	code = mdb_dbi_open(txn, NULL, 0, &lmdb->dbi);
+	if (code == 0)
+		return mdb_txn_commit(txn);
+	mdb_txn_abort(txn);
+	return code;
+}
+
+static enum store_status
+open_environment(struct backend_lmdb *lmdb, const char *path, struct store_error *err)
+{
+	enum store_status status = reserve_reader_table(lmdb, path, err);
+
+	if (status != STORE_OK)
+		return status;
+	int code = mdb_env_create(&lmdb->env);
+	if (code == 0)
+		code = mdb_env_set_maxreaders(lmdb->env, VIEWS_MAX);
+	if (code == 0)
+		code = mdb_env_set_mapsize(lmdb->env, lmdb->map_size);
+	/* Neither MDB_NOSYNC nor MDB_WRITEMAP: a commit is on the disk when it returns, and a
+	 * stray pointer of ours cannot write to the file. */
+	if (code == 0)
+		code = mdb_env_open(lmdb->env, path, MDB_NOTLS | MDB_NORDAHEAD, 0600);
+	if (code != 0)
+		return backend_lmdb_fail(err, code, path);
+	if (!keep_from_children(lmdb->env))
+		return store_fail(err, STORE_IO, "%s: %s", path, strerror(errno));
+	status = check_whole(lmdb, path, err);
+	if (status != STORE_OK)
+		return status;
+	code = open_database(lmdb);
+	return code == 0 ? STORE_OK : backend_lmdb_fail(err, code, path);
+}
+
+/* The names of new files must be as durable as what is in them. The folder above may not be ours to
+ * open (systemd's /var/lib/private); it matters only if we made a name in it. */
+static enum store_status
+sync_directories(const struct backend_lmdb *lmdb, const char *path, struct store_error *err)
+{
+	bool synced = fsync(lmdb->directory) == 0;
+
+	if (lmdb->made && synced) {
+		int parent = openat(lmdb->directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		synced = parent >= 0 && fsync(parent) == 0;
+		if (parent >= 0)
+			close(parent);
+	}
+	return synced ? STORE_OK : store_fail(err, STORE_IO, "%s: cannot be made durable", path);
+}
+
+enum store_status
+backend_lmdb_open(const char *path, bool create, size_t map_size, struct backend **ret_backend,
+		  struct store_error *err)
+{
+	struct backend_lmdb *lmdb = lmdb_new(map_size);
+
+	if (!lmdb)
+		return store_fail(err, STORE_MEMORY, "no memory");
+	enum store_status status = open_directory(lmdb, path, create, err);
+	if (status == STORE_OK)
+		status = open_environment(lmdb, path, err);
+	if (status == STORE_OK && create)
+		status = sync_directories(lmdb, path, err);
+	if (status != STORE_OK) {
+		backend_close(&lmdb->base);
+		return status;
+	}
+	*ret_backend = &lmdb->base;
+	return STORE_OK;
+}
