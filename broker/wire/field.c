@@ -131,7 +131,7 @@ static bool
 word_in(struct bytes value, const char *const *words)
 {
 	for (; *words != NULL; words++) {
-		if (text_is(value, *words))
+		if (text_equals(value, *words))
 			return true;
 	}
 	return false;
@@ -158,9 +158,9 @@ id_valid(const struct operation_request *request)
 {
 	struct bytes id = request->fields[FIELD_ID];
 	struct bytes kind = request->fields[FIELD_KIND];
-	if (!operation_has(request, FIELD_KIND) || text_is(kind, "ek-ca") || text_is(kind, "ek"))
+	if (!operation_has(request, FIELD_KIND) || text_equals(kind, "ek-ca") || text_equals(kind, "ek"))
 		return text_hex(id, HEX(ATTEST_HASH_SIZE));
-	if (text_is(kind, "ak"))
+	if (text_equals(kind, "ak"))
 		return text_hex(id, HEX(AK_NAME_SIZE));
 	return name_valid(id);
 }

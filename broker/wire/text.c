@@ -87,7 +87,7 @@ text_hex(struct bytes text, size_t size)
 }
 
 bool
-text_is(struct bytes text, const char *word)
+text_equals(struct bytes text, const char *word)
 {
 	size_t size = strlen(word);
 	return text.size == size && memcmp(text.data, word, size) == 0;

@@ -13,6 +13,6 @@ bool text_printable(struct bytes text);
 bool text_plain(struct bytes text);
 /* Exactly `size` bytes of [0-9a-f]. */
 bool text_hex(struct bytes text, size_t size);
-bool text_is(struct bytes text, const char *word);
+bool text_equals(struct bytes text, const char *word);
 
 #endif
