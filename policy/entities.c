@@ -143,7 +143,8 @@ collect_ancestors(struct policy_facts *facts, struct ancestors *ancestors,
 	return true;
 }
 
-/* A request asks for the same few entities again and again. */
+/* A request asks for the same few entities again and again. The cache outlives the decision, so it
+ * keeps the entity's own name: the one asked with may be of a policy set that goes away. */
 static const struct ancestors *
 ancestors_of(struct policy_facts *facts, const struct policy_value *name)
 {
@@ -151,12 +152,15 @@ ancestors_of(struct policy_facts *facts, const struct policy_value *name)
 
 	if (cached->of != NULL && value_equal(cached->of, name))
 		return cached;
+	const struct entity *entity = facts_find(facts, name);
+	if (entity == NULL || entity->parent_count == 0)
+		return NULL;
 	memset(cached, 0, sizeof(*cached));
-	if (!collect_ancestors(facts, cached, facts_find(facts, name))) {
+	if (!collect_ancestors(facts, cached, entity)) {
 		memset(cached, 0, sizeof(*cached));
 		return facts_fail(facts, POLICY_MEMORY);
 	}
-	cached->of = name;
+	cached->of = entity->name;
 	return cached;
 }
 

@@ -141,6 +141,27 @@ test_added_later(void **state)
 	policy_facts_free(facts);
 }
 
+/* Facts outlive the sets that are decided on: nothing of a set may stay behind in them. */
+static void
+test_sets_come_and_go(void **state)
+{
+	struct policy_facts *facts = policy_facts_new(NULL);
+	struct policy_decision decision;
+	char source[200];
+
+	(void)state;
+	assert_int_equal(add(facts, "a", "b"), POLICY_OK);
+	assert_int_equal(add(facts, "b", "c"), POLICY_OK);
+	for (int i = 0; i < 40; i++) {
+		snprintf(source, sizeof(source),
+			 "permit(principal, action, resource) when { E::\"%s\" in E::\"c\" };",
+			 i % 3 == 0 ? "a" : i % 3 == 1 ? "b" : "ghost");
+		assert_int_equal(decide(facts, source, "p", &decision), POLICY_OK);
+		assert_int_equal(decision.allowed, i % 3 < 2);
+	}
+	policy_facts_free(facts);
+}
+
 static void
 test_cycles(void **state)
 {
@@ -570,6 +591,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_layers),
 		cmocka_unit_test(test_added_later),
+		cmocka_unit_test(test_sets_come_and_go),
 		cmocka_unit_test(test_cycles),
 		cmocka_unit_test(test_many_ancestors),
 		cmocka_unit_test(test_refused_values),
