@@ -2,6 +2,7 @@
 #include "bytes.h"
 #include "state.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,6 +147,7 @@ store_close(struct store *store)
 {
 	if (!store)
 		return;
+	assert(!store->leading); /* nobody may still commit */
 	backend_close(store->backend);
 	store_keyring_clear(&store->keyring);
 	pthread_mutex_destroy(&store->lock);
