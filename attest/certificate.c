@@ -165,10 +165,12 @@ purposes_have(const EXTENDED_KEY_USAGE *usage, const char *oid)
 static bool
 extended_usage_fits(const X509 *certificate, bool leaf)
 {
-	auto_usage *usage = X509_get_ext_d2i(certificate, NID_ext_key_usage, NULL, NULL);
+	int critical = -1;
+	auto_usage *usage = X509_get_ext_d2i(certificate, NID_ext_key_usage, &critical, NULL);
 
+	/* -1 says that there is none; else it is there twice, or memory ran out while it was decoded. */
 	if (usage == NULL)
-		return true;
+		return critical == -1;
 	if (leaf && (purposes_have(usage, OID_PLATFORM_CERTIFICATE) ||
 		     purposes_have(usage, OID_AK_CERTIFICATE)))
 		return false;

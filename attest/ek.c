@@ -4,7 +4,6 @@
 #include "error.h"
 #include "tpm.h"
 
-#include <assert.h>
 #include <openssl/ec.h>
 #include <openssl/rsa.h>
 #include <stdlib.h>
@@ -149,7 +148,8 @@ finish(struct attest_ek *ek, struct attest_error *err)
 	write_public(&w, ek);
 	struct bytes public_area = writer_bytes(&w);
 	if (w.failed || !hasher_open(&hasher, ek->template->hash) ||
-	    !hash_pieces(&hasher, &public_area, 1, digest))
+	    !hash_pieces(&hasher, &public_area, 1, digest) ||
+	    !sha256((struct bytes){ ek->unique, ek->unique_size }, ek->id))
 		return attest_fail_memory(err);
 	write_be16(&name, ek->template->name_alg);
 	write_bytes(&name, (struct bytes){ digest, ek->template->hash_size });
@@ -251,7 +251,7 @@ ek_from_key(const EVP_PKEY *key, struct attest_ek **ret_ek, struct attest_error 
 			ek->template = &TEMPLATES[i];
 	if (ek->template == NULL)
 		return attest_fail(err, ATTEST_UNSUPPORTED, "ek.kind",
-				   "a key of %d bits is none that an EK may be",
+				   "a key of %d bits, or of another exponent or curve than an EK's",
 				   EVP_PKEY_get_bits(key));
 	enum attest_status status = finish(ek, err);
 	if (status == ATTEST_OK)
@@ -271,9 +271,7 @@ attest_ek_free(struct attest_ek *ek)
 void
 attest_ek_id(const struct attest_ek *ek, uint8_t ret_id[ATTEST_HASH_SIZE])
 {
-	/* Has no way to fail; zeros would name every key alike. */
-	bool hashed = sha256((struct bytes){ ek->unique, ek->unique_size }, ret_id);
-	assert(hashed);
+	memcpy(ret_id, ek->id, sizeof(ek->id));
 }
 
 const struct attest_name *

@@ -27,6 +27,7 @@ struct attest_ek {
 	/* The modulus, or x || y. */
 	size_t unique_size;
 	uint8_t unique[MODULUS_SIZE_MAX];
+	uint8_t id[ATTEST_HASH_SIZE]; /* SHA-256 of unique */
 };
 
 /* The EK that this key (of a certificate) is, by the first template of its kind. */

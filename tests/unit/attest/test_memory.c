@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every allocation that OpenSSL makes for the verifier fails once: nothing bad is accepted for it, nothing crashes. */
+#include "software_ca.h"
+#include "software_tpm.h"
+
+#include <openssl/crypto.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ALLOCATIONS_MAX 20000
+
+static long countdown = -1; /* of allocations until the one that fails; negative: none */
+
+static bool
+fails(void)
+{
+	return countdown >= 0 && countdown-- == 0;
+}
+
+static void *
+counted_malloc(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return size == 0 || fails() ? NULL : malloc(size);
+}
+
+static void *
+counted_realloc(void *old, size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	if (size == 0) {
+		free(old);
+		return NULL;
+	}
+	return fails() ? NULL : realloc(old, size);
+}
+
+static void
+counted_free(void *old, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(old);
+}
+
+static struct software_tpm tpms[2];
+static struct software_tpm platform; /* tpms[1] with a platform certificate in the place of its EK's */
+static struct software_quote good;
+static struct software_quote forged;
+static struct software_log honest;
+static const uint8_t QUALIFYING[32] = { 1 };
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	software_tpm_open(&tpms[0], SOFTWARE_EK_RSA);
+	software_tpm_open(&tpms[1], SOFTWARE_EK_P384);
+	platform = tpms[1];
+	platform.ek_certificate_size = software_certificate_make(
+		&(struct software_certificate){ .issuer = "Software TPM root",
+						.key = platform.ek,
+						.signer = platform.ca,
+						.constraints = "critical,CA:FALSE",
+						.usage = "critical,keyAgreement",
+						.purpose = "2.23.133.8.2" },
+		platform.ek_certificate, sizeof(platform.ek_certificate));
+	software_quote_make(&tpms[0], QUALIFYING, &good);
+	forged = good;
+	forged.message[80] ^= 1;
+	software_log_boot(&honest, 20, false);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	software_tpm_close(&tpms[0]);
+	software_tpm_close(&tpms[1]);
+	software_log_free(&honest);
+	return 0;
+}
+
+static enum attest_status
+verify(const struct software_quote *quote)
+{
+	struct attest_quote_input input = { .message = { quote->message, quote->message_size },
+					    .signature = { quote->signature, quote->signature_size },
+					    .pcrs = software_tpm_pcrs(&tpms[0]) };
+	struct attest_quote seen;
+	struct attest_error err;
+	struct attest_ak *ak;
+
+	enum attest_status status = attest_ak_decode(
+		(struct bytes){ tpms[0].ak_public, tpms[0].ak_public_size }, &ak, &err);
+	if (status != ATTEST_OK)
+		return status;
+	memcpy(input.qualifying, QUALIFYING, sizeof(QUALIFYING));
+	input.ak = ak;
+	status = attest_quote_verify(&input, &seen, &err);
+	attest_ak_free(ak);
+	return status;
+}
+
+static enum attest_status
+verify_good(void)
+{
+	return verify(&good);
+}
+
+static enum attest_status
+verify_forged(void)
+{
+	return verify(&forged) == ATTEST_OK ? ATTEST_OK : ATTEST_REFUSED;
+}
+
+static enum attest_status
+examine(void)
+{
+	const struct software_log *log = &honest;
+	struct attest_report report;
+	struct attest_error err;
+
+	enum attest_status status = attest_eventlog_examine((struct bytes){ log->data, log->size },
+							    log->pcrs, &report, &err);
+	if (status == ATTEST_OK)
+		assert_int_equal(report.secure_boot, ATTEST_NO);
+	return status;
+}
+
+static enum attest_status
+judge(const struct software_tpm *tpm, const struct software_tpm *issuer)
+{
+	struct bytes certificate = { tpm->ek_certificate, tpm->ek_certificate_size };
+	struct bytes anchor = { issuer->ca_certificate, issuer->ca_certificate_size };
+	static const uint8_t secret[32] = { 2 };
+	const struct attest_name name = { .size = 34, .bytes = { 0, 0x0b } };
+	struct attest_credential credential;
+	struct attest_chain chain;
+	struct attest_error err;
+	struct attest_ek *ek;
+
+	enum attest_status status = attest_ek_decode(
+		(struct bytes){ tpm->ek_public, tpm->ek_public_size }, &ek, &err);
+	if (status != ATTEST_OK)
+		return status;
+	status = attest_chain_verify(ek, &certificate, 1, &anchor, 1, 1800000000, &chain, &err);
+	if (status == ATTEST_OK)
+		status = attest_credential_make(ek, &name, BYTES_OF(secret), &credential, &err);
+	attest_ek_free(ek);
+	return status;
+}
+
+static enum attest_status
+judge_rsa(void)
+{
+	return judge(&tpms[0], &tpms[0]);
+}
+
+static enum attest_status
+judge_ecc(void)
+{
+	return judge(&tpms[1], &tpms[1]);
+}
+
+static enum attest_status
+judge_strange(void)
+{
+	return judge(&tpms[0], &tpms[1]) == ATTEST_OK ? ATTEST_OK : ATTEST_REFUSED;
+}
+
+/* What a failed allocation hides must not be taken for absent. */
+static enum attest_status
+judge_platform(void)
+{
+	return judge(&platform, &platform) == ATTEST_OK ? ATTEST_OK : ATTEST_REFUSED;
+}
+
+static void
+each_allocation_may_fail(void **state)
+{
+	static const struct {
+		const char *name;
+		enum attest_status (*run)(void);
+		enum attest_status want;
+	} cases[] = {
+		{ "a good quote", verify_good, ATTEST_OK },
+		{ "a forged quote", verify_forged, ATTEST_REFUSED },
+		{ "an event log", examine, ATTEST_OK },
+		{ "an RSA EK", judge_rsa, ATTEST_OK },
+		{ "an ECC EK", judge_ecc, ATTEST_OK },
+		{ "an EK of another issuer", judge_strange, ATTEST_REFUSED },
+		{ "a platform certificate", judge_platform, ATTEST_REFUSED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		long failed = 0;
+
+		/* Once with none, so that what OpenSSL keeps for good is there. */
+		assert_int_equal(cases[i].run(), cases[i].want);
+		for (; failed < ALLOCATIONS_MAX; failed++) {
+			countdown = failed;
+			enum attest_status status = cases[i].run();
+			bool reached = countdown < 0;
+			countdown = -1;
+			if (cases[i].want != ATTEST_OK && status == ATTEST_OK)
+				fail_msg("%s: accepted when allocation %ld fails", cases[i].name, failed);
+			if (!reached)
+				break;
+		}
+		assert_true(failed > 0 && failed < ALLOCATIONS_MAX);
+		print_message("%s: %ld allocations\n", cases[i].name, failed);
+		/* And nothing of it stays behind. */
+		assert_int_equal(cases[i].run(), cases[i].want);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(each_allocation_may_fail) };
+
+	/* Before OpenSSL allocates anything. */
+	if (CRYPTO_set_mem_functions(counted_malloc, counted_realloc, counted_free) != 1)
+		return EXIT_FAILURE;
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
