@@ -68,6 +68,11 @@ deny_files(void)
 bool
 role_confine(enum role_kind kind)
 {
+#ifdef POSTERN_SANITIZED
+	/* The sanitizers' run time maps files, starts a process to look for leaks, and reads /proc/self. */
+	(void)deny_files;
+	return kind < ROLE_COUNT;
+#else
 	/* The keeper lives on its store's files. */
 	if (kind == ROLE_KEEPER)
 		return true;
@@ -83,4 +88,5 @@ role_confine(enum role_kind kind)
 		return false;
 	}
 	return true;
+#endif
 }

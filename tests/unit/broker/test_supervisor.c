@@ -210,8 +210,6 @@ act(const char *mode, enum role_kind kind)
 		signal(SIGSEGV, SIG_DFL);
 		raise(SIGSEGV);
 	}
-	if (strcmp(mode, "deaf") == 0)
-		signal(SIGTERM, SIG_IGN);
 	if (strcmp(mode, "chatter") == 0) {
 		const struct frame frame = { FRAME_NEED_APPRAISER, 1, { NULL, 0 }, -1 };
 		(void)!channel_send(ROLE_SUPERVISOR_CHANNEL, &frame);
@@ -250,6 +248,8 @@ run_role(const char *name)
 		const char *mode = settings != NULL ? settings_get(settings, "mode", 0) : "failed";
 		if (strcmp(mode, "misconfigured") == 0)
 			return ROLE_EXIT_CONFIGURATION;
+		if (strcmp(mode, "deaf") == 0)
+			signal(SIGTERM, SIG_IGN);
 		if (!role_ready())
 			return ROLE_EXIT_FAILED;
 		return act(mode, kind);
