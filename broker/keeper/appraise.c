@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "appraise.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+void
+appraiser_link_start(struct appraiser_link *link, int channel, int supervisor)
+{
+	*link = (struct appraiser_link){.channel = channel, .supervisor = supervisor};
+	pthread_mutex_init(&link->channel_mutex, NULL);
+	pthread_mutex_init(&link->supervisor_mutex, NULL);
+}
+
+static uint64_t
+next_id(struct appraiser_link *link)
+{
+	return __atomic_add_fetch(&link->next_id, 1, __ATOMIC_RELAXED);
+}
+
+static int64_t
+milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The frame that answers `id`. Answers to requests that were given up before are dropped. */
+static bool
+await(int channel, uint64_t id, uint16_t type, struct frame_buffer *buffer, struct frame *ret_frame)
+{
+	int64_t until = milliseconds() + APPRAISE_TIMEOUT_MS;
+
+	for (int64_t left; (left = until - milliseconds()) > 0;) {
+		struct pollfd ready = {.fd = channel, .events = POLLIN};
+		if (poll(&ready, 1, (int)left) <= 0)
+			continue;
+		if (channel_receive(channel, buffer, ret_frame) != CHANNEL_OK)
+			return false;
+		if (ret_frame->id == id && ret_frame->type == type)
+			return true;
+		if (ret_frame->descriptor >= 0)
+			close(ret_frame->descriptor);
+	}
+	return false;
+}
+
+static bool
+exchange(int channel, const struct frame *request, struct wire_appraisal *ret_appraisal)
+{
+	struct frame_buffer buffer = {0};
+	struct frame answer = {.descriptor = -1};
+
+	bool good = channel_send(channel, request) == CHANNEL_OK &&
+		    await(channel, request->id, FRAME_APPRAISED, &buffer, &answer);
+	if (good && answer.descriptor >= 0) {
+		close(answer.descriptor);
+		good = false;
+	}
+	good = good && wire_appraisal_read(answer.body, ret_appraisal);
+	frame_buffer_clear(&buffer);
+	return good;
+}
+
+bool
+appraise_log(struct appraiser_link *link, const struct wire_examine_log *request,
+	     struct wire_appraisal *ret_appraisal)
+{
+	size_t capacity = request->event_log.size + request->pcrs.size + 64;
+	uint8_t *memory = malloc(capacity);
+
+	if (!memory)
+		return false;
+	struct writer w = writer_of(memory, capacity);
+	wire_examine_log_write(&w, request);
+	struct frame frame = {FRAME_EXAMINE_LOG, next_id(link), writer_bytes(&w), -1};
+	pthread_mutex_lock(&link->channel_mutex);
+	bool good = !w.failed && exchange(link->channel, &frame, ret_appraisal);
+	pthread_mutex_unlock(&link->channel_mutex);
+	free(memory);
+	return good;
+}
+
+/* Its end of a new channel; -1: none. */
+static int
+fresh_appraiser(struct appraiser_link *link)
+{
+	struct frame_buffer buffer = {0};
+	struct frame answer = {.descriptor = -1};
+	struct frame request = {FRAME_NEED_APPRAISER, next_id(link), {0}, -1};
+
+	pthread_mutex_lock(&link->supervisor_mutex);
+	bool good = channel_send(link->supervisor, &request) == CHANNEL_OK &&
+		    await(link->supervisor, request.id, FRAME_APPRAISER, &buffer, &answer);
+	pthread_mutex_unlock(&link->supervisor_mutex);
+	frame_buffer_clear(&buffer);
+	return good ? answer.descriptor : -1;
+}
+
+bool
+appraise_enrolment(struct appraiser_link *link, const struct wire_examine_enrolment *request,
+		   struct wire_appraisal *ret_appraisal)
+{
+	uint8_t *memory = malloc(FRAME_BODY_MAX);
+
+	if (!memory)
+		return false;
+	struct writer w = writer_of(memory, FRAME_BODY_MAX);
+	wire_examine_enrolment_write(&w, request);
+	int channel = w.failed ? -1 : fresh_appraiser(link);
+	struct frame frame = {FRAME_EXAMINE_ENROLMENT, next_id(link), writer_bytes(&w), -1};
+	bool good = channel >= 0 && exchange(channel, &frame, ret_appraisal);
+	if (channel >= 0)
+		close(channel);
+	free(memory);
+	return good;
+}
+
+enum log_state
+appraisal_log_state(const struct wire_appraisal *appraisal)
+{
+	switch (appraisal->log) {
+	case WIRE_ABSENT:
+		return LOG_ABSENT;
+	case WIRE_REFUSED:
+		return LOG_REFUSED;
+	case WIRE_VERIFIED:
+		return appraisal->report.replays ? LOG_REPLAYS : LOG_UNEXPLAINED;
+	}
+	return LOG_REFUSED;
+}
+
+enum attest_answer
+appraisal_secure_boot(const struct wire_appraisal *appraisal)
+{
+	return appraisal->log == WIRE_VERIFIED ? appraisal->report.secure_boot : ATTEST_UNKNOWN;
+}

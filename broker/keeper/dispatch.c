@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who may ask for what: the one place to read authorization in. A handler is entered with nothing
+ * proved; the column says what it establishes before it acts.
+ */
+#include "keeper.h"
+
+#include <unistd.h>
+
+static const struct handler {
+	enum frame_type type;
+	void (*handle)(struct worker *worker, const struct frame *frame);
+	const char *proves;
+} handlers[] = {
+	{FRAME_HEALTH, handle_health, "nothing: tells the trust revision"},
+	{FRAME_CHALLENGE, handle_challenge,
+	 "nothing: keeps nothing, and says nothing of whether the AK is known"},
+	{FRAME_OPERATOR_CHALLENGE, handle_operator_challenge,
+	 "nothing: keeps nothing, and says nothing of whether the operator is known"},
+	{FRAME_ENROLL, handle_enroll,
+	 "nothing: keeps nothing; the credential opens in the TPM that holds both keys alone"},
+	{FRAME_ACTIVATE, handle_activate,
+	 "that AK and EK share a TPM (activation proof), and a quote under the AK for this "
+	 "challenge"},
+	{FRAME_RELEASE, handle_release,
+	 "an admitted machine's AK, by a quote for this challenge, recipient and list of secrets; "
+	 "then policy"},
+	{FRAME_OPERATOR_REQUEST, handle_operator_request,
+	 "an operator's signature for this broker and challenge; then policy, by the operation's "
+	 "name"},
+};
+
+static const struct handler *
+find(uint16_t type)
+{
+	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
+		if ((uint16_t)handlers[i].type == type)
+			return &handlers[i];
+	}
+	return NULL;
+}
+
+void
+worker_run(struct worker *worker)
+{
+	struct frame frame;
+
+	while (channel_receive(worker->keeper->options.gateway, &worker->input, &frame) ==
+	       CHANNEL_OK) {
+		const struct handler *handler = find(frame.type);
+		if (frame.descriptor >= 0)
+			close(frame.descriptor); /* the gateway has none to give */
+		if (handler)
+			handler->handle(worker, &frame);
+		else
+			worker_answer(worker, frame.id, WIRE_MALFORMED, (struct bytes){0});
+		worker_trim(worker);
+	}
+}
+
+void
+handle_health(struct worker *worker, const struct frame *frame)
+{
+	uint8_t memory[8];
+	struct writer w = writer_of(memory, sizeof(memory));
+
+	if (frame->body.size != 0) {
+		worker_answer(worker, frame->id, WIRE_MALFORMED, (struct bytes){0});
+		return;
+	}
+	pthread_rwlock_rdlock(&worker->keeper->lock);
+	write_be64(&w, worker->keeper->trust.revision);
+	pthread_rwlock_unlock(&worker->keeper->lock);
+	worker_answer(worker, frame->id, WIRE_OK, writer_bytes(&w));
+}
+
+void
+handle_challenge(struct worker *worker, const struct frame *frame)
+{
+	struct keeper *keeper = worker->keeper;
+	struct wire_challenge_request request;
+	uint8_t ak_name[AK_NAME_SIZE];
+	uint8_t challenge[WIRE_CHALLENGE_SIZE];
+	uint8_t memory[WIRE_CHALLENGE_SIZE + 64];
+	struct writer w = writer_of(memory, sizeof(memory));
+
+	if (!wire_challenge_request_read(frame->body, &request) ||
+	    request.evidence != WIRE_EVIDENCE_TPM2 || request.ak_public.size == 0) {
+		worker_answer(worker, frame->id, WIRE_MALFORMED, (struct bytes){0});
+		return;
+	}
+	ak_name_of(request.ak_public, ak_name);
+	challenge_make(keeper->challenges, CHALLENGE_FOR_RELEASE, BYTES_OF(ak_name),
+		       (struct bytes){0}, challenge);
+	struct wire_challenge_answer answer = {
+		.challenge = BYTES_OF(challenge),
+		.expires_in = keeper->options.challenge_lifetime,
+		.release_key = BYTES_OF(keeper->keys.release_public),
+	};
+	wire_challenge_answer_write(&w, &answer);
+	worker_answer(worker, frame->id, WIRE_OK, writer_bytes(&w));
+}
+
+void
+handle_operator_challenge(struct worker *worker, const struct frame *frame)
+{
+	struct keeper *keeper = worker->keeper;
+	struct wire_operator_challenge_request request;
+	uint8_t challenge[WIRE_CHALLENGE_SIZE];
+	uint8_t memory[WIRE_CHALLENGE_SIZE + 64];
+	struct writer w = writer_of(memory, sizeof(memory));
+
+	if (!wire_operator_challenge_request_read(frame->body, &request) ||
+	    !name_valid(request.operator_name)) {
+		worker_answer(worker, frame->id, WIRE_MALFORMED, (struct bytes){0});
+		return;
+	}
+	challenge_make(keeper->challenges, CHALLENGE_FOR_OPERATOR, request.operator_name,
+		       (struct bytes){0}, challenge);
+	pthread_rwlock_rdlock(&keeper->lock);
+	uint64_t revision = keeper->trust.revision;
+	pthread_rwlock_unlock(&keeper->lock);
+	struct wire_operator_challenge_answer answer = {
+		.challenge = BYTES_OF(challenge),
+		.expires_in = keeper->options.challenge_lifetime,
+		.trust_revision = revision,
+	};
+	wire_operator_challenge_answer_write(&w, &answer);
+	worker_answer(worker, frame->id, WIRE_OK, writer_bytes(&w));
+}

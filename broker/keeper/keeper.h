@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The keeper: the one process that holds keys and opens records. Its threads receive frames from
+ * the gateway, and each handles one frame at a time and answers it. dispatch.c says what each kind
+ * of caller has to prove.
+ */
+#ifndef POSTERN_KEEPER_KEEPER_H
+#define POSTERN_KEEPER_KEEPER_H
+
+#include "appraise.h"
+#include "challenge.h"
+#include "facts.h"
+#include "json_out.h"
+#include "store/store.h"
+#include "wire/frame.h"
+#include "wire/transcript.h"
+
+#include <stdatomic.h>
+
+#define KEEPER_PROBLEM_SIZE 320
+#define KEEPER_WORKERS_MAX  64
+
+struct keeper_options {
+	const char *store; /* path */
+	unsigned workers;
+	unsigned pending_max;
+	uint32_t challenge_lifetime; /* seconds */
+	uint32_t lease_lifetime;     /* seconds */
+	int gateway;		     /* channels; the keeper does not close them */
+	int supervisor;
+	int appraiser;
+};
+
+struct keeper_keys {
+	struct secret *release; /* X25519: wraps what is released */
+	struct secret *intake;	/* X25519: opens values on their way in */
+	struct secret
+		*answer; /* Ed25519: answers to operators, checkpoints; libsodium's 64 bytes */
+	uint8_t release_public[32];
+	uint8_t intake_public[32];
+	uint8_t answer_public[32];
+};
+
+struct counters {
+	atomic_ullong released;
+	atomic_ullong denied;
+	atomic_ullong unknown; /* callers that nobody knows, or that proved nothing too often */
+};
+
+struct keeper {
+	struct keeper_options options;
+	struct store *store;
+	struct keeper_keys keys;
+	struct challenges *challenges;
+	struct appraiser_link appraisers;
+	struct policy_facts *actions;
+	/* Shared for whatever reads trust, until its answer is sent; exclusive for acts, until
+	 * theirs is. Writers go first. */
+	pthread_rwlock_t lock;
+	struct trust trust;
+	struct counters counters;
+	unsigned long long unknown_written; /* by the clerk's thread alone */
+	pthread_mutex_t checkpoint_mutex;
+	struct checkpoint checkpoint;
+	int64_t started; /* Unix seconds */
+};
+
+/* Opens everything; `ret_keeper` is the caller's memory and stays where it is. The problem names
+ * the record or what to do. */
+__attribute__((warn_unused_result)) bool keeper_open(struct keeper *ret_keeper,
+						     const struct keeper_options *options,
+						     const struct secret *root_key,
+						     char ret_problem[KEEPER_PROBLEM_SIZE]);
+/* Until the gateway's channel closes. False: threads could not be had. */
+__attribute__((warn_unused_result)) bool keeper_serve(struct keeper *keeper);
+void keeper_close(struct keeper *keeper);
+
+/* What one thread works with; nothing of it is shared. */
+struct worker {
+	struct keeper *keeper;
+	struct frame_buffer input;
+	struct frame_buffer answer; /* encoded answers */
+	struct frame_buffer sealed; /* ciphertext of a release */
+	struct policy_facts *facts;
+	struct json entry;	 /* an audit entry */
+	struct json checks;	 /* its checks */
+	struct json text;	 /* an operator's answer */
+	struct secret *record;	 /* what the store reads into */
+	struct secret *values;	 /* a release's values in a row */
+	struct secret *body;	 /* a release's body before it is sealed */
+	struct release *release; /* release.c's own scratch */
+};
+__attribute__((warn_unused_result)) bool worker_start(struct worker *worker, struct keeper *keeper);
+void worker_clear(struct worker *worker);
+/* The worker's own loop: one frame after another until the channel closes. */
+void worker_run(struct worker *worker);
+/* Sends FRAME_ANSWER; the payload is for WIRE_OK alone. */
+void worker_answer(struct worker *worker, uint64_t id, enum wire_status status,
+		   struct bytes payload);
+/* Memory of at least that size; NULL: none. */
+uint8_t *worker_reserve(struct frame_buffer *buffer, size_t size);
+/* A scratch secret of at least that capacity; what was in it is gone if it grows. False: no locked
+ * memory. */
+__attribute__((warn_unused_result)) bool worker_secret(struct secret **secret, size_t capacity);
+/* Gives large scratch secrets back: locked memory is scarce. */
+void worker_trim(struct worker *worker);
+
+/* Handlers: dispatch.c's table. Each answers the frame itself. */
+void handle_challenge(struct worker *worker, const struct frame *frame);
+void handle_release(struct worker *worker, const struct frame *frame);
+void handle_enroll(struct worker *worker, const struct frame *frame);
+void handle_activate(struct worker *worker, const struct frame *frame);
+void handle_operator_challenge(struct worker *worker, const struct frame *frame);
+void handle_operator_request(struct worker *worker, const struct frame *frame);
+void handle_health(struct worker *worker, const struct frame *frame);
+void release_scratch_free(struct release *release);
+
+int64_t unix_now(void);
+static inline struct store_bytes
+store_bytes_of(struct bytes bytes)
+{
+	return (struct store_bytes){bytes.data, bytes.size};
+}
+static inline void
+store_batch_free_at(struct store_batch **batch)
+{
+	store_batch_free(*batch);
+}
+#define auto_batch __attribute__((cleanup(store_batch_free_at))) struct store_batch
+
+#endif

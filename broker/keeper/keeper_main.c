@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The role: its configuration, the root key's file, its confinement. Everything else is keeper_open
+ * and keeper_serve. */
+#include "keeper.h"
+#include "supervisor/role.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct settings_key keys[] = {
+	{"store", false, true},
+	{"root_key", false, true},
+	{"workers", false, true},
+	{"challenge_lifetime", false, true},
+	{"lease_lifetime", false, true},
+	{"pending_max", false, true},
+	{NULL, false, false},
+};
+
+#define LEASE_LIFETIME_MAX (366L * 24 * 3600)
+
+static bool
+read_options(const struct settings *settings, struct keeper_options *ret_options)
+{
+	long workers;
+	long challenge_lifetime;
+	long lease_lifetime;
+	long pending_max;
+
+	if (!settings_number(settings, "workers", 1, KEEPER_WORKERS_MAX, 4, &workers) ||
+	    !settings_number(settings, "challenge_lifetime", 1, 60, 60, &challenge_lifetime) ||
+	    !settings_number(settings, "lease_lifetime", 1, LEASE_LIFETIME_MAX, 3600,
+			     &lease_lifetime) ||
+	    !settings_number(settings, "pending_max", 0, TRUST_MACHINES_MAX, 1000, &pending_max))
+		return false;
+	*ret_options = (struct keeper_options){
+		.store = settings_get(settings, "store", 0),
+		.workers = (unsigned)workers,
+		.pending_max = (unsigned)pending_max,
+		.challenge_lifetime = (uint32_t)challenge_lifetime,
+		.lease_lifetime = (uint32_t)lease_lifetime,
+		.gateway = KEEPER_GATEWAY_CHANNEL,
+		.supervisor = ROLE_SUPERVISOR_CHANNEL,
+		.appraiser = KEEPER_APPRAISER_CHANNEL,
+	};
+	return true;
+}
+
+/* NULL: said on stderr. Read without stdio, which would keep a copy in its buffer. */
+static struct secret *
+read_root_key(const char *path)
+{
+	auto_secret *key = secret_new(STORE_ROOT_KEY_SIZE);
+	struct stat status;
+	uint8_t beyond;
+
+	if (!key) {
+		role_complain("no locked memory: raise RLIMIT_MEMLOCK");
+		return NULL;
+	}
+	int file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (file < 0 || fstat(file, &status) != 0) {
+		role_complain("root_key: the file cannot be opened: %s", strerror(errno));
+		if (file >= 0)
+			close(file);
+		return NULL;
+	}
+	bool private = S_ISREG(status.st_mode) && (status.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+	bool whole = read(file, key->bytes, key->size) == (ssize_t)key->size &&
+		     read(file, &beyond, 1) == 0;
+	close(file);
+	if (!private) {
+		role_complain("root_key: must be a file that its owner alone may read (mode 0600)");
+		return NULL;
+	}
+	if (!whole) {
+		role_complain("root_key: must hold exactly %d bytes", STORE_ROOT_KEY_SIZE);
+		return NULL;
+	}
+	struct secret *taken = key;
+	key = NULL;
+	return taken;
+}
+
+int
+keeper_main(void)
+{
+	static struct keeper keeper;
+	struct keeper_options options;
+	char problem[KEEPER_PROBLEM_SIZE];
+
+	auto_settings *settings = role_begin(keys);
+	if (!settings)
+		return ROLE_EXIT_FAILED;
+	if (!read_options(settings, &options)) {
+		role_complain(
+			"workers, challenge_lifetime, lease_lifetime or pending_max: out of range");
+		return ROLE_EXIT_CONFIGURATION;
+	}
+	struct secret *root_key = read_root_key(settings_get(settings, "root_key", 0));
+	if (!root_key)
+		return ROLE_EXIT_CONFIGURATION;
+	bool open = keeper_open(&keeper, &options, root_key, problem);
+	secret_free(root_key);
+	if (!open) {
+		role_complain("%s", problem);
+		return ROLE_EXIT_FAILED;
+	}
+	if (!role_confine(ROLE_KEEPER) || !role_ready()) {
+		keeper_close(&keeper);
+		return ROLE_EXIT_FAILED;
+	}
+	bool served = keeper_serve(&keeper);
+	keeper_close(&keeper);
+	return served ? ROLE_EXIT_OK : ROLE_EXIT_FAILED;
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What happens before the first frame: keys, the fold of the acts with every signature verified
+ * again, machines. */
+#include "acts.h"
+#include "audit.h"
+#include "keeper.h"
+#include "records.h"
+
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct opening {
+	struct keeper *keeper;
+	char *problem; /* KEEPER_PROBLEM_SIZE */
+	struct trust_record trust;
+	struct secret *value; /* what the store reads into */
+	uint64_t acts;
+	char last_act[RECORD_KEY_SIZE];
+	bool failed;
+};
+
+__attribute__((format(printf, 2, 3))) static bool
+fail(struct opening *opening, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(opening->problem, KEEPER_PROBLEM_SIZE, format, arguments);
+	va_end(arguments);
+	opening->failed = true;
+	return false;
+}
+
+static struct bytes
+value_bytes(const struct opening *opening)
+{
+	return (struct bytes){opening->value->bytes, opening->value->size};
+}
+
+/* Into opening->value, which grows once. */
+static bool
+get(struct opening *opening, const char *key, uint64_t *ret_revision)
+{
+	struct store_error err;
+
+	opening->value->size = opening->value->capacity;
+	enum store_status status =
+		store_get_into(opening->keeper->store, key, opening->value, ret_revision, &err);
+	if (status == STORE_LIMIT && worker_secret(&opening->value, STORE_VALUE_MAX))
+		status = store_get_into(opening->keeper->store, key, opening->value, ret_revision,
+					&err);
+	if (status != STORE_OK)
+		return fail(opening, "record %s: %s", key,
+			    status == STORE_MISSING ? "missing" : err.message);
+	return true;
+}
+
+/* ---- keys ---- */
+
+static struct secret *
+get_key(struct opening *opening, const char *key)
+{
+	struct secret *secret = NULL;
+	struct store_error err;
+	uint64_t revision;
+
+	enum store_status status = store_get(opening->keeper->store, key, &secret, &revision, &err);
+	if (status == STORE_OK && secret->size == 32)
+		return secret;
+	fail(opening, "record %s: %s", key,
+	     status == STORE_OK	       ? "not a key of 32 bytes"
+	     : status == STORE_MISSING ? "missing: was this store made by `postern init`?"
+				       : err.message);
+	if (status == STORE_OK)
+		secret_free(secret);
+	return NULL;
+}
+
+static bool
+open_keys(struct opening *opening)
+{
+	struct keeper_keys *keys = &opening->keeper->keys;
+
+	keys->release = get_key(opening, "key/release");
+	keys->intake = keys->release ? get_key(opening, "key/intake") : NULL;
+	auto_secret *seed = keys->intake ? get_key(opening, "key/answer") : NULL;
+	keys->answer = seed ? secret_new(crypto_sign_SECRETKEYBYTES) : NULL;
+	if (!keys->answer)
+		return opening->failed ? false
+				       : fail(opening, "no locked memory: raise RLIMIT_MEMLOCK");
+	crypto_sign_seed_keypair(keys->answer_public, keys->answer->bytes, seed->bytes);
+	crypto_scalarmult_base(keys->release_public, keys->release->bytes);
+	crypto_scalarmult_base(keys->intake_public, keys->intake->bytes);
+	return true;
+}
+
+/* ---- acts ---- */
+
+/* The key that an act must be signed with: the genesis brings its own. */
+static const uint8_t *
+signer_key(const struct trust *trust, const struct operation_request *request)
+{
+	if (request->operation == OPERATION_GENESIS)
+		return request->fields[FIELD_OPERATOR_KEY].data;
+	const struct operator_record *signer = trust_operator(trust, request->operator_name);
+	return signer && !signer->ended ? signer->key : NULL;
+}
+
+static const char *
+check_act(const struct keeper *keeper, const struct act_record *record, uint64_t revision,
+	  struct operation_request *ret_request)
+{
+	const char *problem = NULL;
+
+	if (!operation_request_read(record->request, ret_request, &problem))
+		return problem;
+	if (!bytes_equal(ret_request->answer_key, BYTES_OF(keeper->keys.answer_public)))
+		return "for another broker";
+	if (ret_request->trust_revision != revision - 1)
+		return "not made for this revision";
+	if ((ret_request->operation == OPERATION_GENESIS) != (revision == 1))
+		return "the genesis must be the first act, and only that";
+	const uint8_t *key = signer_key(&keeper->trust, ret_request);
+	if (!key)
+		return "its operator is unknown or ended";
+	if (crypto_sign_verify_detached(record->signature.data, record->request.data,
+					record->request.size, key) != 0)
+		return "its signature does not verify";
+	return NULL;
+}
+
+static bool
+fold_act(struct opening *opening, uint64_t revision)
+{
+	struct keeper *keeper = opening->keeper;
+	struct act_record record;
+	struct operation_request request;
+	auto_change change = {0};
+	uint64_t store_revision;
+	char key[RECORD_KEY_SIZE];
+
+	record_act_key(revision, key);
+	if (!get(opening, key, &store_revision))
+		return false;
+	if (!act_record_read(value_bytes(opening), &record))
+		return fail(opening, "record %s: does not parse", key);
+	const char *problem = check_act(keeper, &record, revision, &request);
+	if (problem)
+		return fail(opening, "record %s: %s", key, problem);
+	if (act_check(&keeper->trust, &request, &change) != OUTCOME_OK)
+		return fail(opening, "record %s: %.200s", key,
+			    change.problem_count ? change.problems[0] : "refused");
+	if (!act_apply(&keeper->trust, &request, revision, &change))
+		return fail(opening, "record %s: no memory", key);
+	crypto_hash_sha256(keeper->trust.head, opening->value->bytes, opening->value->size);
+	return true;
+}
+
+static bool
+count_act(void *user, const char *key, uint64_t revision)
+{
+	struct opening *opening = user;
+
+	(void)revision;
+	opening->acts++;
+	snprintf(opening->last_act, sizeof(opening->last_act), "%s", key);
+	return true;
+}
+
+/* From 1 to the trust record's revision without a gap, nothing beyond, and its hash is the
+ * newest's. */
+static bool
+fold_acts(struct opening *opening)
+{
+	struct trust *trust = &opening->keeper->trust;
+	struct store_error err;
+
+	if (!get(opening, RECORD_TRUST, &trust->store_revision))
+		return false;
+	if (!trust_record_read(value_bytes(opening), &opening->trust))
+		return fail(opening, "record trust: does not parse");
+	for (uint64_t i = 1; i <= opening->trust.revision; i++) {
+		if (!fold_act(opening, i))
+			return false;
+	}
+	if (sodium_memcmp(trust->head, opening->trust.head, sizeof(trust->head)) != 0)
+		return fail(opening, "record trust: its hash is not that of the newest act");
+	if (store_list(opening->keeper->store, "act/", NULL, count_act, opening, &err) != STORE_OK)
+		return fail(opening, "acts: %s", err.message);
+	if (opening->acts != opening->trust.revision)
+		return fail(opening, "record %s: an act beyond the trust record",
+			    opening->last_act);
+	return true;
+}
+
+/* ---- machines ---- */
+
+static bool
+load_machine(void *user, const char *key, uint64_t revision)
+{
+	struct opening *opening = user;
+	struct trust *trust = &opening->keeper->trust;
+	struct machine_record record;
+	char id[MACHINE_ID_SIZE];
+
+	if (!get(opening, key, &revision))
+		return false;
+	if (!machine_record_read(value_bytes(opening), &record))
+		return fail(opening, "record %s: does not parse", key);
+	machine_id_of(record.fixed.ek_id.data, id);
+	if (strcmp(id, key + strlen("machine/")) != 0)
+		return fail(opening, "record %s: is of machine %s", key, id);
+	struct machine *machine = trust_machine(trust, text_bytes(id));
+	if (!machine)
+		machine = trust_machine_add(trust, id);
+	if (!machine)
+		return fail(opening, "record %s: no memory, or too many machines", key);
+	if (!trust_machine_enrol(trust, machine, &record))
+		return fail(opening, "record %s: contradicts the act that admitted it", key);
+	return true;
+}
+
+static bool
+load_machines(struct opening *opening)
+{
+	struct store_error err;
+
+	if (store_list(opening->keeper->store, "machine/", NULL, load_machine, opening, &err) !=
+	    STORE_OK)
+		return fail(opening, "machines: %s", err.message);
+	if (opening->failed)
+		return false;
+	trust_count_pending(&opening->keeper->trust);
+	return true;
+}
+
+/* ---- all of it ---- */
+
+static bool
+start_lock(struct keeper *keeper)
+{
+	pthread_rwlockattr_t attributes;
+
+	/* A revocation must not wait for as long as releases keep coming. */
+	bool good = pthread_rwlockattr_init(&attributes) == 0 &&
+		    pthread_rwlockattr_setkind_np(
+			    &attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP) == 0 &&
+		    pthread_rwlock_init(&keeper->lock, &attributes) == 0;
+	pthread_rwlockattr_destroy(&attributes);
+	pthread_mutex_init(&keeper->checkpoint_mutex, NULL);
+	return good;
+}
+
+static bool
+open_all(struct opening *opening, const struct secret *root_key)
+{
+	struct keeper *keeper = opening->keeper;
+	struct store_error err;
+
+	keeper->challenges = challenges_new(keeper->options.challenge_lifetime);
+	keeper->actions = facts_actions_new();
+	opening->value = secret_new(64 * 1024);
+	if (!keeper->challenges || !keeper->actions || !opening->value)
+		return fail(opening, "no memory, or it cannot be locked: raise RLIMIT_MEMLOCK");
+	if (store_open(keeper->options.store, root_key, &keeper->store, &err) != STORE_OK) {
+		keeper->store = NULL;
+		return fail(opening, "store %.100s: %s", keeper->options.store, err.message);
+	}
+	return open_keys(opening) && fold_acts(opening) && load_machines(opening);
+}
+
+bool
+keeper_open(struct keeper *ret_keeper, const struct keeper_options *options,
+	    const struct secret *root_key, char ret_problem[KEEPER_PROBLEM_SIZE])
+{
+	struct opening opening = {.keeper = ret_keeper, .problem = ret_problem};
+
+	*ret_keeper = (struct keeper){.options = *options, .started = unix_now()};
+	trust_start(&ret_keeper->trust);
+	appraiser_link_start(&ret_keeper->appraisers, options->appraiser, options->supervisor);
+	bool good = start_lock(ret_keeper) && open_all(&opening, root_key);
+	secret_free(opening.value);
+	if (!good)
+		keeper_close(ret_keeper);
+	return good;
+}
+
+void
+keeper_close(struct keeper *keeper)
+{
+	if (keeper->store)
+		store_close(keeper->store);
+	secret_free(keeper->keys.release);
+	secret_free(keeper->keys.intake);
+	secret_free(keeper->keys.answer);
+	challenges_free(keeper->challenges);
+	policy_facts_free(keeper->actions);
+	trust_clear(&keeper->trust);
+	pthread_rwlock_destroy(&keeper->lock);
+	pthread_mutex_destroy(&keeper->checkpoint_mutex);
+	*keeper = (struct keeper){0};
+}

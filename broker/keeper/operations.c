@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Operators' requests: PROTOCOL.md, "Operators' requests". Whoever sends one has to have signed it,
+ * for this broker and one challenge, with the key of an operator that is not ended; policy then
+ * decides on action and resource; only then does the operation's own function run. The table below
+ * is all there is.
+ */
+#include "operations.h"
+
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What policy is asked about. */
+enum resource {
+	RESOURCE_BROKER,
+	RESOURCE_FOLDER, /* of FIELD_PATH, or the broker where that is empty */
+	RESOURCE_SECRET,
+	RESOURCE_MACHINE,
+	RESOURCE_NEW_MACHINE, /* by FIELD_EK_ID */
+	RESOURCE_GROUPS,      /* each group that is joined or left */
+	RESOURCE_BASELINE,
+	RESOURCE_POLICY,
+	RESOURCE_OPERATOR,
+	RESOURCE_ANCHOR,
+	RESOURCE_REVOKED, /* by FIELD_KIND */
+};
+
+static const struct row {
+	enum operation operation;
+	enum resource resource;
+	operation_run *run;
+} rows[] = {
+	{OPERATION_STATUS, RESOURCE_BROKER, operation_status},
+	{OPERATION_SECRET_LIST, RESOURCE_FOLDER, operation_secret_list},
+	{OPERATION_SECRET_SHOW, RESOURCE_SECRET, operation_secret_show},
+	{OPERATION_MACHINE_LIST, RESOURCE_BROKER, operation_machine_list},
+	{OPERATION_MACHINE_SHOW, RESOURCE_MACHINE, operation_machine_show},
+	{OPERATION_BASELINE_LIST, RESOURCE_BROKER, operation_baseline_list},
+	{OPERATION_POLICY_SHOW, RESOURCE_BROKER, operation_policy_show},
+	{OPERATION_POLICY_CHECK, RESOURCE_BROKER, operation_policy_check},
+	{OPERATION_OPERATOR_LIST, RESOURCE_BROKER, operation_operator_list},
+	{OPERATION_ANCHOR_LIST, RESOURCE_BROKER, operation_anchor_list},
+	{OPERATION_EXPLAIN, RESOURCE_MACHINE, operation_explain},
+	{OPERATION_AUDIT_READ, RESOURCE_BROKER, operation_audit_read},
+	{OPERATION_ACT_READ, RESOURCE_BROKER, operation_act_read},
+	{OPERATION_SECRET_PUT, RESOURCE_SECRET, operation_secret_put},
+	{OPERATION_SECRET_DELETE, RESOURCE_SECRET, operation_secret_delete},
+	{OPERATION_MACHINE_REGISTER, RESOURCE_NEW_MACHINE, operation_act},
+	{OPERATION_MACHINE_ADMIT, RESOURCE_NEW_MACHINE, operation_act},
+	{OPERATION_MACHINE_SUSPEND, RESOURCE_MACHINE, operation_act},
+	{OPERATION_MACHINE_READMIT, RESOURCE_MACHINE, operation_act},
+	{OPERATION_MACHINE_GROUP, RESOURCE_GROUPS, operation_act},
+	{OPERATION_BASELINE_ADD, RESOURCE_BASELINE, operation_act},
+	{OPERATION_BASELINE_END, RESOURCE_BASELINE, operation_act},
+	{OPERATION_POLICY_APPLY, RESOURCE_POLICY, operation_act},
+	{OPERATION_POLICY_DELETE, RESOURCE_POLICY, operation_act},
+	{OPERATION_ANCHOR_ADD, RESOURCE_ANCHOR, operation_act},
+	{OPERATION_REVOKE, RESOURCE_REVOKED, operation_act},
+	{OPERATION_OPERATOR_ADD, RESOURCE_OPERATOR, operation_act},
+	/* OPERATION_GENESIS is not here: nobody may send it. */
+};
+
+static const struct row *
+find(uint16_t operation)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if ((uint16_t)rows[i].operation == operation)
+			return &rows[i];
+	}
+	return NULL;
+}
+
+/* ---- answers ---- */
+
+struct json *
+operation_text(struct worker *worker)
+{
+	json_start(&worker->text, OPERATION_TEXT_MAX);
+	json_object(&worker->text, NULL);
+	return &worker->text;
+}
+
+enum operation_outcome
+operation_error(struct worker *worker, enum operation_outcome outcome, const char *format, ...)
+{
+	struct json *json = operation_text(worker);
+	char message[ACT_TEXT_SIZE];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	json_array(json, "errors");
+	json_text(json, NULL, message);
+	json_array_end(json);
+	json_object_end(json);
+	return outcome;
+}
+
+static const char *
+outcome_text(enum operation_outcome outcome)
+{
+	switch (outcome) {
+	case OUTCOME_OK:
+		return "done";
+	case OUTCOME_DENIED:
+		return "denied";
+	case OUTCOME_STALE:
+		return "stale";
+	case OUTCOME_INVALID:
+		return "invalid";
+	case OUTCOME_MISSING:
+		return "missing";
+	case OUTCOME_CONFLICT:
+		return "conflict";
+	case OUTCOME_FAILED:
+		return "failed";
+	}
+	return "failed";
+}
+
+void
+operation_entry(struct worker *worker, const struct operation_call *call,
+		enum operation_outcome outcome, uint64_t trust_revision)
+{
+	struct json *json = audit_begin(worker, "operator", call->now);
+	struct bytes reason = call->request.fields[FIELD_REASON];
+
+	json_text(json, "operator", call->signer->name);
+	json_text(json, "operation", call->info->name);
+	json_text(json, "subject", call->subject);
+	json_string(json, "peer", call->wire.peer);
+	json_text(json, "outcome", outcome_text(outcome));
+	if (operation_has(&call->request, FIELD_REASON))
+		json_string(json, "reason", reason);
+	if (call->machine)
+		json_text(json, "machine", call->machine->id);
+	audit_end(worker, false, trust_revision);
+}
+
+size_t
+operation_count(const struct operation_call *call, size_t absent)
+{
+	uint64_t count = operation_number(&call->request, FIELD_COUNT, absent);
+
+	return count == 0 ? 1 : count > OPERATION_COUNT_MAX ? OPERATION_COUNT_MAX : (size_t)count;
+}
+
+/* ---- authorization ---- */
+
+static void
+set_resource(struct operation_call *call, const char *type, struct bytes id)
+{
+	call->view.resource_type = type;
+	call->view.resource_id = id;
+	snprintf(call->subject, sizeof(call->subject), "%s::%.*s", type, (int)id.size,
+		 (const char *)id.data);
+}
+
+static void
+set_machine(const struct trust *trust, struct operation_call *call, struct bytes text)
+{
+	call->machine = trust_machine_named(trust, text);
+	call->view.machine = call->machine;
+	set_resource(call, "Machine", call->machine ? text_bytes(call->machine->id) : text);
+}
+
+static void
+set_new_machine(const struct trust *trust, struct operation_call *call)
+{
+	machine_id_of(call->request.fields[FIELD_EK_ID].data, call->resource_id);
+	set_machine(trust, call, text_bytes(call->resource_id));
+}
+
+static void
+set_revoked(const struct trust *trust, struct operation_call *call)
+{
+	struct bytes kind = call->request.fields[FIELD_KIND];
+	struct bytes id = call->request.fields[FIELD_ID];
+
+	if (bytes_equal(kind, text_bytes("machine")))
+		set_machine(trust, call, id);
+	else if (bytes_equal(kind, text_bytes("baseline")))
+		set_resource(call, "Baseline", id);
+	else if (bytes_equal(kind, text_bytes("operator")))
+		set_resource(call, "Operator", id);
+	else
+		set_resource(call, "Anchor", id);
+}
+
+static void
+resolve(const struct trust *trust, enum resource resource, struct operation_call *call)
+{
+	const struct bytes *fields = call->request.fields;
+
+	switch (resource) {
+	case RESOURCE_BROKER:
+		set_resource(call, "Broker", text_bytes("postern"));
+		break;
+	case RESOURCE_FOLDER:
+		if (fields[FIELD_PATH].size > 0)
+			set_resource(call, "Folder", fields[FIELD_PATH]);
+		else
+			set_resource(call, "Broker", text_bytes("postern"));
+		break;
+	case RESOURCE_SECRET:
+		set_resource(call, "Secret", fields[FIELD_PATH]);
+		break;
+	case RESOURCE_MACHINE:
+	case RESOURCE_GROUPS:
+		set_machine(trust, call, fields[FIELD_MACHINE]);
+		break;
+	case RESOURCE_NEW_MACHINE:
+		set_new_machine(trust, call);
+		break;
+	case RESOURCE_BASELINE:
+		set_resource(call, "Baseline", fields[FIELD_NAME]);
+		break;
+	case RESOURCE_POLICY:
+		set_resource(call, "Policy", fields[FIELD_NAME]);
+		break;
+	case RESOURCE_OPERATOR:
+		set_resource(call, "Operator", fields[FIELD_NAME]);
+		break;
+	case RESOURCE_ANCHOR:
+		set_resource(call, "Anchor", fields[FIELD_ID]);
+		break;
+	case RESOURCE_REVOKED:
+		set_revoked(trust, call);
+		break;
+	}
+}
+
+static bool
+decide(struct worker *worker, const struct operator_view *view, char why[FACTS_WHY_SIZE])
+{
+	const struct trust *trust = &worker->keeper->trust;
+
+	return facts_operator_allowed(trust->set, trust, worker->facts, view, why);
+}
+
+static bool
+in_list(const struct name_list *list, const char *name)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (bytes_equal(list->names[i], text_bytes(name)))
+			return true;
+	}
+	return false;
+}
+
+static bool
+in_machine(const struct machine *machine, struct bytes name)
+{
+	for (size_t i = 0; machine && i < machine->group_count; i++) {
+		if (bytes_equal(name, text_bytes(machine->groups[i])))
+			return true;
+	}
+	return false;
+}
+
+static bool
+decide_group(struct worker *worker, const struct operation_call *call, struct bytes group,
+	     char why[FACTS_WHY_SIZE])
+{
+	struct operator_view view = call->view;
+
+	view.machine = NULL;
+	view.resource_type = "MachineGroup";
+	view.resource_id = group;
+	return decide(worker, &view, why);
+}
+
+/* Whoever moves a machine must be allowed to for each group that it joins or leaves; if there is
+ * none, for the machine. */
+static bool
+decide_groups(struct worker *worker, const struct operation_call *call, char why[FACTS_WHY_SIZE])
+{
+	const struct machine *machine = call->machine;
+	struct name_list groups;
+	bool moved = false;
+
+	if (!name_list_read(call->request.fields[FIELD_GROUPS], &groups))
+		return false;
+	for (size_t i = 0; i < groups.count; i++) {
+		if (in_machine(machine, groups.names[i]))
+			continue;
+		moved = true;
+		if (!decide_group(worker, call, groups.names[i], why))
+			return false;
+	}
+	for (size_t i = 0; machine && i < machine->group_count; i++) {
+		if (in_list(&groups, machine->groups[i]))
+			continue;
+		moved = true;
+		if (!decide_group(worker, call, text_bytes(machine->groups[i]), why))
+			return false;
+	}
+	return moved || decide(worker, &call->view, why);
+}
+
+/* ---- one call ---- */
+
+/* Shared lock held: signature of an operator that is known and not ended. NULL: not so. */
+static const struct operator_record *
+authenticate(struct worker *worker, struct operation_call *call)
+{
+	struct keeper *keeper = worker->keeper;
+	const struct operation_request *request = &call->request;
+	uint64_t issued;
+
+	if (!bytes_equal(request->answer_key, BYTES_OF(keeper->keys.answer_public)))
+		return NULL;
+	if (challenge_check(keeper->challenges, CHALLENGE_FOR_OPERATOR, request->operator_name,
+			    (struct bytes){0}, request->challenge, &issued) != CHALLENGE_GOOD)
+		return NULL;
+	const struct operator_record *signer =
+		trust_operator(&keeper->trust, request->operator_name);
+	if (!signer || signer->ended)
+		return NULL;
+	if (crypto_sign_verify_detached(call->wire.signature.data, call->wire.request.data,
+					call->wire.request.size, signer->key) != 0)
+		return NULL;
+	return signer;
+}
+
+/* Lock held. */
+static enum operation_outcome
+run(struct worker *worker, const struct row *row, struct operation_call *call)
+{
+	const struct trust *trust = &worker->keeper->trust;
+	char why[FACTS_WHY_SIZE] = "";
+
+	call->view = (struct operator_view){
+		.signer = call->signer,
+		.now = call->now,
+		.action = call->info->name,
+	};
+	resolve(trust, row->resource, call);
+	if (call->info->act && call->request.trust_revision != trust->revision)
+		return operation_error(worker, OUTCOME_STALE,
+				       "the trust revision is %llu: look again, and sign again",
+				       (unsigned long long)trust->revision);
+	bool allowed = row->resource == RESOURCE_GROUPS ? decide_groups(worker, call, why)
+							: decide(worker, &call->view, why);
+	if (!allowed)
+		return operation_error(worker, OUTCOME_DENIED, "%s on %s: %s", call->info->name,
+				       call->subject, why);
+	enum operation_outcome outcome = row->run(worker, call);
+	if (!json_finish(&worker->text))
+		return operation_error(worker, OUTCOME_FAILED,
+				       "the answer is too large: ask for less");
+	return outcome;
+}
+
+/* Lock held: signed, and sent. */
+static void
+send_answer(struct worker *worker, const struct frame *frame, const struct operation_call *call,
+	    enum operation_outcome outcome)
+{
+	struct keeper *keeper = worker->keeper;
+	uint8_t hash[crypto_hash_sha256_BYTES];
+	uint8_t signature[crypto_sign_BYTES];
+	size_t capacity = json_bytes(&worker->text).size + 512;
+	uint8_t *memory = worker_reserve(&worker->sealed, 2 * capacity);
+	struct operation_answer answer = {
+		.request_hash = BYTES_OF(hash),
+		.outcome = (uint8_t)outcome,
+		.trust_revision = keeper->trust.revision,
+		.json = json_bytes(&worker->text),
+	};
+
+	if (!memory) {
+		worker_answer(worker, frame->id, WIRE_FAILED, (struct bytes){0});
+		return;
+	}
+	crypto_hash_sha256(hash, call->wire.request.data, call->wire.request.size);
+	struct writer inner = writer_of(memory, capacity);
+	operation_answer_write(&inner, &answer);
+	crypto_sign_detached(signature, NULL, memory, inner.size, keeper->keys.answer->bytes);
+	struct wire_operator_answer sealed = {writer_bytes(&inner), BYTES_OF(signature)};
+	struct writer outer = writer_of(memory + capacity, capacity);
+	wire_operator_answer_write(&outer, &sealed);
+	bool good = !inner.failed && !outer.failed;
+	worker_answer(worker, frame->id, good ? WIRE_OK : WIRE_FAILED, writer_bytes(&outer));
+}
+
+/* Lock held, and let go. Everything an operator asks is durable in the audit log before it is
+ * answered. */
+static void
+serve(struct worker *worker, const struct frame *frame, const struct row *row,
+      struct operation_call *call)
+{
+	enum operation_outcome outcome = run(worker, row, call);
+
+	if (!call->audited) {
+		operation_entry(worker, call, outcome, worker->keeper->trust.revision);
+		if (!audit_write(worker, call->machine ? call->machine->id : NULL))
+			outcome = operation_error(worker, OUTCOME_FAILED,
+						  "the audit log cannot be written");
+	}
+	send_answer(worker, frame, call, outcome);
+}
+
+static enum wire_status
+decode(const struct frame *frame, struct operation_call *call)
+{
+	const char *problem;
+
+	if (!wire_operator_request_read(frame->body, &call->wire) ||
+	    call->wire.signature.size != crypto_sign_BYTES ||
+	    !operation_request_read(call->wire.request, &call->request, &problem))
+		return WIRE_MALFORMED;
+	call->info = operation_find(call->request.operation);
+	call->now = unix_now();
+	return call->info ? WIRE_OK : WIRE_MALFORMED;
+}
+
+static enum wire_status
+prove(struct worker *worker, struct operation_call *call)
+{
+	struct keeper *keeper = worker->keeper;
+
+	/* Under the shared lock even for acts: whoever proves nothing must not hold up releases. */
+	pthread_rwlock_rdlock(&keeper->lock);
+	call->signer = authenticate(worker, call);
+	pthread_rwlock_unlock(&keeper->lock);
+	if (!call->signer)
+		return WIRE_OPERATOR;
+	enum challenge_verdict verdict =
+		challenge_consume(keeper->challenges, call->request.challenge);
+	if (verdict != CHALLENGE_GOOD)
+		return verdict == CHALLENGE_CROWDED ? WIRE_BUSY : WIRE_OPERATOR;
+	return WIRE_OK;
+}
+
+void
+handle_operator_request(struct worker *worker, const struct frame *frame)
+{
+	struct keeper *keeper = worker->keeper;
+	struct operation_call call = {0};
+	const struct row *row = NULL;
+
+	enum wire_status status = decode(frame, &call);
+	if (status == WIRE_OK && !(row = find(call.request.operation)))
+		status = WIRE_MALFORMED;
+	if (status == WIRE_OK)
+		status = prove(worker, &call);
+	if (status == WIRE_OK) {
+		if (call.info->act)
+			pthread_rwlock_wrlock(&keeper->lock);
+		else
+			pthread_rwlock_rdlock(&keeper->lock);
+		/* Operators are never freed; but this one may have been ended between the locks. */
+		if (call.signer->ended)
+			status = WIRE_OPERATOR;
+		else
+			serve(worker, frame, row, &call);
+		pthread_rwlock_unlock(&keeper->lock);
+	}
+	if (status != WIRE_OK) {
+		atomic_fetch_add(&keeper->counters.unknown, 1);
+		worker_answer(worker, frame->id, status, (struct bytes){0});
+	}
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operators' requests: one call, from its frame to its signed answer. operations.c has the table of
+ * operations. */
+#ifndef POSTERN_KEEPER_OPERATIONS_H
+#define POSTERN_KEEPER_OPERATIONS_H
+
+#include "acts.h"
+#include "audit.h"
+#include "keeper.h"
+#include "records.h"
+
+#define OPERATION_SUBJECT_SIZE 320
+#define OPERATION_COUNT_MAX    1000 /* items of one answer, where a count is asked for or none is */
+#define OPERATION_TEXT_MAX     (OPERATION_ANSWER_MAX - 4096)
+
+struct operation_call {
+	struct wire_operator_request wire;
+	struct operation_request request;
+	const struct operation_info *info;
+	const struct operator_record *signer;
+	struct operator_view view;	      /* what policy decides */
+	char subject[OPERATION_SUBJECT_SIZE]; /* the resource in words: audit */
+	char resource_id[2 * 64 + 8];
+	struct machine *machine; /* that the request is about; NULL: none, or unknown */
+	int64_t now;
+	bool audited; /* the operation's own commit held the audit entry */
+};
+
+/* Each writes worker->text, an object, and answers how it went. The lock is held: shared, or
+ * exclusive for acts. */
+typedef enum operation_outcome operation_run(struct worker *worker, struct operation_call *call);
+operation_run operation_status;
+operation_run operation_secret_list;
+operation_run operation_secret_show;
+operation_run operation_machine_list;
+operation_run operation_machine_show;
+operation_run operation_baseline_list;
+operation_run operation_policy_show;
+operation_run operation_policy_check;
+operation_run operation_operator_list;
+operation_run operation_anchor_list;
+operation_run operation_explain;
+operation_run operation_audit_read;
+operation_run operation_act_read;
+operation_run operation_secret_put;
+operation_run operation_secret_delete;
+operation_run operation_act;
+
+/* Begins the answer anew: {. The caller ends it. */
+struct json *operation_text(struct worker *worker);
+/* {"errors":["..."]} */
+enum operation_outcome operation_error(struct worker *worker, enum operation_outcome outcome,
+				       const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The audit entry of a call, in worker->entry. */
+void operation_entry(struct worker *worker, const struct operation_call *call,
+		     enum operation_outcome outcome, uint64_t trust_revision);
+/* FIELD_COUNT, at most OPERATION_COUNT_MAX and at least 1. */
+size_t operation_count(const struct operation_call *call, size_t absent);
+
+/* One machine as the lists show it. */
+void operation_machine(struct json *json, const char *name, const struct trust *trust,
+		       struct machine *machine);
+
+#endif

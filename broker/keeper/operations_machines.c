@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Status, and machines as operators see them. */
+#include "operations.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct bytes
+text_or_empty(struct bytes text)
+{
+	return text.data ? text : text_bytes("");
+}
+
+static void
+endorsement(struct json *json, const struct machine_record *record)
+{
+	static const char *const verdicts[] = {"absent", "refused", "verified"};
+	const struct machine_fixed *fixed = &record->fixed;
+
+	json_object(json, "endorsement");
+	json_text(json, "verdict", verdicts[fixed->verdict]);
+	if (fixed->ca_count > 0) /* nearest first: the anchor is the last */
+		json_hex(json, "anchor",
+			 (struct bytes){fixed->ca_ids.data +
+						(fixed->ca_count - 1u) * ATTEST_HASH_SIZE,
+					ATTEST_HASH_SIZE});
+	else
+		json_null(json, "anchor");
+	json_string(json, "manufacturer", text_or_empty(fixed->manufacturer));
+	json_string(json, "model", text_or_empty(fixed->model));
+	json_string(json, "version", text_or_empty(fixed->version));
+	json_string(json, "problem", text_or_empty(fixed->problem));
+	json_object_end(json);
+}
+
+static void
+measured(struct json *json, const struct machine_record *record)
+{
+	json_number(json, "first_seen", (uint64_t)record->fixed.first_seen);
+	json_number(json, "last_seen", (uint64_t)record->last_seen);
+	if (record->clock_known) {
+		json_object(json, "clock");
+		json_number(json, "reset", record->clock.reset_count);
+		json_number(json, "restart", record->clock.restart_count);
+		json_number(json, "clock", record->clock.clock);
+		json_object_end(json);
+	} else {
+		json_null(json, "clock");
+	}
+	json_object(json, "pcrs");
+	for (unsigned i = 0; i < ATTEST_PCR_COUNT; i++)
+		json_hex_numbered(json, i, BYTES_OF(record->pcrs[i]));
+	json_object_end(json);
+	json_text(json, "event_log", log_state_text(record->log));
+	if (record->secure_boot == ATTEST_UNKNOWN)
+		json_null(json, "secure_boot");
+	else
+		json_boolean(json, "secure_boot", record->secure_boot == ATTEST_YES);
+}
+
+/* Of a machine that an act registered and that has not enrolled. */
+static void
+unmeasured(struct json *json)
+{
+	static const char *const members[] = {"ak_name",   "ek_kind", "first_seen",
+					      "last_seen", "clock",   "pcrs"};
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		json_null(json, members[i]);
+	json_object(json, "endorsement");
+	json_text(json, "verdict", "absent");
+	json_null(json, "anchor");
+	json_text(json, "manufacturer", "");
+	json_text(json, "model", "");
+	json_text(json, "version", "");
+	json_text(json, "problem", "");
+	json_object_end(json);
+	json_text(json, "event_log", "absent");
+	json_null(json, "secure_boot");
+}
+
+void
+operation_machine(struct json *json, const char *name, const struct trust *trust,
+		  struct machine *machine)
+{
+	struct machine_record record;
+	const char *why;
+
+	machine_snapshot(machine, &record, NULL);
+	enum machine_state state =
+		trust_machine_state(trust, machine, machine->enrolled ? &record : NULL, &why);
+	json_object(json, name);
+	json_text(json, "id", machine->id);
+	json_text(json, "name", machine->name[0] ? machine->name : NULL);
+	json_text(json, "state", machine_state_text(state));
+	json_array(json, "groups");
+	for (size_t i = 0; i < machine->group_count; i++)
+		json_text(json, NULL, machine->groups[i]);
+	json_array_end(json);
+	json_text(json, "reason", why[0] ? why : NULL);
+	if (machine->enrolled) {
+		json_hex(json, "ek_id", record.fixed.ek_id);
+		json_string(json, "ek_kind", record.fixed.ek_kind);
+		json_hex(json, "ak_name", record.fixed.ak_name);
+		endorsement(json, &record);
+		measured(json, &record);
+	} else {
+		if (machine->ek_known)
+			json_hex(json, "ek_id", BYTES_OF(machine->ek_id));
+		else
+			json_null(json, "ek_id");
+		unmeasured(json);
+	}
+	json_object_end(json);
+}
+
+enum operation_outcome
+operation_machine_show(struct worker *worker, struct operation_call *call)
+{
+	const struct trust *trust = &worker->keeper->trust;
+
+	if (!call->machine)
+		return operation_error(worker, OUTCOME_MISSING, "%s: there is none", call->subject);
+	json_start(&worker->text, OPERATION_TEXT_MAX);
+	operation_machine(&worker->text, NULL, trust, call->machine);
+	return OUTCOME_OK;
+}
+
+/* ---- the list ---- */
+
+static enum machine_state
+state_of(const struct trust *trust, struct machine *machine)
+{
+	struct machine_record record;
+
+	machine_snapshot(machine, &record, NULL);
+	return trust_machine_state(trust, machine, machine->enrolled ? &record : NULL, NULL);
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	const struct machine *const *left = a;
+	const struct machine *const *right = b;
+
+	return strcmp((*left)->id, (*right)->id);
+}
+
+static bool
+is_wanted(const struct trust *trust, const struct operation_call *call, struct machine *machine)
+{
+	struct bytes after = call->request.fields[FIELD_AFTER];
+	struct bytes state = call->request.fields[FIELD_STATE];
+	size_t size = after.size < MACHINE_ID_SIZE ? after.size : MACHINE_ID_SIZE;
+
+	if (!machine->enrolled && machine->standing == STANDING_NONE)
+		return false; /* an enrolment that the store refused */
+	if (size > 0 && strncmp(machine->id, (const char *)after.data, size) <= 0)
+		return false;
+	return !operation_has(&call->request, FIELD_STATE) ||
+	       bytes_equal(state, text_bytes(machine_state_text(state_of(trust, machine))));
+}
+
+enum operation_outcome
+operation_machine_list(struct worker *worker, struct operation_call *call)
+{
+	const struct trust *trust = &worker->keeper->trust;
+	size_t limit = operation_count(call, 500);
+	struct machine **found = calloc(trust->machine_count + 1, sizeof(struct machine *));
+	size_t count = 0;
+
+	if (!found)
+		return operation_error(worker, OUTCOME_FAILED, "no memory");
+	for (size_t i = 0; i < trust->machine_count; i++) {
+		if (is_wanted(trust, call, trust->machines[i]))
+			found[count++] = trust->machines[i];
+	}
+	qsort(found, count, sizeof(struct machine *), compare_ids);
+	struct json *json = operation_text(worker);
+	size_t shown = 0;
+	json_array(json, "machines");
+	/* One takes up to some 8 KiB: the page ends early before the answer is full. */
+	for (; shown < count && shown < limit && json->size < OPERATION_TEXT_MAX / 2; shown++)
+		operation_machine(json, NULL, trust, found[shown]);
+	json_array_end(json);
+	json_text(json, "next", shown < count ? found[shown - 1]->id : NULL);
+	json_object_end(json);
+	free(found);
+	return OUTCOME_OK;
+}
+
+/* ---- status ---- */
+
+static void
+count_machines(struct json *json, const struct trust *trust)
+{
+	size_t counts[MACHINE_REVOKED + 1] = {0};
+
+	for (size_t i = 0; i < trust->machine_count; i++)
+		counts[state_of(trust, trust->machines[i])]++;
+	json_object(json, "machines");
+	json_number(json, "pending", counts[MACHINE_PENDING]);
+	json_number(json, "admitted", counts[MACHINE_ADMITTED]);
+	json_number(json, "suspended", counts[MACHINE_SUSPENDED]);
+	json_object_end(json);
+}
+
+static size_t
+active_operators(const struct trust *trust)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < trust->operator_count; i++)
+		count += !trust->operators[i]->ended;
+	return count;
+}
+
+enum operation_outcome
+operation_status(struct worker *worker, struct operation_call *call)
+{
+	struct keeper *keeper = worker->keeper;
+	const struct trust *trust = &keeper->trust;
+	struct json *json = operation_text(worker);
+	uint64_t number;
+	uint8_t hash[STORE_HASH_SIZE];
+
+	store_log_head(keeper->store, &number, hash);
+	json_text(json, "version", POSTERN_VERSION);
+	json_number(json, "trust_revision", trust->revision);
+	json_number(json, "uptime",
+		    call->now > keeper->started ? (uint64_t)(call->now - keeper->started) : 0);
+	count_machines(json, trust);
+	json_number(json, "baselines", trust->baseline_count);
+	json_number(json, "policies", trust->policy_count);
+	json_number(json, "operators", active_operators(trust));
+	json_number(json, "anchors", trust->anchor_count);
+	json_object(json, "audit");
+	json_number(json, "number", number);
+	json_hex(json, "hash", BYTES_OF(hash));
+	json_object_end(json);
+	json_base64(json, "release_key", BYTES_OF(keeper->keys.release_public));
+	json_base64(json, "intake_key", BYTES_OF(keeper->keys.intake_public));
+	json_object(json, "counters");
+	json_number(json, "released", atomic_load(&keeper->counters.released));
+	json_number(json, "denied", atomic_load(&keeper->counters.denied));
+	json_number(json, "unknown_callers", atomic_load(&keeper->counters.unknown));
+	json_object_end(json);
+	json_object_end(json);
+	return OUTCOME_OK;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * policy-check: what a proposed policy would change, decided on what is recorded of every admitted
+ * machine (its newest quoted PCR values and claims) and every secret. Bounded, for it holds the
+ * shared lock.
+ */
+#include "operations.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PAIRS_MAX   20000 /* decisions on machine and secret, each made twice */
+#define CHANGES_MAX 1000
+#define SECRETS_MAX 2000
+
+struct paths {
+	char (*paths)[WIRE_PATH_MAX + 1];
+	size_t count;
+	bool truncated;
+};
+
+struct comparison {
+	struct worker *worker;
+	struct operation_call *call;
+	const struct policy_set *proposed;
+	struct paths paths;
+	size_t pairs;
+	size_t machines;
+	size_t changes;
+	bool truncated;
+};
+
+static bool
+collect_path(void *user, const char *key, uint64_t revision)
+{
+	struct paths *paths = user;
+	const char *path = key + strlen("secret/");
+
+	(void)revision;
+	if (paths->count == SECRETS_MAX) {
+		paths->truncated = true;
+		return false;
+	}
+	if (strlen(path) <= WIRE_PATH_MAX)
+		memcpy(paths->paths[paths->count++], path, strlen(path) + 1);
+	return true;
+}
+
+static void
+compare_one(struct comparison *comparison, const struct release_view *view, const char *path)
+{
+	struct worker *worker = comparison->worker;
+	const struct trust *trust = &worker->keeper->trust;
+	struct json *json = &worker->text;
+	struct bytes text = text_bytes(path);
+	char why[FACTS_WHY_SIZE];
+
+	bool before = facts_release_allowed(trust->set, NULL, worker->facts, view, text, why);
+	bool after =
+		facts_release_allowed(comparison->proposed, NULL, worker->facts, view, text, why);
+	comparison->pairs++;
+	if (before == after)
+		return;
+	if (comparison->changes == CHANGES_MAX) {
+		comparison->truncated = true;
+		return;
+	}
+	comparison->changes++;
+	json_object(json, NULL);
+	json_text(json, "machine", view->machine->id);
+	json_text(json, "name", view->machine->name[0] ? view->machine->name : NULL);
+	json_text(json, "path", path);
+	json_text(json, "before", before ? "permit" : "deny");
+	json_text(json, "after", after ? "permit" : "deny");
+	json_object_end(json);
+}
+
+static void
+compare_machine(struct comparison *comparison, struct machine *machine)
+{
+	const struct trust *trust = &comparison->worker->keeper->trust;
+	struct machine_record record;
+	struct release_view view = {
+		.machine = machine, .record = &record, .now = comparison->call->now};
+
+	machine_snapshot(machine, &record, NULL);
+	if (!machine->enrolled ||
+	    trust_machine_state(trust, machine, &record, NULL) != MACHINE_ADMITTED)
+		return;
+	comparison->machines++;
+	view.log = record.log;
+	view.secure_boot = record.secure_boot;
+	if (!facts_match_baselines(trust, record.pcrs[0], &view))
+		return;
+	for (size_t i = 0; i < comparison->paths.count; i++) {
+		if (comparison->pairs == PAIRS_MAX) {
+			comparison->truncated = true;
+			return;
+		}
+		compare_one(comparison, &view, comparison->paths.paths[i]);
+	}
+}
+
+static void
+compare_all(struct comparison *comparison)
+{
+	const struct trust *trust = &comparison->worker->keeper->trust;
+	struct json *json = operation_text(comparison->worker);
+
+	json_number(json, "policies", policy_set_count(comparison->proposed));
+	json_array(json, "changes");
+	for (size_t i = 0; i < trust->machine_count; i++)
+		compare_machine(comparison, trust->machines[i]);
+	json_array_end(json);
+	json_number(json, "machines", comparison->machines);
+	json_boolean(json, "truncated", comparison->truncated || comparison->paths.truncated);
+	json_object_end(json);
+}
+
+static enum operation_outcome
+refuse(struct worker *worker, enum operation_outcome outcome, const struct act_change *change)
+{
+	return operation_error(worker, outcome, "%s",
+			       change->problem_count ? change->problems[0] : "?");
+}
+
+enum operation_outcome
+operation_policy_check(struct worker *worker, struct operation_call *call)
+{
+	struct keeper *keeper = worker->keeper;
+	auto_change change = {0};
+	struct comparison comparison = {.worker = worker, .call = call};
+	struct store_error err;
+
+	enum operation_outcome outcome =
+		act_policies_with(&keeper->trust, call->request.fields[FIELD_NAME],
+				  call->request.fields[FIELD_POLICY], call->request.operator_name,
+				  keeper->trust.revision + 1, &change);
+	if (outcome != OUTCOME_OK)
+		return refuse(worker, outcome, &change);
+	comparison.proposed = change.set;
+	comparison.paths.paths = calloc(SECRETS_MAX, WIRE_PATH_MAX + 1);
+	if (!comparison.paths.paths)
+		return operation_error(worker, OUTCOME_FAILED, "no memory");
+	enum store_status status =
+		store_list(keeper->store, "secret/", NULL, collect_path, &comparison.paths, &err);
+	if (status == STORE_OK)
+		compare_all(&comparison);
+	free(comparison.paths.paths);
+	return status == STORE_OK
+		       ? OUTCOME_OK
+		       : operation_error(worker, OUTCOME_FAILED, "the store cannot be listed");
+}

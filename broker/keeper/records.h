@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys and values of the store's records: PROTOCOL.md, "Records". Machines' are machine.h's. */
+#ifndef POSTERN_KEEPER_RECORDS_H
+#define POSTERN_KEEPER_RECORDS_H
+
+#include "store/store.h"
+#include "wire/transcript.h"
+
+#define RECORD_KEY_SIZE (STORE_KEY_MAX + 1)
+#define RECORD_TRUST	"trust"
+#define RECORD_VERSIONS_KEPT                                                                       \
+	10 /* versions of one secret; the one before is deleted with the next */
+#define RECORD_SECRET_MAX 256
+#define RECORD_LEASE_MAX  (64 + 64 + WIRE_WANTED_MAX * (WIRE_PATH_MAX + 8))
+#define RECORD_ACT_MAX	  (OPERATION_REQUEST_MAX + 128)
+
+void record_act_key(uint64_t revision, char ret_key[RECORD_KEY_SIZE]);
+void record_machine_key(const char *id, char ret_key[RECORD_KEY_SIZE]);
+void record_secret_key(struct bytes path, char ret_key[RECORD_KEY_SIZE]);
+void record_value_key(struct bytes path, uint32_t version, char ret_key[RECORD_KEY_SIZE]);
+void record_lease_key(const uint8_t id[LEASE_ID_SIZE], char ret_key[RECORD_KEY_SIZE]);
+
+/* trust = revision:u64 || SHA-256 of the newest act's record */
+#define RECORD_TRUST_SIZE 40
+struct trust_record {
+	uint64_t revision;
+	uint8_t head[32];
+};
+void trust_record_write(struct writer *w, const struct trust_record *record);
+__attribute__((warn_unused_result)) bool trust_record_read(struct bytes encoded,
+							   struct trust_record *ret_record);
+
+/* act/... = lp(request) || signature:64 */
+struct act_record {
+	struct bytes request;
+	struct bytes signature;
+};
+void act_record_write(struct writer *w, const struct act_record *record);
+__attribute__((warn_unused_result)) bool act_record_read(struct bytes encoded,
+							 struct act_record *ret_record);
+
+/* secret/... = 1:u8 || newest:u32 || oldest:u32 || created:u64 || updated:u64 || size:u32 ||
+ * lp(operator). Versions go from 1; those from oldest to newest are there. */
+struct secret_record {
+	uint32_t newest;
+	uint32_t oldest;
+	int64_t created;
+	int64_t updated;
+	uint32_t size; /* of the newest value */
+	struct bytes operator_name;
+};
+void secret_record_write(struct writer *w, const struct secret_record *record);
+__attribute__((warn_unused_result)) bool secret_record_read(struct bytes encoded,
+							    struct secret_record *ret_record);
+
+/* lease/... = 1:u8 || lp(machine) || issued:u64 || lifetime:u32 || trust_revision:u64 || count:u16
+ * || (lp(path) || version:u32)* */
+struct lease_record {
+	struct bytes machine;
+	int64_t issued;
+	uint32_t lifetime; /* seconds */
+	uint64_t trust_revision;
+	uint16_t count;
+	struct wanted_secret secrets[WIRE_WANTED_MAX];
+};
+void lease_record_write(struct writer *w, const struct lease_record *record);
+__attribute__((warn_unused_result)) bool lease_record_read(struct bytes encoded,
+							   struct lease_record *ret_record);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One release on its way through DESIGN's nine checks. Private to the release*.c files. */
+#ifndef POSTERN_KEEPER_RELEASE_H
+#define POSTERN_KEEPER_RELEASE_H
+
+#include "audit.h"
+#include "keeper.h"
+#include "records.h"
+
+struct release {
+	struct wire_release_request request;
+	struct wanted wanted;
+	uint8_t ak_name[AK_NAME_SIZE];
+	uint8_t transcript[TRANSCRIPT_SIZE];
+	int64_t now;	 /* Unix seconds: one for the whole release */
+	uint64_t issued; /* the challenge, on the clock of challenges_now */
+	bool consumed;	 /* the caller has proved itself, and the challenge is used up */
+	bool examined;
+
+	uint64_t trust_revision; /* that phase A read */
+	struct machine *machine;
+	struct machine_record record; /* phase A's snapshot */
+	struct attest_quote quote;
+	struct wire_appraisal appraisal;
+	struct release_view view;
+
+	struct release_body body;
+	uint64_t secret_revisions[WIRE_WANTED_MAX];
+	struct lease_record lease;
+};
+
+/* Quote and PCR values; suspends a machine whose TPM's clock went back. Shared lock held. */
+enum wire_status release_check_quote(struct worker *worker, struct release *release);
+/* Of the quote's clock against the newest accepted: equal or later, or earlier only because two
+ * releases overtook each other. */
+bool release_clock_fair(const struct worker *worker, const struct release *release,
+			const struct machine_record *record, uint64_t accepted_at);
+
+/* Reads all values and fills body and lease. Shared lock held. */
+enum wire_status release_gather(struct worker *worker, struct release *release);
+/* Encodes and seals the body into worker->sealed. */
+enum wire_status release_seal(struct worker *worker, struct release *release,
+			      struct bytes *ret_sealed);
+
+enum release_commit {
+	RELEASE_COMMITTED,
+	RELEASE_AGAIN,
+	RELEASE_STALE,
+	RELEASE_SUSPENDED,
+	RELEASE_BROKEN
+};
+/* Lease, machine and audit entry, durable, conditional on what was read. Shared lock held. */
+enum release_commit release_commit(struct worker *worker, struct release *release);
+/* The audit entry of this release, in worker->entry. */
+void release_entry(struct worker *worker, const struct release *release, bool released);
+
+#endif

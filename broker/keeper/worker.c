@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keeper.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SCRATCH_SECRET (32 * 1024) /* kept by each worker, thrice; larger ones are given back */
+#define SCRATCH_BUFFER (256 * 1024)
+
+int64_t
+unix_now(void)
+{
+	return (int64_t)time(NULL);
+}
+
+bool
+worker_start(struct worker *worker, struct keeper *keeper)
+{
+	*worker = (struct worker){.keeper = keeper};
+	worker->facts = policy_facts_new(keeper->actions);
+	worker->record = secret_new(SCRATCH_SECRET);
+	worker->values = secret_new(SCRATCH_SECRET);
+	worker->body = secret_new(SCRATCH_SECRET);
+	if (worker->facts && worker->record && worker->values && worker->body)
+		return true;
+	worker_clear(worker);
+	return false;
+}
+
+void
+worker_clear(struct worker *worker)
+{
+	frame_buffer_clear(&worker->input);
+	frame_buffer_clear(&worker->answer);
+	frame_buffer_clear(&worker->sealed);
+	policy_facts_free(worker->facts);
+	json_clear(&worker->entry);
+	json_clear(&worker->checks);
+	json_clear(&worker->text);
+	secret_free(worker->record);
+	secret_free(worker->values);
+	secret_free(worker->body);
+	release_scratch_free(worker->release);
+	*worker = (struct worker){0};
+}
+
+uint8_t *
+worker_reserve(struct frame_buffer *buffer, size_t size)
+{
+	if (buffer->capacity >= size)
+		return buffer->memory;
+	frame_buffer_clear(buffer);
+	*buffer = (struct frame_buffer){malloc(size), size};
+	if (!buffer->memory)
+		buffer->capacity = 0;
+	return buffer->memory;
+}
+
+bool
+worker_secret(struct secret **secret, size_t capacity)
+{
+	if (*secret && (*secret)->capacity >= capacity) {
+		(*secret)->size = (*secret)->capacity;
+		return true;
+	}
+	struct secret *larger = secret_new(capacity);
+	if (!larger)
+		return false;
+	secret_free(*secret);
+	*secret = larger;
+	return true;
+}
+
+static void
+trim(struct secret **secret)
+{
+	struct secret *smaller =
+		(*secret)->capacity > SCRATCH_SECRET ? secret_new(SCRATCH_SECRET) : NULL;
+
+	if (smaller) {
+		secret_free(*secret);
+		*secret = smaller;
+	}
+}
+
+void
+worker_trim(struct worker *worker)
+{
+	trim(&worker->record);
+	trim(&worker->values);
+	trim(&worker->body);
+	if (worker->sealed.capacity > SCRATCH_BUFFER)
+		frame_buffer_clear(&worker->sealed);
+	if (worker->answer.capacity > SCRATCH_BUFFER)
+		frame_buffer_clear(&worker->answer);
+	if (worker->text.capacity > SCRATCH_BUFFER)
+		json_clear(&worker->text);
+}
+
+void
+worker_answer(struct worker *worker, uint64_t id, enum wire_status status, struct bytes payload)
+{
+	struct wire_answer answer = {status, status == WIRE_OK ? payload : (struct bytes){0}};
+	uint8_t small[64];
+	struct writer w;
+
+	if (worker_reserve(&worker->answer, answer.payload.size + 16)) {
+		w = writer_of(worker->answer.memory, worker->answer.capacity);
+	} else {
+		answer = (struct wire_answer){WIRE_FAILED, {0}};
+		w = writer_of(small, sizeof(small));
+	}
+	wire_answer_write(&w, &answer);
+	struct frame frame = {FRAME_ANSWER, id, writer_bytes(&w), -1};
+	/* A gateway that is gone is seen by the next receive. */
+	if (channel_send(worker->keeper->options.gateway, &frame) != CHANNEL_OK)
+		return;
+}
