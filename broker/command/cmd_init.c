@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* postern init: everything that a new broker, its guests and its first operator need. All or nothing. */
+#include "certificate.h"
+#include "commands.h"
+#include "encode.h"
+#include "founding.h"
+#include "key.h"
+#include "prompt.h"
+#include "store/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MADE_MAX    16
+#define ADDRESS_MAX 300
+#define CONFIG_MAX  4096
+
+const char help_init[] =
+	"postern init --config-dir DIR --state DIR [--listen HOST:PORT] [--name NAME]...\n"
+	"             [--operator NAME] [--passphrase-file FILE | --no-passphrase]\n"
+	"\n"
+	"Makes a new broker: its keys, its sealed store, its TLS certificate, the first operator, and\n"
+	"the two files that guests and operators pin it by. Refuses to overwrite anything.\n"
+	"\n"
+	"  --config-dir DIR        where configuration and keys go (made if it is not there)\n"
+	"  --state DIR             where the sealed store goes, as DIR/store\n"
+	"  --listen HOST:PORT      where posternd listens (default 127.0.0.1:8200)\n"
+	"  --name NAME             DNS name or address by which guests reach it; repeat for more\n"
+	"  --operator NAME         the first operator, with role admin (default admin)\n"
+	"  --passphrase-file FILE  seal the operator's key under the first line of FILE\n"
+	"  --no-passphrase         keep the operator's key in the clear (default: asks)\n"
+	"\n"
+	"Example:\n"
+	"  postern init --config-dir /etc/postern --state /var/lib/postern \\\n"
+	"          --listen 0.0.0.0:8200 --name broker.example.net --operator alice\n"
+	"\n"
+	"Next: start `posternd --config DIR/posternd.conf`. Copy guest.conf and ca.crt into the image\n"
+	"of your guests, under /etc/postern. Move operator.conf, ca.crt and NAME.key to where the\n"
+	"operator works, under ~/.config/postern. root.key opens the store: back it up elsewhere.\n";
+
+/* What was made so far, to be taken back unless all of it was. */
+struct made {
+	size_t count;
+	char paths[MADE_MAX][FILE_PATH_MAX];
+};
+
+static void
+made_add(struct made *made, const char *path)
+{
+	if (made->count < MADE_MAX)
+		(void)snprintf(made->paths[made->count++], FILE_PATH_MAX, "%s", path);
+}
+
+/* The store's folder: files only, and ours alone, since store_create made it. */
+static void
+folder_empty(const char *path)
+{
+	DIR *folder = opendir(path);
+	struct dirent *entry;
+
+	if (folder == NULL)
+		return;
+	while ((entry = readdir(folder)) != NULL)
+		(void)unlinkat(dirfd(folder), entry->d_name, 0);
+	(void)closedir(folder);
+}
+
+static void
+made_undo(struct made *made)
+{
+	while (made->count > 0) {
+		const char *path = made->paths[--made->count];
+		struct stat information;
+		if (lstat(path, &information) != 0)
+			continue;
+		if (S_ISDIR(information.st_mode) && strcmp(strrchr(path, '/') + 1, "store") == 0)
+			folder_empty(path);
+		if ((S_ISDIR(information.st_mode) ? rmdir(path) : unlink(path)) != 0)
+			remark("%s was made and could not be removed again: delete it", path);
+	}
+}
+#define auto_made __attribute__((cleanup(made_undo))) struct made
+
+struct init {
+	const char *config_dir;
+	const char *state;
+	const char *listen;
+	const char *operator_name;
+	const char *passphrase_file;
+	bool no_passphrase;
+	struct text_list names; /* with the listening address where that is one */
+	char host[ADDRESS_MAX];
+	char config_path[FILE_PATH_MAX]; /* absolute, once they are there */
+	char state_path[FILE_PATH_MAX];
+	struct made *made;
+};
+
+/* ---- arguments ---- */
+
+/* "HOST:PORT" or "[ADDRESS]:PORT". */
+static int
+listen_split(struct init *init, const char **ret_port)
+{
+	const char *colon = strrchr(init->listen, ':');
+	size_t size = colon != NULL ? (size_t)(colon - init->listen) : 0;
+	const char *host = init->listen;
+	char *end = NULL;
+
+	if (size > 2 && host[0] == '[' && host[size - 1] == ']') {
+		host++;
+		size -= 2;
+	}
+	long port = colon != NULL ? strtol(colon + 1, &end, 10) : 0;
+	if (size == 0 || size >= sizeof(init->host) || port < 1 || port > 65535 || *end != '\0')
+		return complain(EX_USAGE, "--listen wants HOST:PORT, not '%s'", init->listen);
+	memcpy(init->host, host, size);
+	init->host[size] = '\0';
+	*ret_port = colon + 1;
+	return server_name_valid(init->host) ? 0 :
+	       complain(EX_USAGE, "--listen: '%s' is neither a name nor an address", init->host);
+}
+
+static int
+names_settle(struct init *init)
+{
+	bool everywhere = strcmp(init->host, "0.0.0.0") == 0 || strcmp(init->host, "::") == 0;
+	bool listed = false;
+
+	if (everywhere && init->names.count == 0)
+		return complain(EX_USAGE, "--listen %s is every address: give --name, by which "
+					  "guests reach the broker", init->listen);
+	for (size_t i = 0; i < init->names.count; i++) {
+		if (!server_name_valid(init->names.items[i]))
+			return complain(EX_USAGE, "--name: '%s' is neither a name nor an address",
+					init->names.items[i]);
+		listed = listed || strcmp(init->names.items[i], init->host) == 0;
+	}
+	if (!everywhere && !listed && init->names.count < CERTIFICATE_NAMES_MAX)
+		init->names.items[init->names.count++] = init->host;
+	if (init->names.count > CERTIFICATE_NAMES_MAX)
+		return complain(EX_USAGE, "at most %d names", CERTIFICATE_NAMES_MAX);
+	return 0;
+}
+
+static int
+init_parse(int argc, char **argv, struct init *init, const char **ret_port)
+{
+	struct text_list positional;
+	const struct option_rule rules[] = {
+		{"--config-dir", OPTION_TEXT, &init->config_dir},
+		{"--state", OPTION_TEXT, &init->state},
+		{"--listen", OPTION_TEXT, &init->listen},
+		{"--name", OPTION_LIST, &init->names},
+		{"--operator", OPTION_TEXT, &init->operator_name},
+		{"--passphrase-file", OPTION_TEXT, &init->passphrase_file},
+		{"--no-passphrase", OPTION_FLAG, &init->no_passphrase},
+	};
+
+	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
+	    arguments_expect(&positional, 0, 0, "") != 0)
+		return EX_USAGE;
+	if (init->config_dir == NULL || init->state == NULL)
+		return complain(EX_USAGE, "wanted: --config-dir DIR --state DIR (--help explains)");
+	if (!name_valid(text_bytes(init->operator_name)))
+		return complain(EX_USAGE, "--operator: '%s' is no name (1-64 of A-Z a-z 0-9 _ . -)",
+				init->operator_name);
+	if (init->no_passphrase && init->passphrase_file != NULL)
+		return complain(EX_USAGE, "either --passphrase-file or --no-passphrase");
+	int status = listen_split(init, ret_port);
+	return status != 0 ? status : names_settle(init);
+}
+
+/* ---- making ---- */
+
+/* Made if it is not there; every folder above must be. */
+static int
+folder_make(struct init *init, const char *path, mode_t mode, char ret_absolute[FILE_PATH_MAX])
+{
+	bool made = mkdir(path, mode) == 0;
+
+	if (!made && errno != EEXIST)
+		return complain(EX_CANTCREAT, "%s: %s", path, strerror(errno));
+	char *absolute = realpath(path, NULL);
+	if (absolute == NULL || strlen(absolute) >= FILE_PATH_MAX - 100) {
+		free(absolute);
+		if (made)
+			(void)rmdir(path);
+		return complain(EX_CANTCREAT, "%s: not a folder, or too long a path", path);
+	}
+	(void)snprintf(ret_absolute, FILE_PATH_MAX, "%s", absolute);
+	free(absolute);
+	if (made)
+		made_add(init->made, ret_absolute);
+	return 0;
+}
+
+static int
+file_make(struct init *init, const char *name, mode_t mode, const void *data, size_t size)
+{
+	char path[FILE_PATH_MAX];
+	int status = file_join(init->config_path, name, path);
+
+	if (status == 0)
+		status = file_write_new(path, mode, data, size);
+	if (status == 0)
+		made_add(init->made, path);
+	return status;
+}
+
+static int text_make(struct init *init, const char *name, mode_t mode, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static int
+text_make(struct init *init, const char *name, mode_t mode, const char *format, ...)
+{
+	char text[CONFIG_MAX];
+	va_list list;
+
+	va_start(list, format);
+	int size = vsnprintf(text, sizeof(text), format, list);
+	va_end(list);
+	if (size < 0 || (size_t)size >= sizeof(text))
+		return complain(EX_CANTCREAT, "%s: names or paths are too long", name);
+	return file_make(init, name, mode, text, (size_t)size);
+}
+
+static int
+store_make(struct init *init, const struct secret *seed, struct founding *ret_founding)
+{
+	char path[FILE_PATH_MAX];
+	struct stat information;
+	auto_secret *root_key = secret_new(STORE_ROOT_KEY_SIZE);
+
+	if (root_key == NULL)
+		return complain(EX_SOFTWARE, "memory cannot be locked: raise ulimit -l");
+	randombytes_buf(root_key->bytes, root_key->size);
+	int status = file_join(init->state_path, "store", path);
+	if (status == 0 && lstat(path, &information) == 0)
+		status = complain(EX_CANTCREAT, "%s is there already", path);
+	if (status == 0)
+		status = file_make(init, "root.key", 0600, root_key->bytes, root_key->size);
+	if (status != 0)
+		return status;
+	made_add(init->made, path);
+	return founding_make(path, root_key, init->operator_name, seed, ret_founding);
+}
+
+static int
+tls_make(struct init *init)
+{
+	auto_identity identity = {.key = NULL};
+	int status = server_identity_make(init->names.items, init->names.count, time(NULL), &identity);
+
+	if (status == 0)
+		status = file_make(init, "ca.crt", 0644, identity.ca.data, identity.ca.size);
+	if (status == 0)
+		status = file_make(init, "tls.crt", 0644, identity.certificate.data,
+				   identity.certificate.size);
+	if (status == 0)
+		status = file_make(init, "tls.key", 0600, identity.key->bytes, identity.key->size);
+	return status;
+}
+
+static int
+operator_key_make(struct init *init, const struct secret *seed)
+{
+	auto_secret *passphrase = NULL;
+	char path[FILE_PATH_MAX], name[80];
+	int status = 0;
+
+	if (init->passphrase_file != NULL)
+		status = key_passphrase_read(init->passphrase_file, &passphrase);
+	else if (!init->no_passphrase)
+		status = prompt_secret_twice("New passphrase for the operator's key: ",
+					     "give --passphrase-file FILE or --no-passphrase",
+					     &passphrase);
+	if (status != 0)
+		return status;
+	(void)snprintf(name, sizeof(name), "%s.key", init->operator_name);
+	status = file_join(init->config_path, name, path);
+	if (status == 0)
+		status = key_write(path, seed, passphrase);
+	if (status == 0)
+		made_add(init->made, path);
+	return status;
+}
+
+static int
+configuration_make(struct init *init, const char *port, const struct founding *founding)
+{
+	char release[KEY_BASE64_SIZE], intake[KEY_BASE64_SIZE], answer[KEY_BASE64_SIZE];
+	const char *name = init->names.items[0];
+	const char *open = strchr(name, ':') != NULL ? "[" : "";
+	const char *close = open[0] != '\0' ? "]" : "";
+
+	base64_encode_key(founding->release_key, release);
+	base64_encode_key(founding->intake_key, intake);
+	base64_encode_key(founding->answer_key, answer);
+	int status = text_make(init, "posternd.conf", 0644,
+			       "# posternd(8), made by postern init\n"
+			       "listen = %s\n"
+			       "tls_certificate = %s/tls.crt\n"
+			       "tls_key = %s/tls.key\n"
+			       "store = %s/store\n"
+			       "root_key = file:%s/root.key\n",
+			       init->listen, init->config_path, init->config_path, init->state_path,
+			       init->config_path);
+	if (status == 0)
+		status = text_make(init, "guest.conf", 0644,
+				   "# What a guest pins its broker by. Belongs into the measured "
+				   "image, beside ca.crt.\n"
+				   "# A further line 'broker' names one to try where those before "
+				   "are not reachable.\n"
+				   "broker = https://%s%s%s:%s\n"
+				   "ca = ca.crt\n"
+				   "release_key = %s\n",
+				   open, name, close, port, release);
+	if (status == 0)
+		status = text_make(init, "operator.conf", 0644,
+				   "# What an operator pins the broker by, and signs with. Paths "
+				   "are beside this file.\n"
+				   "broker = https://%s%s%s:%s\n"
+				   "ca = ca.crt\n"
+				   "answer_key = %s\n"
+				   "intake_key = %s\n"
+				   "operator = %s\n"
+				   "operator_key = %s.key\n",
+				   open, name, close, port, answer, intake, init->operator_name,
+				   init->operator_name);
+	return status;
+}
+
+static void
+init_report(const struct init *init)
+{
+	(void)printf("A new broker, in %s:\n"
+		     "  posternd.conf, tls.crt, tls.key   what posternd runs with\n"
+		     "  root.key                          opens the store: back it up, elsewhere\n"
+		     "  guest.conf, ca.crt                for guests, in /etc/postern of their image\n"
+		     "  operator.conf, ca.crt, %s.key  for the operator %s, in ~/.config/postern\n"
+		     "The sealed store is %s/store.\n"
+		     "\n"
+		     "The certificate names:",
+		     init->config_path, init->operator_name, init->operator_name, init->state_path);
+	for (size_t i = 0; i < init->names.count; i++)
+		(void)printf(" %s", init->names.items[i]);
+	(void)printf("\n\nNext:\n"
+		     "  posternd --config %s/posternd.conf\n"
+		     "  postern status --config %s/operator.conf\n"
+		     "and then, on a guest: postern enroll\n",
+		     init->config_path, init->config_path);
+}
+
+/* Before anything is asked or made. */
+static int
+targets_absent(const struct init *init)
+{
+	static const char *const names[] = {"root.key",	  "ca.crt",	"tls.crt",	"tls.key",
+					    "guest.conf", "operator.conf", "posternd.conf"};
+	struct stat information;
+	char path[FILE_PATH_MAX];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		int status = file_join(init->config_dir, names[i], path);
+		if (status != 0)
+			return status;
+		if (lstat(path, &information) == 0)
+			return complain(EX_CANTCREAT, "%s is there already: nothing is overwritten",
+					path);
+	}
+	return 0;
+}
+
+static int
+init_make(struct init *init, const char *port)
+{
+	struct founding founding;
+	auto_secret *seed = NULL;
+	int status = targets_absent(init);
+
+	if (status == 0)
+		status = folder_make(init, init->config_dir, 0755, init->config_path);
+	if (status == 0)
+		status = folder_make(init, init->state, 0700, init->state_path);
+	if (status == 0)
+		status = key_generate(&seed);
+	if (status == 0)
+		status = operator_key_make(init, seed);
+	if (status == 0)
+		status = tls_make(init);
+	if (status == 0)
+		status = store_make(init, seed, &founding);
+	if (status == 0)
+		status = configuration_make(init, port, &founding);
+	return status;
+}
+
+int
+cmd_init(int argc, char **argv)
+{
+	auto_made made = {.count = 0};
+	struct init init = {.listen = "127.0.0.1:8200", .operator_name = "admin", .made = &made};
+	const char *port = NULL;
+	int status = process_lock();
+
+	if (status == 0)
+		status = init_parse(argc, argv, &init, &port);
+	if (status == 0)
+		status = init_make(&init, port);
+	if (status != 0)
+		return status;
+	made.count = 0; /* all of it: keep it */
+	init_report(&init);
+	return 0;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* postern policy ...: Cedar texts by name; together they are the policy set in force. */
+#include "client.h"
+#include "commands.h"
+#include "encode.h"
+#include "file.h"
+#include "output.h"
+#include "policy/policy.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char help_policy_show[] =
+	"postern policy show [NAME]\n"
+	"\n"
+	"Names of the policies in force, or the text of one.\n"
+	"\n"
+	"Example: postern policy show release > release.cedar\n";
+
+const char help_policy_apply[] =
+	"postern policy apply FILE [--name NAME]\n"
+	"\n"
+	"Puts a policy in force under NAME (default: the file's name without .cedar), in place of the\n"
+	"one of that name. The whole set is checked before: a mistake changes nothing. A permit of\n"
+	"`release` must say to which machines.\n"
+	"\n"
+	"Example, release.cedar:\n"
+	"  permit (\n"
+	"    principal in MachineGroup::\"web\",\n"
+	"    action == Action::\"release\",\n"
+	"    resource in Folder::\"web\"\n"
+	"  ) when { context.baselines.contains(Baseline::\"web-2026-01\") };\n"
+	"\n"
+	"  postern policy check release.cedar && postern policy apply release.cedar\n"
+	"\n"
+	"What policies may speak of stands in PROTOCOL.md, \"What policy sees\".\n";
+
+const char help_policy_delete[] =
+	"postern policy delete NAME\n"
+	"\n"
+	"Takes a policy out of force.\n";
+
+const char help_policy_check[] =
+	"postern policy check FILE [--name NAME]\n"
+	"\n"
+	"Says which machines would lose or gain which secrets if FILE were applied under NAME. Changes\n"
+	"nothing. Exit status 65 when the text would be refused.\n"
+	"\n"
+	"Example: postern policy check release.cedar\n";
+
+int
+cmd_policy_show(int argc, char **argv)
+{
+	static const struct column columns[] = {{"NAME", "name", COLUMN_TEXT},
+						{"REVISION", "revision", COLUMN_TEXT},
+						{"BY", "operator", COLUMN_TEXT}};
+	struct common common = {.json = false};
+	struct text_list positional;
+	const struct option_rule rules[] = {COMMON_RULES(common)};
+	struct operation_request request = {.operation = OPERATION_POLICY_SHOW};
+	auto_answer answer = {.json = NULL};
+
+	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
+	    arguments_expect(&positional, 0, 1, "[NAME]") != 0)
+		return EX_USAGE;
+	if (positional.count == 1)
+		operation_set_text(&request, FIELD_NAME, positional.items[0]);
+	int status = client_once(common.config, &request, &answer);
+	if (status != 0)
+		return status;
+	if (common.json)
+		return output_json(answer.json);
+	const json_t *rows = json_object_get(answer.json, "policies");
+	if (positional.count == 0) {
+		OUTPUT_TABLE(rows, columns, "no policies");
+		return 0;
+	}
+	/* a text to be edited and applied again: as it is, since an operator signed it */
+	(void)fputs(json_text(json_array_get(rows, 0), "text"), stdout);
+	return 0;
+}
+
+/* "some/where/release.cedar" -> "release". */
+static int
+name_settle(const char *file, const char *given, char ret_name[65])
+{
+	const char *slash = strrchr(file, '/');
+	const char *base = given != NULL ? given : slash != NULL ? slash + 1 : file;
+	size_t size = strlen(base);
+
+	if (given == NULL && size > 6 && strcmp(base + size - 6, ".cedar") == 0)
+		size -= 6;
+	struct bytes name = {(const uint8_t *)base, size};
+	if (!name_valid(name))
+		return complain(EX_USAGE, "'%s' is no name (1-64 of A-Z a-z 0-9 _ . -): give --name",
+				base);
+	memcpy(ret_name, base, size);
+	ret_name[size] = '\0';
+	return 0;
+}
+
+/* Read here first, so that a mistake shows with line and column, and nothing is sent. */
+static int
+policy_parse(const char *path, const struct file_text *file)
+{
+	struct policy_set *set = NULL;
+	struct policy_error err;
+
+	if (policy_set_parse((struct policy_text){file->data, file->size}, &set, &err) != POLICY_OK)
+		return complain(EX_DATAERR, "%s:%u:%u: %s", path, err.line, err.column, err.message);
+	policy_set_free(set);
+	return 0;
+}
+
+static int
+policy_ask(int argc, char **argv, enum operation operation, struct common *common,
+	   struct client_answer *ret_answer)
+{
+	struct text_list positional;
+	const char *given = NULL;
+	const struct option_rule rules[] = {COMMON_RULES(*common), {"--name", OPTION_TEXT, &given}};
+	struct operation_request request = {.operation = (uint16_t)operation};
+	auto_file_text file = {.data = NULL};
+	char name[65];
+
+	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
+	    arguments_expect(&positional, 1, 1, "FILE") != 0)
+		return EX_USAGE;
+	int status = name_settle(positional.items[0], given, name);
+	if (status == 0)
+		status = file_read(positional.items[0], OPERATION_POLICY_MAX, &file);
+	if (status == 0)
+		status = policy_parse(positional.items[0], &file);
+	if (status != 0)
+		return status;
+	operation_set_text(&request, FIELD_NAME, name);
+	operation_set(&request, FIELD_POLICY,
+		      (struct bytes){(const uint8_t *)file.data, file.size});
+	return client_once(common->config, &request, ret_answer);
+}
+
+int
+cmd_policy_apply(int argc, char **argv)
+{
+	struct common common = {.json = false};
+	auto_answer answer = {.json = NULL};
+	int status = policy_ask(argc, argv, OPERATION_POLICY_APPLY, &common, &answer);
+
+	return status != 0 ? status :
+			     output_act(common.json, answer.json, answer.trust_revision);
+}
+
+int
+cmd_policy_check(int argc, char **argv)
+{
+	static const struct column columns[] = {{"MACHINE", "machine", COLUMN_TEXT},
+						{"NAME", "name", COLUMN_TEXT},
+						{"LOSES", "loses", COLUMN_TEXT},
+						{"GAINS", "gains", COLUMN_TEXT}};
+	struct common common = {.json = false};
+	auto_answer answer = {.json = NULL};
+	int status = policy_ask(argc, argv, OPERATION_POLICY_CHECK, &common, &answer);
+
+	if (status != 0)
+		return status;
+	if (common.json)
+		return output_json(answer.json);
+	OUTPUT_TABLE(json_object_get(answer.json, "changes"), columns,
+		     "no machine would lose or gain anything");
+	return 0;
+}
+
+int
+cmd_policy_delete(int argc, char **argv)
+{
+	struct common common = {.json = false};
+	struct text_list positional;
+	const struct option_rule rules[] = {COMMON_RULES(common)};
+	struct operation_request request = {.operation = OPERATION_POLICY_DELETE};
+	auto_answer answer = {.json = NULL};
+
+	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
+	    arguments_expect(&positional, 1, 1, "NAME") != 0)
+		return EX_USAGE;
+	operation_set_text(&request, FIELD_NAME, positional.items[0]);
+	int status = client_once(common.config, &request, &answer);
+	return status != 0 ? status :
+			     output_act(common.json, answer.json, answer.trust_revision);
+}

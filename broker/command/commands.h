@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every sub-command's function and help text; the table in main.c gives them their words. */
+#ifndef POSTERN_COMMAND_COMMANDS_H
+#define POSTERN_COMMAND_COMMANDS_H
+
+#include "command.h"
+
+#define COMMAND(name)                                                                              \
+	int cmd_##name(int argc, char **argv);                                                     \
+	extern const char help_##name[]
+
+COMMAND(init);
+COMMAND(status);
+COMMAND(operator_keygen);
+COMMAND(operator_add);
+COMMAND(operator_list);
+COMMAND(secret_put);
+COMMAND(secret_list);
+COMMAND(secret_show);
+COMMAND(secret_delete);
+COMMAND(machine_register);
+COMMAND(machine_pending);
+COMMAND(machine_admit);
+COMMAND(machine_list);
+COMMAND(machine_show);
+COMMAND(machine_suspend);
+COMMAND(machine_readmit);
+COMMAND(machine_group);
+COMMAND(baseline_capture);
+COMMAND(baseline_add);
+COMMAND(baseline_list);
+COMMAND(baseline_end);
+COMMAND(policy_show);
+COMMAND(policy_apply);
+COMMAND(policy_delete);
+COMMAND(policy_check);
+COMMAND(anchor_add);
+COMMAND(anchor_list);
+COMMAND(revoke);
+COMMAND(explain);
+COMMAND(audit_tail);
+COMMAND(audit_verify);
+COMMAND(enroll);
+COMMAND(fetch);
+
+#undef COMMAND
+
+#endif

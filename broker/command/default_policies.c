@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "default_policies.h"
+
+/* Default deny is Cedar's own: what no permit names is refused. No role may `reveal` a value. */
+static const char operators[] =
+	"// Who may do what to the broker itself. An operator's roles are given by\n"
+	"// `postern operator add NAME --role ROLE`.\n"
+	"\n"
+	"@id(\"admin\")\n"
+	"permit (\n"
+	"  principal in Role::\"admin\",\n"
+	"  action in [Action::\"read\", Action::\"write\", Action::\"trust\"],\n"
+	"  resource\n"
+	");\n"
+	"\n"
+	"// Puts secrets in, and sees their names; never their values.\n"
+	"@id(\"secret-writer\")\n"
+	"permit (\n"
+	"  principal in Role::\"secret-writer\",\n"
+	"  action in [\n"
+	"    Action::\"write\",\n"
+	"    Action::\"secret-list\",\n"
+	"    Action::\"secret-show\",\n"
+	"    Action::\"status\"\n"
+	"  ],\n"
+	"  resource\n"
+	");\n"
+	"\n"
+	"// Takes trust away, and never gives any.\n"
+	"@id(\"incident-responder\")\n"
+	"permit (\n"
+	"  principal in Role::\"incident-responder\",\n"
+	"  action in [Action::\"read\", Action::\"revoke\", Action::\"machine-suspend\"],\n"
+	"  resource\n"
+	");\n"
+	"\n"
+	"@id(\"auditor\")\n"
+	"permit (\n"
+	"  principal in Role::\"auditor\",\n"
+	"  action in Action::\"read\",\n"
+	"  resource\n"
+	");\n";
+
+static const char release[] =
+	"// Which machines get which secrets. Nothing is released until a permit says so: to\n"
+	"// give the machines of group \"web\" all secrets under web/, write\n"
+	"//\n"
+	"//   permit (\n"
+	"//     principal in MachineGroup::\"web\",\n"
+	"//     action == Action::\"release\",\n"
+	"//     resource in Folder::\"web\"\n"
+	"//   );\n"
+	"//\n"
+	"// and try it with `postern policy check FILE --name release` before\n"
+	"// `postern policy apply FILE --name release`.\n"
+	"\n"
+	"// Whatever is permitted, a machine must have booted an image that is a baseline.\n"
+	"@id(\"known-image\")\n"
+	"forbid (\n"
+	"  principal,\n"
+	"  action == Action::\"release\",\n"
+	"  resource\n"
+	") unless {\n"
+	"  !context.baselines.isEmpty()\n"
+	"};\n";
+
+const struct default_policy default_policies[DEFAULT_POLICY_COUNT] = {
+	{"operators", operators},
+	{"release", release},
+};

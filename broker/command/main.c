@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* postern: one table of sub-commands, and help. */
+#include "commands.h"
+
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ROW(words_, function, summary_)                                                            \
+	{                                                                                          \
+		.words = words_, .run = cmd_##function, .summary = summary_, .help = help_##function \
+	}
+
+static const struct command commands[] = {
+	ROW("fetch", fetch, "guest: get secrets by proving what this machine booted"),
+	ROW("enroll", enroll, "guest: make this machine known to the broker"),
+	ROW("init", init, "make a new broker and its first operator"),
+	ROW("status", status, "what the broker holds and how it does"),
+	ROW("secret put", secret_put, "seal a secret and send it in"),
+	ROW("secret list", secret_list, "names of secrets"),
+	ROW("secret show", secret_show, "what is known about a secret, but its value"),
+	ROW("secret delete", secret_delete, "delete a secret"),
+	ROW("machine register", machine_register, "let a machine in before it first boots"),
+	ROW("machine pending", machine_pending, "machines that wait for admission"),
+	ROW("machine admit", machine_admit, "admit a machine that waits"),
+	ROW("machine list", machine_list, "all machines"),
+	ROW("machine show", machine_show, "one machine: keys, chain, PCR values"),
+	ROW("machine suspend", machine_suspend, "release nothing to a machine until it is readmitted"),
+	ROW("machine readmit", machine_readmit, "lift a suspension"),
+	ROW("machine group", machine_group, "set the groups a machine is in"),
+	ROW("baseline capture", baseline_capture, "make a baseline of what a machine booted"),
+	ROW("baseline add", baseline_add, "make a baseline of given PCR values"),
+	ROW("baseline list", baseline_list, "all baselines"),
+	ROW("baseline end", baseline_end, "let a baseline end"),
+	ROW("policy show", policy_show, "policies in force"),
+	ROW("policy check", policy_check, "what a policy would change"),
+	ROW("policy apply", policy_apply, "put a policy in force"),
+	ROW("policy delete", policy_delete, "take a policy out of force"),
+	ROW("anchor add", anchor_add, "trust a CA of TPM manufacturers"),
+	ROW("anchor list", anchor_list, "trusted CAs"),
+	ROW("operator keygen", operator_keygen, "make an operator's key"),
+	ROW("operator add", operator_add, "make somebody an operator"),
+	ROW("operator list", operator_list, "all operators"),
+	ROW("revoke", revoke, "end trust in a CA, key, machine, baseline or operator"),
+	ROW("explain", explain, "why a machine got what it got, check by check"),
+	ROW("audit tail", audit_tail, "the newest audit entries"),
+	ROW("audit verify", audit_verify, "check the whole audit log and every act"),
+};
+#define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))
+
+static void
+list_print(FILE *to)
+{
+	(void)fprintf(to, "postern - secrets for machines that prove what they booted\n\n"
+			  "usage: postern COMMAND [ARGUMENT]...\n\n");
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		(void)fprintf(to, "  %-18s %s\n", commands[i].words, commands[i].summary);
+	(void)fprintf(to,
+		      "\n`postern help COMMAND` explains one. Everywhere: --json for JSON, --config FILE "
+		      "for another\nconfiguration. Exit status: 0 done, 64 usage, 65 malformed or refused, "
+		      "66 no input file, 69 not\nthere, 70 internal, 73 cannot create, 74 input or output, "
+		      "75 try again, 77 denied,\n78 misconfigured.\n");
+}
+
+/* The words that `argv` begins with; NULL: no such command. */
+static const struct command *
+command_find(int argc, char **argv, int *ret_used)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		const char *space = strchr(commands[i].words, ' ');
+		size_t first = space != NULL ? (size_t)(space - commands[i].words) :
+					       strlen(commands[i].words);
+		int words = space != NULL ? 2 : 1;
+		if (argc < words || strlen(argv[0]) != first ||
+		    memcmp(argv[0], commands[i].words, first) != 0)
+			continue;
+		if (space != NULL && strcmp(argv[1], space + 1) != 0)
+			continue;
+		*ret_used = words;
+		return &commands[i];
+	}
+	return NULL;
+}
+
+/* "secret": the commands that begin with it. False: none does. */
+static bool
+family_print(const char *word, FILE *to)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		size_t size = strlen(word);
+		if (strncmp(commands[i].words, word, size) != 0 || commands[i].words[size] != ' ')
+			continue;
+		(void)fprintf(to, "  postern %-18s %s\n", commands[i].words, commands[i].summary);
+		found = true;
+	}
+	return found;
+}
+
+static int
+help_run(int argc, char **argv)
+{
+	int used = 0;
+
+	if (argc == 0) {
+		list_print(stdout);
+		return 0;
+	}
+	const struct command *command = command_find(argc, argv, &used);
+	if (command != NULL) {
+		(void)fputs(command->help, stdout);
+		return 0;
+	}
+	if (family_print(argv[0], stdout))
+		return 0;
+	return complain(EX_USAGE, "no such command: %s (`postern help` lists all)", argv[0]);
+}
+
+/* --help anywhere before "--" and before what --exec starts. */
+static bool
+help_wanted(int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--") == 0 || strcmp(argv[i], "--exec") == 0)
+			return false;
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+dispatch(int argc, char **argv)
+{
+	int used = 0;
+
+	if (argc == 0) {
+		list_print(stderr);
+		return EX_USAGE;
+	}
+	if (strcmp(argv[0], "--version") == 0 || strcmp(argv[0], "version") == 0) {
+		(void)printf("postern %s\n", POSTERN_VERSION);
+		return 0;
+	}
+	if (strcmp(argv[0], "help") == 0)
+		return help_run(argc - 1, argv + 1);
+	if (argv[0][0] == '-' && help_wanted(argc, argv))
+		return help_run(0, argv);
+	const struct command *command = command_find(argc, argv, &used);
+	if (command != NULL && help_wanted(argc - used, argv + used)) {
+		(void)fputs(command->help, stdout);
+		return 0;
+	}
+	if (command != NULL)
+		return command->run(argc - used, argv + used);
+	if (family_print(argv[0], argc == 2 && help_wanted(argc, argv) ? stdout : stderr))
+		return argc == 2 && help_wanted(argc, argv) ? 0 : EX_USAGE;
+	return complain(EX_USAGE, "no such command: %s (`postern help` lists all)", argv[0]);
+}
+
+int
+main(int argc, char **argv)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (sodium_init() < 0)
+		return complain(EX_SOFTWARE, "libsodium does not start");
+	int status = dispatch(argc - 1, argv + 1);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return status != 0 ? status : complain(EX_IOERR, "stdout cannot be written");
+	return status;
+}
