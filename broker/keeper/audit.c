@@ -9,8 +9,8 @@
 void
 audit_checks_start(struct worker *worker)
 {
-	json_start(&worker->checks, AUDIT_ENTRY_MAX);
-	json_array(&worker->checks, NULL);
+	out_start(&worker->checks, AUDIT_ENTRY_MAX);
+	out_array(&worker->checks, NULL);
 }
 
 void
@@ -19,14 +19,14 @@ audit_check(struct worker *worker, const char *check, bool good, const char *exp
 {
 	struct json *json = &worker->checks;
 
-	json_object(json, NULL);
-	json_text(json, "check", check);
-	json_boolean(json, "ok", good);
+	out_object(json, NULL);
+	out_text(json, "check", check);
+	out_boolean(json, "ok", good);
 	if (expected && expected[0])
-		json_text(json, "expected", expected);
+		out_text(json, "expected", expected);
 	if (seen && seen[0])
-		json_text(json, "seen", seen);
-	json_object_end(json);
+		out_text(json, "seen", seen);
+	out_object_end(json);
 }
 
 struct json *
@@ -34,19 +34,19 @@ audit_begin(struct worker *worker, const char *kind, int64_t now)
 {
 	struct json *json = &worker->entry;
 
-	json_start(json, AUDIT_ENTRY_MAX);
-	json_object(json, NULL);
-	json_number(json, "time", (uint64_t)now);
-	json_text(json, "kind", kind);
+	out_start(json, AUDIT_ENTRY_MAX);
+	out_object(json, NULL);
+	out_number(json, "time", (uint64_t)now);
+	out_text(json, "kind", kind);
 	return json;
 }
 
 void
 audit_machine(struct worker *worker, const struct machine *machine, struct bytes peer)
 {
-	json_text(&worker->entry, "machine", machine->id);
-	json_text(&worker->entry, "name", machine->name[0] ? machine->name : NULL);
-	json_string(&worker->entry, "peer", peer);
+	out_text(&worker->entry, "machine", machine->id);
+	out_text(&worker->entry, "name", machine->name[0] ? machine->name : NULL);
+	out_string(&worker->entry, "peer", peer);
 }
 
 /* They stay open: a release that fails at its commit adds another check and another entry. */
@@ -56,9 +56,9 @@ embed_checks(struct worker *worker)
 	struct json *checks = &worker->checks;
 	size_t size = checks->size;
 
-	json_array_end(checks);
-	if (json_finish(checks))
-		json_embed(&worker->entry, "checks", json_bytes(checks));
+	out_array_end(checks);
+	if (out_finish(checks))
+		out_embed(&worker->entry, "checks", out_bytes(checks));
 	else
 		worker->entry.failed = true;
 	checks->size = size;
@@ -71,16 +71,16 @@ audit_end(struct worker *worker, bool checks, uint64_t trust_revision)
 {
 	if (checks)
 		embed_checks(worker);
-	json_number(&worker->entry, "trust_revision", trust_revision);
-	json_object_end(&worker->entry);
+	out_number(&worker->entry, "trust_revision", trust_revision);
+	out_object_end(&worker->entry);
 }
 
 bool
 audit_append(struct worker *worker, struct store_batch *batch, const char *tag)
 {
-	if (!json_finish(&worker->entry))
+	if (!out_finish(&worker->entry))
 		return false;
-	store_batch_append(batch, tag, store_bytes_of(json_bytes(&worker->entry)));
+	store_batch_append(batch, tag, store_bytes_of(out_bytes(&worker->entry)));
 	return true;
 }
 
@@ -117,7 +117,7 @@ audit_daemon(struct worker *worker, const char *kind)
 {
 	struct json *json = audit_begin(worker, kind, unix_now());
 
-	json_text(json, "version", POSTERN_VERSION);
+	out_text(json, "version", POSTERN_VERSION);
 	audit_end(worker, false, worker->keeper->trust.revision);
 	return audit_write(worker, NULL);
 }
@@ -131,8 +131,8 @@ audit_unknown_callers(struct worker *worker)
 	if (count == keeper->unknown_written)
 		return;
 	struct json *json = audit_begin(worker, "unknown", unix_now());
-	json_number(json, "count", count - keeper->unknown_written);
-	json_text(json, "outcome", "denied");
+	out_number(json, "count", count - keeper->unknown_written);
+	out_text(json, "outcome", "denied");
 	pthread_rwlock_rdlock(&keeper->lock);
 	uint64_t revision = keeper->trust.revision;
 	pthread_rwlock_unlock(&keeper->lock);

@@ -272,13 +272,13 @@ write_entry(struct worker *worker, const struct enrolment *enrolment, const stru
 	static const char *const verdicts[] = {"absent", "refused", "verified"};
 	struct json *json = audit_begin(worker, "enroll", enrolment->now);
 
-	json_text(json, "machine", enrolment->id);
-	json_text(json, "name", machine && machine->name[0] ? machine->name : NULL);
-	json_string(json, "peer", enrolment->request.peer);
-	json_text(json, "outcome", outcome);
-	json_hex(json, "ek_id", BYTES_OF(enrolment->ek_id));
-	json_hex(json, "ak_name", name_bytes(attest_ak_name(enrolment->ak)));
-	json_text(json, "endorsement", verdicts[enrolment->appraisal.chain]);
+	out_text(json, "machine", enrolment->id);
+	out_text(json, "name", machine && machine->name[0] ? machine->name : NULL);
+	out_string(json, "peer", enrolment->request.peer);
+	out_text(json, "outcome", outcome);
+	out_hex(json, "ek_id", BYTES_OF(enrolment->ek_id));
+	out_hex(json, "ak_name", name_bytes(attest_ak_name(enrolment->ak)));
+	out_text(json, "endorsement", verdicts[enrolment->appraisal.chain]);
 	audit_end(worker, true, worker->keeper->trust.revision);
 }
 

@@ -12,7 +12,7 @@
 #define JSON_FIRST     1024
 
 void
-json_start(struct json *json, size_t limit)
+out_start(struct json *json, size_t limit)
 {
 	json->size = 0;
 	json->limit = limit;
@@ -22,20 +22,20 @@ json_start(struct json *json, size_t limit)
 }
 
 void
-json_clear(struct json *json)
+out_clear(struct json *json)
 {
 	free(json->memory);
 	*json = (struct json){0};
 }
 
 bool
-json_finish(const struct json *json)
+out_finish(const struct json *json)
 {
 	return !json->failed && json->depth == 0;
 }
 
 struct bytes
-json_bytes(const struct json *json)
+out_bytes(const struct json *json)
 {
 	return (struct bytes){(const uint8_t *)json->memory, json->size};
 }
@@ -106,25 +106,25 @@ close_bracket(struct json *json, const char *bracket)
 }
 
 void
-json_object(struct json *json, const char *name)
+out_object(struct json *json, const char *name)
 {
 	open_bracket(json, name, "{");
 }
 
 void
-json_object_end(struct json *json)
+out_object_end(struct json *json)
 {
 	close_bracket(json, "}");
 }
 
 void
-json_array(struct json *json, const char *name)
+out_array(struct json *json, const char *name)
 {
 	open_bracket(json, name, "[");
 }
 
 void
-json_array_end(struct json *json)
+out_array_end(struct json *json)
 {
 	close_bracket(json, "]");
 }
@@ -175,7 +175,7 @@ put_character(struct json *json, const uint8_t *text, size_t size)
 }
 
 void
-json_string(struct json *json, const char *name, struct bytes text)
+out_string(struct json *json, const char *name, struct bytes text)
 {
 	begin_value(json, name);
 	put(json, "\"", 1);
@@ -188,16 +188,16 @@ json_string(struct json *json, const char *name, struct bytes text)
 }
 
 void
-json_text(struct json *json, const char *name, const char *text)
+out_text(struct json *json, const char *name, const char *text)
 {
 	if (text)
-		json_string(json, name, text_bytes(text));
+		out_string(json, name, text_bytes(text));
 	else
-		json_null(json, name);
+		out_null(json, name);
 }
 
 void
-json_number(struct json *json, const char *name, uint64_t value)
+out_number(struct json *json, const char *name, uint64_t value)
 {
 	char digits[24];
 
@@ -206,21 +206,21 @@ json_number(struct json *json, const char *name, uint64_t value)
 }
 
 void
-json_boolean(struct json *json, const char *name, bool value)
+out_boolean(struct json *json, const char *name, bool value)
 {
 	begin_value(json, name);
 	put(json, value ? "true" : "false", value ? 4 : 5);
 }
 
 void
-json_null(struct json *json, const char *name)
+out_null(struct json *json, const char *name)
 {
 	begin_value(json, name);
 	put(json, "null", 4);
 }
 
 void
-json_hex(struct json *json, const char *name, struct bytes value)
+out_hex(struct json *json, const char *name, struct bytes value)
 {
 	static const char digits[] = "0123456789abcdef";
 
@@ -235,16 +235,16 @@ json_hex(struct json *json, const char *name, struct bytes value)
 }
 
 void
-json_hex_numbered(struct json *json, unsigned number, struct bytes value)
+out_hex_numbered(struct json *json, unsigned number, struct bytes value)
 {
 	char name[12];
 
 	snprintf(name, sizeof(name), "%u", number);
-	json_hex(json, name, value);
+	out_hex(json, name, value);
 }
 
 void
-json_base64(struct json *json, const char *name, struct bytes value)
+out_base64(struct json *json, const char *name, struct bytes value)
 {
 	size_t size = sodium_base64_encoded_len(value.size, sodium_base64_VARIANT_ORIGINAL);
 
@@ -258,7 +258,7 @@ json_base64(struct json *json, const char *name, struct bytes value)
 }
 
 void
-json_embed(struct json *json, const char *name, struct bytes text)
+out_embed(struct json *json, const char *name, struct bytes text)
 {
 	begin_value(json, name);
 	put(json, text.data, text.size);

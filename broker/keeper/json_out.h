@@ -2,7 +2,7 @@
 /*
  * A writer of JSON text, for audit entries and operators' answers: the keeper writes JSON and never
  * reads it. Fails stickily: past its limit, or out of memory, it writes nothing more and
- * json_finish answers false.
+ * out_finish answers false.
  */
 #ifndef POSTERN_KEEPER_JSON_OUT_H
 #define POSTERN_KEEPER_JSON_OUT_H
@@ -10,7 +10,7 @@
 #include "attest/bytes.h"
 
 struct json {
-	char *memory; /* kept between uses; json_clear frees it */
+	char *memory; /* kept between uses; out_clear frees it */
 	size_t size;
 	size_t capacity;
 	size_t limit;
@@ -20,29 +20,29 @@ struct json {
 };
 
 /* Forgets the text and keeps the memory. */
-void json_start(struct json *json, size_t limit);
-void json_clear(struct json *json);
+void out_start(struct json *json, size_t limit);
+void out_clear(struct json *json);
 /* Everything fitted, and every bracket is closed. */
-bool json_finish(const struct json *json);
-struct bytes json_bytes(const struct json *json);
+bool out_finish(const struct json *json);
+struct bytes out_bytes(const struct json *json);
 
 /* `name` is NULL within arrays and at the top; it is a literal that needs no escape. */
-void json_object(struct json *json, const char *name);
-void json_object_end(struct json *json);
-void json_array(struct json *json, const char *name);
-void json_array_end(struct json *json);
+void out_object(struct json *json, const char *name);
+void out_object_end(struct json *json);
+void out_array(struct json *json, const char *name);
+void out_array_end(struct json *json);
 /* Anything that is not UTF-8 is written as '?', controls as escapes. */
-void json_string(struct json *json, const char *name, struct bytes text);
-void json_text(struct json *json, const char *name, const char *text); /* NULL: null */
-void json_number(struct json *json, const char *name, uint64_t value);
-void json_boolean(struct json *json, const char *name, bool value);
-void json_null(struct json *json, const char *name);
-void json_hex(struct json *json, const char *name, struct bytes value);
-void json_base64(struct json *json, const char *name, struct bytes value);
+void out_string(struct json *json, const char *name, struct bytes text);
+void out_text(struct json *json, const char *name, const char *text); /* NULL: null */
+void out_number(struct json *json, const char *name, uint64_t value);
+void out_boolean(struct json *json, const char *name, bool value);
+void out_null(struct json *json, const char *name);
+void out_hex(struct json *json, const char *name, struct bytes value);
+void out_base64(struct json *json, const char *name, struct bytes value);
 /* Text that is JSON already, because another writer made it. */
-void json_embed(struct json *json, const char *name, struct bytes text);
+void out_embed(struct json *json, const char *name, struct bytes text);
 /* A member whose name is a small number ("pcrs":{"7":...}). */
-void json_hex_numbered(struct json *json, unsigned number, struct bytes value);
+void out_hex_numbered(struct json *json, unsigned number, struct bytes value);
 
 static inline struct bytes
 text_bytes(const char *text)

@@ -78,8 +78,8 @@ find(uint16_t operation)
 struct json *
 operation_text(struct worker *worker)
 {
-	json_start(&worker->text, OPERATION_TEXT_MAX);
-	json_object(&worker->text, NULL);
+	out_start(&worker->text, OPERATION_TEXT_MAX);
+	out_object(&worker->text, NULL);
 	return &worker->text;
 }
 
@@ -93,10 +93,10 @@ operation_error(struct worker *worker, enum operation_outcome outcome, const cha
 	va_start(arguments, format);
 	vsnprintf(message, sizeof(message), format, arguments);
 	va_end(arguments);
-	json_array(json, "errors");
-	json_text(json, NULL, message);
-	json_array_end(json);
-	json_object_end(json);
+	out_array(json, "errors");
+	out_text(json, NULL, message);
+	out_array_end(json);
+	out_object_end(json);
 	return outcome;
 }
 
@@ -129,15 +129,15 @@ operation_entry(struct worker *worker, const struct operation_call *call,
 	struct json *json = audit_begin(worker, "operator", call->now);
 	struct bytes reason = call->request.fields[FIELD_REASON];
 
-	json_text(json, "operator", call->signer->name);
-	json_text(json, "operation", call->info->name);
-	json_text(json, "subject", call->subject);
-	json_string(json, "peer", call->wire.peer);
-	json_text(json, "outcome", outcome_text(outcome));
+	out_text(json, "operator", call->signer->name);
+	out_text(json, "operation", call->info->name);
+	out_text(json, "subject", call->subject);
+	out_string(json, "peer", call->wire.peer);
+	out_text(json, "outcome", outcome_text(outcome));
 	if (operation_has(&call->request, FIELD_REASON))
-		json_string(json, "reason", reason);
+		out_string(json, "reason", reason);
 	if (call->machine)
-		json_text(json, "machine", call->machine->id);
+		out_text(json, "machine", call->machine->id);
 	audit_end(worker, false, trust_revision);
 }
 
@@ -350,7 +350,7 @@ run(struct worker *worker, const struct row *row, struct operation_call *call)
 		return operation_error(worker, OUTCOME_DENIED, "%s on %s: %s", call->info->name,
 				       call->subject, why);
 	enum operation_outcome outcome = row->run(worker, call);
-	if (!json_finish(&worker->text))
+	if (!out_finish(&worker->text))
 		return operation_error(worker, OUTCOME_FAILED,
 				       "the answer is too large: ask for less");
 	return outcome;
@@ -364,13 +364,13 @@ send_answer(struct worker *worker, const struct frame *frame, const struct opera
 	struct keeper *keeper = worker->keeper;
 	uint8_t hash[crypto_hash_sha256_BYTES];
 	uint8_t signature[crypto_sign_BYTES];
-	size_t capacity = json_bytes(&worker->text).size + 512;
+	size_t capacity = out_bytes(&worker->text).size + 512;
 	uint8_t *memory = worker_reserve(&worker->sealed, 2 * capacity);
 	struct operation_answer answer = {
 		.request_hash = BYTES_OF(hash),
 		.outcome = (uint8_t)outcome,
 		.trust_revision = keeper->trust.revision,
-		.json = json_bytes(&worker->text),
+		.json = out_bytes(&worker->text),
 	};
 
 	if (!memory) {

@@ -243,7 +243,7 @@ list_affected(struct worker *worker, const struct operation_call *call)
 			   NULL) != 0)
 		id_size = 0;
 	size_t listed = 0;
-	json_array(json, "machines");
+	out_array(json, "machines");
 	for (size_t i = 0; i < trust->machine_count && listed < AFFECTED_MAX; i++) {
 		struct machine *machine = trust->machines[i];
 		struct machine_record record;
@@ -251,12 +251,12 @@ list_affected(struct worker *worker, const struct operation_call *call)
 		if (!is_affected(call, machine, machine->enrolled ? &record : NULL, baseline,
 				 (struct bytes){id, id_size}))
 			continue;
-		json_text(json, NULL, machine->id);
+		out_text(json, NULL, machine->id);
 		listed++;
 	}
-	json_array_end(json);
+	out_array_end(json);
 	if (listed == AFFECTED_MAX)
-		json_boolean(json, "truncated", true);
+		out_boolean(json, "truncated", true);
 }
 
 static enum operation_outcome
@@ -264,11 +264,11 @@ refuse(struct worker *worker, enum operation_outcome outcome, const struct act_c
 {
 	struct json *json = operation_text(worker);
 
-	json_array(json, "errors");
+	out_array(json, "errors");
 	for (size_t i = 0; i < change->problem_count; i++)
-		json_text(json, NULL, change->problems[i]);
-	json_array_end(json);
-	json_object_end(json);
+		out_text(json, NULL, change->problems[i]);
+	out_array_end(json);
+	out_object_end(json);
 	return outcome;
 }
 
@@ -289,10 +289,10 @@ operation_act(struct worker *worker, struct operation_call *call)
 	call->audited = true;
 	apply(worker, call, revision, head, &change);
 	struct json *json = operation_text(worker);
-	json_number(json, "trust_revision", trust->revision);
-	json_text(json, "effect", change.effect);
+	out_number(json, "trust_revision", trust->revision);
+	out_text(json, "effect", change.effect);
 	if (call->request.operation == OPERATION_REVOKE)
 		list_affected(worker, call);
-	json_object_end(json);
+	out_object_end(json);
 	return OUTCOME_OK;
 }

@@ -12,27 +12,27 @@ operation_baseline_list(struct worker *worker, struct operation_call *call)
 	const struct trust *trust = &worker->keeper->trust;
 	struct json *json = operation_text(worker);
 
-	json_array(json, "baselines");
+	out_array(json, "baselines");
 	for (size_t i = 0; i < trust->baseline_count; i++) {
 		const struct baseline *baseline = &trust->baselines[i];
-		json_object(json, NULL);
-		json_text(json, "name", baseline->name);
-		json_object(json, "pcrs");
+		out_object(json, NULL);
+		out_text(json, "name", baseline->name);
+		out_object(json, "pcrs");
 		for (unsigned pcr = 0; pcr < ATTEST_PCR_COUNT; pcr++) {
 			if (baseline->pcrs.mask & (1u << pcr))
-				json_hex_numbered(json, pcr, BYTES_OF(baseline->pcrs.values[pcr]));
+				out_hex_numbered(json, pcr, BYTES_OF(baseline->pcrs.values[pcr]));
 		}
-		json_object_end(json);
-		json_number(json, "from", (uint64_t)baseline->from);
+		out_object_end(json);
+		out_number(json, "from", (uint64_t)baseline->from);
 		if (baseline->until == INT64_MAX)
-			json_null(json, "until");
+			out_null(json, "until");
 		else
-			json_number(json, "until", (uint64_t)baseline->until);
-		json_text(json, "state", states[baseline_state(baseline, call->now)]);
-		json_object_end(json);
+			out_number(json, "until", (uint64_t)baseline->until);
+		out_text(json, "state", states[baseline_state(baseline, call->now)]);
+		out_object_end(json);
 	}
-	json_array_end(json);
-	json_object_end(json);
+	out_array_end(json);
+	out_object_end(json);
 	return OUTCOME_OK;
 }
 
@@ -47,21 +47,21 @@ operation_policy_show(struct worker *worker, struct operation_call *call)
 	if (one && !trust_policy(trust, name))
 		return operation_error(worker, OUTCOME_MISSING, "policy %.*s: there is none",
 				       (int)name.size, (const char *)name.data);
-	json_array(json, "policies");
+	out_array(json, "policies");
 	for (size_t i = 0; i < trust->policy_count; i++) {
 		const struct policy_source *source = &trust->policies[i];
 		if (one && !bytes_equal(name, text_bytes(source->name)))
 			continue;
-		json_object(json, NULL);
-		json_text(json, "name", source->name);
-		json_string(json, "text",
-			    (struct bytes){(const uint8_t *)source->text, source->size});
-		json_text(json, "operator", source->operator_name);
-		json_number(json, "revision", source->revision);
-		json_object_end(json);
+		out_object(json, NULL);
+		out_text(json, "name", source->name);
+		out_string(json, "text",
+			   (struct bytes){(const uint8_t *)source->text, source->size});
+		out_text(json, "operator", source->operator_name);
+		out_number(json, "revision", source->revision);
+		out_object_end(json);
 	}
-	json_array_end(json);
-	json_object_end(json);
+	out_array_end(json);
+	out_object_end(json);
 	return OUTCOME_OK;
 }
 
@@ -72,21 +72,21 @@ operation_operator_list(struct worker *worker, struct operation_call *call)
 	struct json *json = operation_text(worker);
 
 	(void)call;
-	json_array(json, "operators");
+	out_array(json, "operators");
 	for (size_t i = 0; i < trust->operator_count; i++) {
 		const struct operator_record *signer = trust->operators[i];
-		json_object(json, NULL);
-		json_text(json, "name", signer->name);
-		json_base64(json, "key", BYTES_OF(signer->key));
-		json_array(json, "roles");
+		out_object(json, NULL);
+		out_text(json, "name", signer->name);
+		out_base64(json, "key", BYTES_OF(signer->key));
+		out_array(json, "roles");
 		for (size_t role = 0; role < signer->roles.count; role++)
-			json_string(json, NULL, signer->roles.names[role]);
-		json_array_end(json);
-		json_text(json, "state", signer->ended ? "ended" : "active");
-		json_object_end(json);
+			out_string(json, NULL, signer->roles.names[role]);
+		out_array_end(json);
+		out_text(json, "state", signer->ended ? "ended" : "active");
+		out_object_end(json);
 	}
-	json_array_end(json);
-	json_object_end(json);
+	out_array_end(json);
+	out_object_end(json);
 	return OUTCOME_OK;
 }
 
@@ -97,22 +97,22 @@ operation_anchor_list(struct worker *worker, struct operation_call *call)
 	struct json *json = operation_text(worker);
 
 	(void)call;
-	json_array(json, "anchors");
+	out_array(json, "anchors");
 	for (size_t i = 0; i < trust->anchor_count; i++) {
 		const struct anchor *anchor = &trust->anchors[i];
 		uint8_t id[ATTEST_HASH_SIZE] = {0};
 		if (sodium_hex2bin(id, sizeof(id), anchor->id, strlen(anchor->id), NULL, NULL,
 				   NULL) != 0)
 			continue;
-		json_object(json, NULL);
-		json_text(json, "id", anchor->id);
-		json_text(json, "subject", anchor->subject);
-		json_text(json, "state",
-			  trust_revoked(&trust->revoked_cas, BYTES_OF(id)) ? "revoked" : "active");
-		json_object_end(json);
+		out_object(json, NULL);
+		out_text(json, "id", anchor->id);
+		out_text(json, "subject", anchor->subject);
+		out_text(json, "state",
+			 trust_revoked(&trust->revoked_cas, BYTES_OF(id)) ? "revoked" : "active");
+		out_object_end(json);
 	}
-	json_array_end(json);
-	json_object_end(json);
+	out_array_end(json);
+	out_object_end(json);
 	return OUTCOME_OK;
 }
 
@@ -125,7 +125,7 @@ embed_entry(void *user, const struct store_log_entry *entry)
 
 	if (json->size + entry->entry.size > OPERATION_TEXT_MAX - 4096)
 		return false;
-	json_embed(json, NULL, (struct bytes){entry->entry.data, entry->entry.size});
+	out_embed(json, NULL, (struct bytes){entry->entry.data, entry->entry.size});
 	return true;
 }
 
@@ -137,14 +137,14 @@ operation_explain(struct worker *worker, struct operation_call *call)
 	if (!call->machine)
 		return operation_error(worker, OUTCOME_MISSING, "%s: there is none", call->subject);
 	struct json *json = operation_text(worker);
-	json_text(json, "machine", call->machine->id);
-	json_text(json, "name", call->machine->name[0] ? call->machine->name : NULL);
-	json_array(json, "decisions");
+	out_text(json, "machine", call->machine->id);
+	out_text(json, "name", call->machine->name[0] ? call->machine->name : NULL);
+	out_array(json, "decisions");
 	enum store_status status =
 		store_log_tagged(worker->keeper->store, call->machine->id,
 				 operation_count(call, 20), embed_entry, json, &err);
-	json_array_end(json);
-	json_object_end(json);
+	out_array_end(json);
+	out_object_end(json);
 	return status == STORE_OK
 		       ? OUTCOME_OK
 		       : operation_error(worker, OUTCOME_FAILED, "the log cannot be read");
@@ -166,11 +166,11 @@ list_entry(void *user, const struct store_log_entry *entry)
 	if (page->left == 0 || json->size + 2 * entry->entry.size > OPERATION_TEXT_MAX - 4096)
 		return false;
 	page->left--;
-	json_object(json, NULL);
-	json_number(json, "number", entry->number);
-	json_hex(json, "hash", BYTES_OF(entry->hash));
-	json_string(json, "entry", (struct bytes){entry->entry.data, entry->entry.size});
-	json_object_end(json);
+	out_object(json, NULL);
+	out_number(json, "number", entry->number);
+	out_hex(json, "hash", BYTES_OF(entry->hash));
+	out_string(json, "entry", (struct bytes){entry->entry.data, entry->entry.size});
+	out_object_end(json);
 	return true;
 }
 
@@ -182,19 +182,19 @@ operation_audit_read(struct worker *worker, struct operation_call *call)
 	struct checkpoint head;
 	struct store_error err;
 
-	json_array(json, "entries");
+	out_array(json, "entries");
 	enum store_status status = store_log_read(worker->keeper->store,
 						  operation_number(&call->request, FIELD_FROM, 1),
 						  list_entry, &page, &err);
-	json_array_end(json);
+	out_array_end(json);
 	checkpoint_newest(worker->keeper, true, &head);
-	json_object(json, "head");
-	json_number(json, "number", head.number);
-	json_hex(json, "hash", BYTES_OF(head.hash));
-	json_number(json, "time", (uint64_t)head.time);
-	json_base64(json, "signature", BYTES_OF(head.signature));
-	json_object_end(json);
-	json_object_end(json);
+	out_object(json, "head");
+	out_number(json, "number", head.number);
+	out_hex(json, "hash", BYTES_OF(head.hash));
+	out_number(json, "time", (uint64_t)head.time);
+	out_base64(json, "signature", BYTES_OF(head.signature));
+	out_object_end(json);
+	out_object_end(json);
 	return status == STORE_OK ? OUTCOME_OK
 				  : operation_error(worker, OUTCOME_FAILED,
 						    "the log cannot be read: %s", err.message);
@@ -217,11 +217,11 @@ list_act(struct worker *worker, uint64_t revision)
 		return false;
 	bool good = act_record_read((struct bytes){value->bytes, value->size}, &record);
 	if (good) {
-		json_object(json, NULL);
-		json_number(json, "revision", revision);
-		json_base64(json, "request", record.request);
-		json_base64(json, "signature", record.signature);
-		json_object_end(json);
+		out_object(json, NULL);
+		out_number(json, "revision", revision);
+		out_base64(json, "request", record.request);
+		out_base64(json, "signature", record.signature);
+		out_object_end(json);
 	}
 	secret_free(value);
 	return good;
@@ -236,7 +236,7 @@ operation_act_read(struct worker *worker, struct operation_call *call)
 	size_t left = operation_count(call, 100);
 	bool good = true;
 
-	json_array(json, "acts");
+	out_array(json, "acts");
 	/* One act is at most some 1.5 MB in base64: the page ends before the answer is full. */
 	for (uint64_t i = from == 0 ? 1 : from; good && i <= trust->revision && left > 0;
 	     i++, left--) {
@@ -244,8 +244,8 @@ operation_act_read(struct worker *worker, struct operation_call *call)
 			break;
 		good = list_act(worker, i);
 	}
-	json_array_end(json);
-	json_number(json, "trust_revision", trust->revision);
-	json_object_end(json);
+	out_array_end(json);
+	out_number(json, "trust_revision", trust->revision);
+	out_object_end(json);
 	return good ? OUTCOME_OK : operation_error(worker, OUTCOME_FAILED, "an act cannot be read");
 }

@@ -17,45 +17,45 @@ endorsement(struct json *json, const struct machine_record *record)
 	static const char *const verdicts[] = {"absent", "refused", "verified"};
 	const struct machine_fixed *fixed = &record->fixed;
 
-	json_object(json, "endorsement");
-	json_text(json, "verdict", verdicts[fixed->verdict]);
+	out_object(json, "endorsement");
+	out_text(json, "verdict", verdicts[fixed->verdict]);
 	if (fixed->ca_count > 0) /* nearest first: the anchor is the last */
-		json_hex(json, "anchor",
-			 (struct bytes){fixed->ca_ids.data +
-						(fixed->ca_count - 1u) * ATTEST_HASH_SIZE,
-					ATTEST_HASH_SIZE});
+		out_hex(json, "anchor",
+			(struct bytes){fixed->ca_ids.data +
+					       (fixed->ca_count - 1u) * ATTEST_HASH_SIZE,
+				       ATTEST_HASH_SIZE});
 	else
-		json_null(json, "anchor");
-	json_string(json, "manufacturer", text_or_empty(fixed->manufacturer));
-	json_string(json, "model", text_or_empty(fixed->model));
-	json_string(json, "version", text_or_empty(fixed->version));
-	json_string(json, "problem", text_or_empty(fixed->problem));
-	json_object_end(json);
+		out_null(json, "anchor");
+	out_string(json, "manufacturer", text_or_empty(fixed->manufacturer));
+	out_string(json, "model", text_or_empty(fixed->model));
+	out_string(json, "version", text_or_empty(fixed->version));
+	out_string(json, "problem", text_or_empty(fixed->problem));
+	out_object_end(json);
 }
 
 static void
 measured(struct json *json, const struct machine_record *record)
 {
-	json_number(json, "first_seen", (uint64_t)record->fixed.first_seen);
-	json_number(json, "last_seen", (uint64_t)record->last_seen);
+	out_number(json, "first_seen", (uint64_t)record->fixed.first_seen);
+	out_number(json, "last_seen", (uint64_t)record->last_seen);
 	if (record->clock_known) {
-		json_object(json, "clock");
-		json_number(json, "reset", record->clock.reset_count);
-		json_number(json, "restart", record->clock.restart_count);
-		json_number(json, "clock", record->clock.clock);
-		json_object_end(json);
+		out_object(json, "clock");
+		out_number(json, "reset", record->clock.reset_count);
+		out_number(json, "restart", record->clock.restart_count);
+		out_number(json, "clock", record->clock.clock);
+		out_object_end(json);
 	} else {
-		json_null(json, "clock");
+		out_null(json, "clock");
 	}
-	json_object(json, "pcrs");
+	out_object(json, "pcrs");
 	for (unsigned i = 0; i < ATTEST_PCR_COUNT; i++)
-		json_hex_numbered(json, i, BYTES_OF(record->pcrs[i]));
-	json_object_end(json);
-	json_text(json, "event_log", log_state_text(record->log));
+		out_hex_numbered(json, i, BYTES_OF(record->pcrs[i]));
+	out_object_end(json);
+	out_text(json, "event_log", log_state_text(record->log));
 	if (record->secure_boot == ATTEST_UNKNOWN)
-		json_null(json, "secure_boot");
+		out_null(json, "secure_boot");
 	else
-		json_boolean(json, "secure_boot", record->secure_boot == ATTEST_YES);
+		out_boolean(json, "secure_boot", record->secure_boot == ATTEST_YES);
 }
 
 /* Of a machine that an act registered and that has not enrolled. */
@@ -66,17 +66,17 @@ unmeasured(struct json *json)
 					      "last_seen", "clock",   "pcrs"};
 
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-		json_null(json, members[i]);
-	json_object(json, "endorsement");
-	json_text(json, "verdict", "absent");
-	json_null(json, "anchor");
-	json_text(json, "manufacturer", "");
-	json_text(json, "model", "");
-	json_text(json, "version", "");
-	json_text(json, "problem", "");
-	json_object_end(json);
-	json_text(json, "event_log", "absent");
-	json_null(json, "secure_boot");
+		out_null(json, members[i]);
+	out_object(json, "endorsement");
+	out_text(json, "verdict", "absent");
+	out_null(json, "anchor");
+	out_text(json, "manufacturer", "");
+	out_text(json, "model", "");
+	out_text(json, "version", "");
+	out_text(json, "problem", "");
+	out_object_end(json);
+	out_text(json, "event_log", "absent");
+	out_null(json, "secure_boot");
 }
 
 void
@@ -89,29 +89,29 @@ operation_machine(struct json *json, const char *name, const struct trust *trust
 	machine_snapshot(machine, &record, NULL);
 	enum machine_state state =
 		trust_machine_state(trust, machine, machine->enrolled ? &record : NULL, &why);
-	json_object(json, name);
-	json_text(json, "id", machine->id);
-	json_text(json, "name", machine->name[0] ? machine->name : NULL);
-	json_text(json, "state", machine_state_text(state));
-	json_array(json, "groups");
+	out_object(json, name);
+	out_text(json, "id", machine->id);
+	out_text(json, "name", machine->name[0] ? machine->name : NULL);
+	out_text(json, "state", machine_state_text(state));
+	out_array(json, "groups");
 	for (size_t i = 0; i < machine->group_count; i++)
-		json_text(json, NULL, machine->groups[i]);
-	json_array_end(json);
-	json_text(json, "reason", why[0] ? why : NULL);
+		out_text(json, NULL, machine->groups[i]);
+	out_array_end(json);
+	out_text(json, "reason", why[0] ? why : NULL);
 	if (machine->enrolled) {
-		json_hex(json, "ek_id", record.fixed.ek_id);
-		json_string(json, "ek_kind", record.fixed.ek_kind);
-		json_hex(json, "ak_name", record.fixed.ak_name);
+		out_hex(json, "ek_id", record.fixed.ek_id);
+		out_string(json, "ek_kind", record.fixed.ek_kind);
+		out_hex(json, "ak_name", record.fixed.ak_name);
 		endorsement(json, &record);
 		measured(json, &record);
 	} else {
 		if (machine->ek_known)
-			json_hex(json, "ek_id", BYTES_OF(machine->ek_id));
+			out_hex(json, "ek_id", BYTES_OF(machine->ek_id));
 		else
-			json_null(json, "ek_id");
+			out_null(json, "ek_id");
 		unmeasured(json);
 	}
-	json_object_end(json);
+	out_object_end(json);
 }
 
 enum operation_outcome
@@ -121,7 +121,7 @@ operation_machine_show(struct worker *worker, struct operation_call *call)
 
 	if (!call->machine)
 		return operation_error(worker, OUTCOME_MISSING, "%s: there is none", call->subject);
-	json_start(&worker->text, OPERATION_TEXT_MAX);
+	out_start(&worker->text, OPERATION_TEXT_MAX);
 	operation_machine(&worker->text, NULL, trust, call->machine);
 	return OUTCOME_OK;
 }
@@ -178,13 +178,13 @@ operation_machine_list(struct worker *worker, struct operation_call *call)
 	qsort(found, count, sizeof(struct machine *), compare_ids);
 	struct json *json = operation_text(worker);
 	size_t shown = 0;
-	json_array(json, "machines");
+	out_array(json, "machines");
 	/* One takes up to some 8 KiB: the page ends early before the answer is full. */
 	for (; shown < count && shown < limit && json->size < OPERATION_TEXT_MAX / 2; shown++)
 		operation_machine(json, NULL, trust, found[shown]);
-	json_array_end(json);
-	json_text(json, "next", shown < count ? found[shown - 1]->id : NULL);
-	json_object_end(json);
+	out_array_end(json);
+	out_text(json, "next", shown < count ? found[shown - 1]->id : NULL);
+	out_object_end(json);
 	free(found);
 	return OUTCOME_OK;
 }
@@ -198,11 +198,11 @@ count_machines(struct json *json, const struct trust *trust)
 
 	for (size_t i = 0; i < trust->machine_count; i++)
 		counts[state_of(trust, trust->machines[i])]++;
-	json_object(json, "machines");
-	json_number(json, "pending", counts[MACHINE_PENDING]);
-	json_number(json, "admitted", counts[MACHINE_ADMITTED]);
-	json_number(json, "suspended", counts[MACHINE_SUSPENDED]);
-	json_object_end(json);
+	out_object(json, "machines");
+	out_number(json, "pending", counts[MACHINE_PENDING]);
+	out_number(json, "admitted", counts[MACHINE_ADMITTED]);
+	out_number(json, "suspended", counts[MACHINE_SUSPENDED]);
+	out_object_end(json);
 }
 
 static size_t
@@ -225,26 +225,26 @@ operation_status(struct worker *worker, struct operation_call *call)
 	uint8_t hash[STORE_HASH_SIZE];
 
 	store_log_head(keeper->store, &number, hash);
-	json_text(json, "version", POSTERN_VERSION);
-	json_number(json, "trust_revision", trust->revision);
-	json_number(json, "uptime",
-		    call->now > keeper->started ? (uint64_t)(call->now - keeper->started) : 0);
+	out_text(json, "version", POSTERN_VERSION);
+	out_number(json, "trust_revision", trust->revision);
+	out_number(json, "uptime",
+		   call->now > keeper->started ? (uint64_t)(call->now - keeper->started) : 0);
 	count_machines(json, trust);
-	json_number(json, "baselines", trust->baseline_count);
-	json_number(json, "policies", trust->policy_count);
-	json_number(json, "operators", active_operators(trust));
-	json_number(json, "anchors", trust->anchor_count);
-	json_object(json, "audit");
-	json_number(json, "number", number);
-	json_hex(json, "hash", BYTES_OF(hash));
-	json_object_end(json);
-	json_base64(json, "release_key", BYTES_OF(keeper->keys.release_public));
-	json_base64(json, "intake_key", BYTES_OF(keeper->keys.intake_public));
-	json_object(json, "counters");
-	json_number(json, "released", atomic_load(&keeper->counters.released));
-	json_number(json, "denied", atomic_load(&keeper->counters.denied));
-	json_number(json, "unknown_callers", atomic_load(&keeper->counters.unknown));
-	json_object_end(json);
-	json_object_end(json);
+	out_number(json, "baselines", trust->baseline_count);
+	out_number(json, "policies", trust->policy_count);
+	out_number(json, "operators", active_operators(trust));
+	out_number(json, "anchors", trust->anchor_count);
+	out_object(json, "audit");
+	out_number(json, "number", number);
+	out_hex(json, "hash", BYTES_OF(hash));
+	out_object_end(json);
+	out_base64(json, "release_key", BYTES_OF(keeper->keys.release_public));
+	out_base64(json, "intake_key", BYTES_OF(keeper->keys.intake_public));
+	out_object(json, "counters");
+	out_number(json, "released", atomic_load(&keeper->counters.released));
+	out_number(json, "denied", atomic_load(&keeper->counters.denied));
+	out_number(json, "unknown_callers", atomic_load(&keeper->counters.unknown));
+	out_object_end(json);
+	out_object_end(json);
 	return OUTCOME_OK;
 }

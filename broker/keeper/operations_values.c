@@ -61,7 +61,7 @@ list_one(void *user, const char *key, uint64_t revision)
 		return false;
 	}
 	listing->left--;
-	json_text(listing->json, NULL, path);
+	out_text(listing->json, NULL, path);
 	snprintf(listing->last, sizeof(listing->last), "%s", path);
 	return true;
 }
@@ -84,13 +84,13 @@ operation_secret_list(struct worker *worker, struct operation_call *call)
 	if (after.size > WIRE_PATH_MAX)
 		return operation_error(worker, OUTCOME_INVALID, "after: not a path");
 	record_secret_key(after, after_key);
-	json_array(json, "secrets");
+	out_array(json, "secrets");
 	enum store_status status =
 		store_list(worker->keeper->store, prefix, after.size > 0 ? after_key : NULL,
 			   list_one, &listing, &err);
-	json_array_end(json);
-	json_text(json, "next", listing.more ? listing.last : NULL);
-	json_object_end(json);
+	out_array_end(json);
+	out_text(json, "next", listing.more ? listing.last : NULL);
+	out_object_end(json);
 	return status == STORE_OK
 		       ? OUTCOME_OK
 		       : operation_error(worker, OUTCOME_FAILED, "the store cannot be listed");
@@ -109,13 +109,13 @@ operation_secret_show(struct worker *worker, struct operation_call *call)
 	if (status != STORE_OK)
 		return operation_error(worker, OUTCOME_FAILED, "%.*s: cannot be read", PRINT(path));
 	struct json *json = operation_text(worker);
-	json_string(json, "path", path);
-	json_number(json, "version", record.newest);
-	json_number(json, "created", (uint64_t)record.created);
-	json_number(json, "updated", (uint64_t)record.updated);
-	json_string(json, "operator", record.operator_name);
-	json_number(json, "size", record.size);
-	json_object_end(json);
+	out_string(json, "path", path);
+	out_number(json, "version", record.newest);
+	out_number(json, "created", (uint64_t)record.created);
+	out_number(json, "updated", (uint64_t)record.updated);
+	out_string(json, "operator", record.operator_name);
+	out_number(json, "size", record.size);
+	out_object_end(json);
 	return OUTCOME_OK;
 }
 
@@ -234,9 +234,9 @@ operation_secret_put(struct worker *worker, struct operation_call *call)
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	struct json *json = operation_text(worker);
-	json_string(json, "path", path);
-	json_number(json, "version", record.newest);
-	json_object_end(json);
+	out_string(json, "path", path);
+	out_number(json, "version", record.newest);
+	out_object_end(json);
 	return OUTCOME_OK;
 }
 
@@ -268,8 +268,8 @@ operation_secret_delete(struct worker *worker, struct operation_call *call)
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	struct json *json = operation_text(worker);
-	json_string(json, "path", path);
-	json_number(json, "versions", record.newest - record.oldest + 1);
-	json_object_end(json);
+	out_string(json, "path", path);
+	out_number(json, "versions", record.newest - record.oldest + 1);
+	out_object_end(json);
 	return OUTCOME_OK;
 }

@@ -66,13 +66,13 @@ compare_one(struct comparison *comparison, const struct release_view *view, cons
 		return;
 	}
 	comparison->changes++;
-	json_object(json, NULL);
-	json_text(json, "machine", view->machine->id);
-	json_text(json, "name", view->machine->name[0] ? view->machine->name : NULL);
-	json_text(json, "path", path);
-	json_text(json, "before", before ? "permit" : "deny");
-	json_text(json, "after", after ? "permit" : "deny");
-	json_object_end(json);
+	out_object(json, NULL);
+	out_text(json, "machine", view->machine->id);
+	out_text(json, "name", view->machine->name[0] ? view->machine->name : NULL);
+	out_text(json, "path", path);
+	out_text(json, "before", before ? "permit" : "deny");
+	out_text(json, "after", after ? "permit" : "deny");
+	out_object_end(json);
 }
 
 static void
@@ -107,14 +107,14 @@ compare_all(struct comparison *comparison)
 	const struct trust *trust = &comparison->worker->keeper->trust;
 	struct json *json = operation_text(comparison->worker);
 
-	json_number(json, "policies", policy_set_count(comparison->proposed));
-	json_array(json, "changes");
+	out_number(json, "policies", policy_set_count(comparison->proposed));
+	out_array(json, "changes");
 	for (size_t i = 0; i < trust->machine_count; i++)
 		compare_machine(comparison, trust->machines[i]);
-	json_array_end(json);
-	json_number(json, "machines", comparison->machines);
-	json_boolean(json, "truncated", comparison->truncated || comparison->paths.truncated);
-	json_object_end(json);
+	out_array_end(json);
+	out_number(json, "machines", comparison->machines);
+	out_boolean(json, "truncated", comparison->truncated || comparison->paths.truncated);
+	out_object_end(json);
 }
 
 static enum operation_outcome

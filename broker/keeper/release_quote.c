@@ -51,10 +51,10 @@ suspend(struct worker *worker, struct release *release, const struct attest_erro
 
 	struct json *json = audit_begin(worker, "suspend", release->now);
 	audit_machine(worker, machine, release->request.peer);
-	json_text(json, "outcome", "suspended");
-	json_text(json, "reason", "its TPM's clock went back: rolled back, copied or cleared");
-	json_text(json, "expected", err->expected);
-	json_text(json, "seen", err->seen);
+	out_text(json, "outcome", "suspended");
+	out_text(json, "reason", "its TPM's clock went back: rolled back, copied or cleared");
+	out_text(json, "expected", err->expected);
+	out_text(json, "seen", err->seen);
 	audit_end(worker, false, release->trust_revision);
 	pthread_mutex_lock(&machine->mutex);
 	machine->record.suspended = true;

@@ -178,8 +178,8 @@ release_entry(struct worker *worker, const struct release *release, bool release
 	char text[WIRE_PATH_MAX + 16];
 
 	audit_machine(worker, release->machine, release->request.peer);
-	json_text(json, "outcome", released ? "released" : "denied");
-	json_array(json, "secrets");
+	out_text(json, "outcome", released ? "released" : "denied");
+	out_array(json, "secrets");
 	for (size_t i = 0; i < release->wanted.count; i++) {
 		struct wanted_secret secret =
 			released ? release->lease.secrets[i] : release->wanted.secrets[i];
@@ -189,11 +189,11 @@ release_entry(struct worker *worker, const struct release *release, bool release
 		else
 			snprintf(text, sizeof(text), "%.*s@%u", size,
 				 (const char *)secret.path.data, secret.version);
-		json_text(json, NULL, text);
+		out_text(json, NULL, text);
 	}
-	json_array_end(json);
+	out_array_end(json);
 	if (released)
-		json_hex(json, "lease", BYTES_OF(release->body.lease_id));
+		out_hex(json, "lease", BYTES_OF(release->body.lease_id));
 	audit_end(worker, true, release->trust_revision);
 }
 

@@ -36,9 +36,9 @@ worker_clear(struct worker *worker)
 	frame_buffer_clear(&worker->answer);
 	frame_buffer_clear(&worker->sealed);
 	policy_facts_free(worker->facts);
-	json_clear(&worker->entry);
-	json_clear(&worker->checks);
-	json_clear(&worker->text);
+	out_clear(&worker->entry);
+	out_clear(&worker->checks);
+	out_clear(&worker->text);
 	secret_free(worker->record);
 	secret_free(worker->values);
 	secret_free(worker->body);
@@ -96,7 +96,7 @@ worker_trim(struct worker *worker)
 	if (worker->answer.capacity > SCRATCH_BUFFER)
 		frame_buffer_clear(&worker->answer);
 	if (worker->text.capacity > SCRATCH_BUFFER)
-		json_clear(&worker->text);
+		out_clear(&worker->text);
 }
 
 void
