@@ -102,8 +102,10 @@ serve(bool once)
 	for (;;) {
 		struct frame frame = { .descriptor = -1 };
 		struct wire_appraisal appraisal;
-		if (channel_receive(APPRAISER_KEEPER_CHANNEL, &buffer, &frame) != CHANNEL_OK)
-			break; /* the keeper is gone: the supervisor tells why */
+		if (channel_receive(APPRAISER_KEEPER_CHANNEL, &buffer, &frame) != CHANNEL_OK) {
+			status = ROLE_EXIT_ORPHANED;
+			break;
+		}
 		if (frame.descriptor >= 0 || !examine(&frame, &appraisal)) {
 			role_complain("the keeper sent what is not a question");
 			break;

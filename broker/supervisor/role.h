@@ -12,7 +12,7 @@
  *	... open what is its own; on a mistake in it: role_complain(...); return ROLE_EXIT_CONFIGURATION;
  *	if (!role_confine(ROLE_KEEPER) || !role_ready())
  *		return ROLE_EXIT_FAILED;
- *	... serve until a channel closes: that is the end of the daemon, whatever is returned.
+ *	... serve until a channel closes: return ROLE_EXIT_ORPHANED. It is the end of the daemon, whatever is returned.
  */
 #ifndef POSTERN_SUPERVISOR_ROLE_H
 #define POSTERN_SUPERVISOR_ROLE_H
@@ -35,10 +35,12 @@ const char *role_name(enum role_kind kind);
 #define KEEPER_APPRAISER_CHANNEL 5
 #define APPRAISER_KEEPER_CHANNEL 4
 
-/* Exit statuses. The supervisor passes 78 on and turns any other into 1. */
+/* Exit statuses. The supervisor passes 78 on and turns any other into 1. ORPHANED says that a peer's channel has closed: the
+ * supervisor then names the peer, whose own end may come to it a moment later. */
 #define ROLE_EXIT_OK		0
 #define ROLE_EXIT_FAILED	1
 #define ROLE_EXIT_USAGE		64
+#define ROLE_EXIT_ORPHANED	69
 #define ROLE_EXIT_CONFIGURATION 78
 
 /* Keys that reach each role in its SETUP; all values are checked by the supervisor, defaults are filled in.

@@ -20,6 +20,7 @@
 #define ENROLMENTS_MAX	    8	  /* appraisers for one enrolment each, at once */
 #define ENROLMENT_LIFETIME  10000 /* milliseconds */
 #define STOP_PATIENCE	    5000  /* milliseconds between SIGTERM and SIGKILL */
+#define ORPHAN_PATIENCE	    1000  /* milliseconds for the end that left a role alone to arrive */
 #define RUNNING		    (-1)  /* no exit status decided yet */
 
 struct child {
@@ -47,7 +48,8 @@ struct supervisor {
 	struct frame_buffer buffer;
 	int watchdog; /* milliseconds, -1: none */
 	int64_t next_sign;
-	int status; /* RUNNING, or what to exit with */
+	int64_t orphaned_until; /* 0: no role has said that it is alone */
+	int status;		/* RUNNING, or what to exit with */
 };
 
 static int64_t
@@ -228,6 +230,12 @@ role_ended(struct supervisor *supervisor, enum role_kind kind, int how)
 	child->pid = 0;
 	if (supervisor->status != RUNNING)
 		return;
+	/* A dying process closes its channels before it can be waited for: its peers may be here first. */
+	if (WIFEXITED(how) && WEXITSTATUS(how) == ROLE_EXIT_ORPHANED) {
+		if (supervisor->orphaned_until == 0)
+			supervisor->orphaned_until = now_milliseconds() + ORPHAN_PATIENCE;
+		return;
+	}
 	if (WIFSIGNALED(how))
 		role_complain("the %s was killed by signal %d (%s)", role_name(kind), WTERMSIG(how),
 			      strsignal(WTERMSIG(how)));
@@ -299,11 +307,15 @@ on_frame(struct supervisor *supervisor, enum role_kind kind)
 
 /* ---- the loop ---- */
 
-/* Ends what is late, shows a sign of life, and says how long nothing else is due. */
-static int
-do_timed(struct supervisor *supervisor)
+static int64_t
+sooner(int64_t a, int64_t b)
 {
-	int64_t now = now_milliseconds();
+	return a < b ? a : b;
+}
+
+static int64_t
+end_late_enrolments(struct supervisor *supervisor, int64_t now)
+{
 	int64_t next = INT64_MAX;
 	for (size_t i = 0; i < ENROLMENTS_MAX; i++) {
 		struct enrolment *enrolment = &supervisor->enrolments[i];
@@ -312,18 +324,45 @@ do_timed(struct supervisor *supervisor)
 		if (enrolment->deadline <= now) {
 			enrolment->late = true;
 			kill(enrolment->pid, SIGKILL);
-		} else if (enrolment->deadline < next) {
-			next = enrolment->deadline;
+		} else {
+			next = sooner(next, enrolment->deadline);
 		}
 	}
-	if (supervisor->watchdog > 0) {
-		if (supervisor->next_sign <= now) {
-			notify("WATCHDOG=1");
-			supervisor->next_sign = now + supervisor->watchdog;
-		}
-		if (supervisor->next_sign < next)
-			next = supervisor->next_sign;
+	return next;
+}
+
+static int64_t
+give_up_on_orphans(struct supervisor *supervisor, int64_t now)
+{
+	if (supervisor->orphaned_until == 0)
+		return INT64_MAX;
+	if (supervisor->orphaned_until > now)
+		return supervisor->orphaned_until;
+	role_complain("a role closed its channel and did not end");
+	give_up(supervisor, ROLE_EXIT_FAILED);
+	return now;
+}
+
+static int64_t
+show_life(struct supervisor *supervisor, int64_t now)
+{
+	if (supervisor->watchdog <= 0)
+		return INT64_MAX;
+	if (supervisor->next_sign <= now) {
+		notify("WATCHDOG=1");
+		supervisor->next_sign = now + supervisor->watchdog;
 	}
+	return supervisor->next_sign;
+}
+
+/* Does what is due, and says how many milliseconds nothing else is. */
+static int
+do_timed(struct supervisor *supervisor)
+{
+	int64_t now = now_milliseconds();
+	int64_t next = end_late_enrolments(supervisor, now);
+	next = sooner(next, give_up_on_orphans(supervisor, now));
+	next = sooner(next, show_life(supervisor, now));
 	return next == INT64_MAX ? -1 : (int)(next - now);
 }
 
@@ -335,7 +374,8 @@ wait_and_serve(struct supervisor *supervisor)
 		watched[1 + i].fd = supervisor->children[i].channel;
 		watched[1 + i].events = POLLIN;
 	}
-	if (poll(watched, 1 + ROLE_COUNT, do_timed(supervisor)) <= 0)
+	int timeout = do_timed(supervisor);
+	if (supervisor->status != RUNNING || poll(watched, 1 + ROLE_COUNT, timeout) <= 0)
 		return;
 	if (watched[0].revents != 0)
 		on_signal(supervisor);

@@ -214,6 +214,10 @@ act(const char *mode, enum role_kind kind)
 		const struct frame frame = { FRAME_NEED_APPRAISER, 1, { NULL, 0 }, -1 };
 		(void)!channel_send(ROLE_SUPERVISOR_CHANNEL, &frame);
 	}
+	if (strcmp(mode, "leave") == 0) {
+		close(KEEPER_GATEWAY_CHANNEL);
+		close(KEEPER_APPRAISER_CHANNEL);
+	}
 	if (strcmp(mode, "enrol") == 0)
 		return enrol();
 	if (strcmp(mode, "enrol-many") == 0)
@@ -386,6 +390,7 @@ test_a_role_ends(void **state)
 		{ ROLE_GATEWAY, "crash", 1, "posternd: the gateway was killed by signal 11" },
 		{ ROLE_KEEPER, "misconfigured", 78, "posternd: the keeper ended with status 78\n" },
 		{ ROLE_DOOR, "misconfigured", 78, "posternd: the door ended with status 78\n" },
+		{ ROLE_KEEPER, "leave", 1, "posternd: a role closed its channel and did not end\n" },
 		{ ROLE_GATEWAY, "chatter", 1, "posternd: the gateway said what it may not\n" },
 	};
 	(void)state;
