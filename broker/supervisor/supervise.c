@@ -222,6 +222,14 @@ enrolment_ended(struct enrolment *enrolment, int how)
 
 /* ---- what happens ---- */
 
+/* No role ends well by itself either: it has seen a channel close. */
+static bool
+left_alone(int how)
+{
+	return WIFEXITED(how) &&
+	       (WEXITSTATUS(how) == ROLE_EXIT_ORPHANED || WEXITSTATUS(how) == ROLE_EXIT_OK);
+}
+
 static void
 role_ended(struct supervisor *supervisor, enum role_kind kind, int how)
 {
@@ -231,7 +239,7 @@ role_ended(struct supervisor *supervisor, enum role_kind kind, int how)
 	if (supervisor->status != RUNNING)
 		return;
 	/* A dying process closes its channels before it can be waited for: its peers may be here first. */
-	if (WIFEXITED(how) && WEXITSTATUS(how) == ROLE_EXIT_ORPHANED) {
+	if (left_alone(how)) {
 		if (supervisor->orphaned_until == 0)
 			supervisor->orphaned_until = now_milliseconds() + ORPHAN_PATIENCE;
 		return;
