@@ -22,7 +22,7 @@ enum frame_type {
 	FRAME_SETUP = 1,      /* supervisor -> child: struct settings as text; FRAME_READY comes back */
 	FRAME_READY,	      /* child -> supervisor */
 	FRAME_NEED_APPRAISER, /* keeper -> supervisor: an appraiser for one enrolment */
-	FRAME_APPRAISER,      /* supervisor -> keeper: its end of the channel, as descriptor; same id */
+	FRAME_APPRAISER,      /* supervisor -> keeper: its end of the channel, as descriptor; same id. None: try later */
 	/* door -> gateway */
 	FRAME_CONNECTION, /* the peer's address as struct sockaddr bytes; the socket as descriptor */
 	/* gateway -> keeper; the answer has the same id and type FRAME_ANSWER */
@@ -63,7 +63,7 @@ void frame_buffer_clear(struct frame_buffer *buffer);
 
 /* A connected pair, close-on-exec, non-inheritable until the supervisor says so. */
 __attribute__((warn_unused_result)) enum channel_status channel_pair(int ret_ends[2]);
-/* Blocks until sent. Safe from many threads. */
+/* Blocks until sent. Safe from many threads. A body above FRAME_BODY_MAX is CHANNEL_MALFORMED, and nothing is sent. */
 __attribute__((warn_unused_result)) enum channel_status channel_send(int channel, const struct frame *frame);
 /* Blocks until a frame is there. */
 __attribute__((warn_unused_result)) enum channel_status
