@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a caller collects before it commits. All values of a batch share one block of locked memory:
+ * locking costs system calls and whole pages, and most batches are small.
+ */
 #include "batch.h"
 #include "backend.h"
 
@@ -136,6 +140,7 @@ add_operation(struct store_batch *batch, enum operation_kind kind, const char *n
 	return operation;
 }
 
+/* No more once something has failed; no batch at all is answered by store_commit. */
 static bool
 takes_more(struct store_batch *batch)
 {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Creating, opening and closing a store, and reading its records. */
 #include "bytes.h"
 #include "state.h"
 
