@@ -20,3 +20,13 @@ policy_fail_at(struct policy_error *err, enum policy_status status, uint32_t lin
 	va_end(arguments);
 	return status;
 }
+
+void
+policy_quote(char quoted[QUOTED_SIZE], const char *data, size_t size)
+{
+	if (size > QUOTED_SIZE - 1)
+		size = QUOTED_SIZE - 1;
+	for (size_t i = 0; i < size; i++)
+		quoted[i] = data[i] >= ' ' && data[i] <= '~' ? data[i] : '?';
+	quoted[size] = '\0';
+}

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What looks into entities, sets, records and strings. */
+#include "error.h"
 #include "evaluate.h"
 
 #include <string.h>
-
-#define NAME_SHOWN_MAX 48 /* bytes of a name in a message */
 
 static const struct policy_value *
 evaluate_kind(struct evaluation *evaluation, const struct expression *expression,
@@ -111,10 +110,14 @@ evaluate_has(struct evaluation *evaluation, const struct expression *expression)
 	return value != NULL ? value_boolean(true) : NULL;
 }
 
-static int
-shown_size(const struct text *name)
+static void *
+fail_attribute(struct evaluation *evaluation, const struct expression *expression)
 {
-	return name->size < NAME_SHOWN_MAX ? (int)name->size : NAME_SHOWN_MAX;
+	const struct text *name = expression->attribute.name;
+	char quoted[QUOTED_SIZE];
+
+	policy_quote(quoted, name->data, name->size);
+	return evaluation_fail(evaluation, expression, "there is no attribute `%s`", quoted);
 }
 
 const struct policy_value *
@@ -131,10 +134,7 @@ evaluate_attribute(struct evaluation *evaluation, const struct expression *expre
 	if (record == NULL && facts_find(evaluation->facts, value) == NULL)
 		return evaluation_fail(evaluation, expression, "the entity does not exist");
 	const struct policy_value *found = record != NULL ? value_record_get(record, name) : NULL;
-	if (found == NULL)
-		return evaluation_fail(evaluation, expression, "there is no attribute `%.*s`",
-				       shown_size(name), name->data);
-	return found;
+	return found != NULL ? found : fail_attribute(evaluation, expression);
 }
 
 /* Takes a part off the front of what is left, wherever it comes first. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Literals, variables, entities, sets, records, and what is accessed on them. */
+#include "error.h"
 #include "parser.h"
 
 const struct expression *
@@ -227,12 +228,14 @@ parse_constructor(struct parser *parser, const struct extension_function *functi
 static const struct expression *
 parse_call(struct parser *parser, const struct path *path)
 {
+	char quoted[QUOTED_SIZE];
+
+	policy_quote(quoted, path->name->data, path->name->size);
 	if (parser->token.kind != TOKEN_OPEN_PARENTHESIS)
 		return parser_refuse(parser, POLICY_SYNTAX, path->at,
-				     "`%.*s` is not a variable: those are principal, action, "
+				     "`%s` is not a variable: those are principal, action, "
 				     "resource and context",
-				     (int)(path->name->size > 40 ? 40 : path->name->size),
-				     path->name->data);
+				     quoted);
 	const struct extension_function *function =
 		extension_find(path->name, EXTENSION_CONSTRUCTOR);
 	if (function != NULL)
@@ -240,7 +243,7 @@ parse_call(struct parser *parser, const struct path *path)
 	if (text_is(path->name, "unknown"))
 		return parser_refuse(parser, POLICY_UNSUPPORTED, path->at,
 				     "partial evaluation is not implemented");
-	return parser_refuse(parser, POLICY_SYNTAX, path->at, "there is no such function");
+	return parser_refuse(parser, POLICY_SYNTAX, path->at, "there is no function `%s`", quoted);
 }
 
 /* VAR | Name '::' STR | Name '(' [ExprList] ')' */

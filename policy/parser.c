@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define QUOTED_MAX 40 /* bytes of the source in an error message */
-
 void *
 parser_refuse(struct parser *parser, enum policy_status status, struct position at,
 	      const char *format, ...)
@@ -32,24 +30,11 @@ parser_out_of_memory(struct parser *parser)
 	return parser_refuse(parser, POLICY_MEMORY, (struct position){0}, "out of memory");
 }
 
-/* The token's text for a message: printable ASCII only, and cut. */
-static void
-quote_token(const struct token *token, char quoted[QUOTED_MAX + 1])
-{
-	size_t size = token->size < QUOTED_MAX ? token->size : QUOTED_MAX;
-
-	for (size_t i = 0; i < size; i++) {
-		char c = token->data[i];
-		quoted[i] = c >= ' ' && c <= '~' ? c : '?';
-	}
-	quoted[size] = '\0';
-}
-
 void *
 parser_unexpected(struct parser *parser, const char *expected)
 {
 	const struct token *token = &parser->token;
-	char quoted[QUOTED_MAX + 1];
+	char quoted[QUOTED_SIZE];
 
 	if (token->kind == TOKEN_END)
 		return parser_refuse(parser, POLICY_SYNTAX, token->at,
@@ -58,7 +43,7 @@ parser_unexpected(struct parser *parser, const char *expected)
 		return parser_refuse(parser, POLICY_SYNTAX, token->at,
 				     token->data[0] == '"' ? "this string does not end"
 							   : "this is no token");
-	quote_token(token, quoted);
+	policy_quote(quoted, token->data, token->size);
 	return parser_refuse(parser, POLICY_SYNTAX, token->at, "expected %s, found `%s`", expected,
 			     quoted);
 }
@@ -177,13 +162,13 @@ is_reserved(const struct token *token)
 static bool
 check_identifier(struct parser *parser, const char *expected)
 {
-	char quoted[QUOTED_MAX + 1];
+	char quoted[QUOTED_SIZE];
 
 	if (parser->token.kind != TOKEN_IDENTIFIER)
 		return parser_unexpected(parser, expected) != NULL;
 	if (!is_reserved(&parser->token))
 		return true;
-	quote_token(&parser->token, quoted);
+	policy_quote(quoted, parser->token.data, parser->token.size);
 	return parser_refuse(parser, POLICY_SYNTAX, parser->token.at, "`%s` is reserved", quoted) !=
 	       NULL;
 }

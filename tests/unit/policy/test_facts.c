@@ -155,7 +155,9 @@ test_sets_come_and_go(void **state)
 	for (int i = 0; i < 40; i++) {
 		snprintf(source, sizeof(source),
 			 "permit(principal, action, resource) when { E::\"%s\" in E::\"c\" };",
-			 i % 3 == 0 ? "a" : i % 3 == 1 ? "b" : "ghost");
+			 i % 3 == 0   ? "a"
+			 : i % 3 == 1 ? "b"
+				      : "ghost");
 		assert_int_equal(decide(facts, source, "p", &decision), POLICY_OK);
 		assert_int_equal(decision.allowed, i % 3 < 2);
 	}
@@ -409,6 +411,101 @@ test_refused_requests(void **state)
 	world_clear(&world);
 }
 
+#define MANY 700
+
+/* Every number below MANY twice, in an order that depends on `step` (which has no factor in common
+ * with MANY), as a set; and as a record with a field for each. */
+static void
+build_many(struct policy_facts *facts, size_t step, const struct policy_value **ret_set,
+	   const struct policy_value **ret_record)
+{
+	const struct policy_value *items[2 * MANY];
+	struct policy_field fields[MANY];
+	char names[MANY][8];
+
+	for (size_t i = 0; i < 2 * MANY; i++) {
+		size_t number = i * step % MANY;
+		items[i] = policy_value_long(facts, (int64_t)number);
+		if (i < MANY) {
+			snprintf(names[i], sizeof(names[i]), "f%zu", number);
+			fields[i] = (struct policy_field){text(names[i]), items[i]};
+		}
+	}
+	*ret_set = policy_value_set(facts, items, 2 * MANY);
+	*ret_record = policy_value_record(facts, fields, MANY);
+}
+
+/* Order must not be seen in large sets and records either, which are sorted in another way. */
+static void
+test_large_values(void **state)
+{
+	struct policy_facts *facts = policy_facts_new(NULL);
+	const struct policy_value *sets[3];
+	const struct policy_value *records[3];
+	char source[300];
+
+	(void)state;
+	build_many(facts, 1, &sets[0], &records[0]);
+	build_many(facts, 333, &sets[1], &records[1]);
+	build_many(facts, MANY - 1, &sets[2], &records[2]);
+	const struct policy_field fields[] = {
+		{text("a"), sets[0]},	 {text("b"), sets[1]},	  {text("c"), sets[2]},
+		{text("x"), records[0]}, {text("y"), records[1]}, {text("z"), records[2]},
+	};
+	struct policy_request request = {
+		.principal = entity(facts, "E", "p"),
+		.action = entity(facts, "Action", "a"),
+		.resource = entity(facts, "E", "r"),
+		.context = policy_value_record(facts, fields, COUNT(fields)),
+	};
+	for (int i = 0; i < MANY; i++) {
+		struct policy_set *set = NULL;
+		struct policy_decision decision;
+		int size = snprintf(source, sizeof(source),
+				    "permit(principal, action, resource) when { "
+				    "context.a == context.b && context.b == context.c && "
+				    "context.x == context.y && context.y == context.z && "
+				    "context.b.contains(%d) && context.y.f%d == %d && "
+				    "!context.c.contains(%d) && !(context.z has f%d) };",
+				    i, i, i, i + MANY, i + MANY);
+		assert_int_equal(parse_exact(source, (size_t)size, &set, NULL), POLICY_OK);
+		assert_int_equal(policy_decide(set, facts, &request, &decision, NULL), POLICY_OK);
+		assert_true(decision.allowed);
+		policy_set_free(set);
+	}
+	policy_facts_free(facts);
+}
+
+static void
+test_builders_agree_with_constructors(void **state)
+{
+	static const char source[] =
+		"permit(principal, action, resource) when { context.now == "
+		"datetime(\"2024-01-01T00:00:00.001Z\") && context.since == duration(\"-1h\") && "
+		"context.ip == ip(\"10.0.0.0/8\") };";
+	struct policy_facts *facts = policy_facts_new(NULL);
+	struct policy_set *set = NULL;
+	struct policy_decision decision;
+	const struct policy_field fields[] = {
+		{text("now"), policy_value_datetime(facts, 1704067200001)},
+		{text("since"), policy_value_duration(facts, -3600000)},
+		{text("ip"), policy_value_extension(facts, "ip", text("10.0.0.0/8"))},
+	};
+	struct policy_request request = {
+		.principal = entity(facts, "E", "p"),
+		.action = entity(facts, "Action", "a"),
+		.resource = entity(facts, "E", "r"),
+		.context = policy_value_record(facts, fields, COUNT(fields)),
+	};
+
+	(void)state;
+	assert_int_equal(parse_exact(source, sizeof(source) - 1, &set, NULL), POLICY_OK);
+	assert_int_equal(policy_decide(set, facts, &request, &decision, NULL), POLICY_OK);
+	assert_true(decision.allowed);
+	policy_set_free(set);
+	policy_facts_free(facts);
+}
+
 /* ---- decisions of many policies ---- */
 
 #define PERMIT "permit(principal, action, resource)"
@@ -488,7 +585,9 @@ test_decisions(void **state)
 static void
 test_failure_message(void **state)
 {
-	static const char source[] = PERMIT "\n when { true &&\n   principal.none };";
+	static const char source[] = PERMIT "\n when { true &&\n   principal.none };\n" PERMIT
+					    " when { context[\"a\nb\xc3\xa4 and much more than is "
+					    "worth telling in a line\"] };";
 	struct world world;
 	struct policy_set *set = NULL;
 	struct policy_decision decision;
@@ -498,8 +597,12 @@ test_failure_message(void **state)
 	assert_int_equal(parse_exact(source, sizeof(source) - 1, &set, NULL), POLICY_OK);
 	assert_int_equal(policy_decide(set, world.facts, &world.request, &decision, NULL),
 			 POLICY_OK);
-	assert_int_equal(decision.failure_count, 1);
+	assert_int_equal(decision.failure_count, 2);
 	assert_string_equal(decision.failures[0].message, "3:14: there is no attribute `none`");
+	/* Nothing in a message breaks a line of a log, or its encoding. */
+	assert_string_equal(
+		decision.failures[1].message,
+		"4:52: there is no attribute `a?b?? and much more than is worth tellin`");
 	policy_set_free(set);
 	world_clear(&world);
 }
@@ -597,6 +700,8 @@ main(void)
 		cmocka_unit_test(test_refused_values),
 		cmocka_unit_test(test_refused_entities),
 		cmocka_unit_test(test_refused_requests),
+		cmocka_unit_test(test_large_values),
+		cmocka_unit_test(test_builders_agree_with_constructors),
 		cmocka_unit_test(test_decisions),
 		cmocka_unit_test(test_failure_message),
 		cmocka_unit_test(test_memory),
