@@ -9,33 +9,33 @@
 
 #define COORDINATE_SIZE 32
 
-/* Postern's template: TPMT_PUBLIC (Part 2, 12.2.4) up to `unique`, field by field so that a refusal can
- * name the one that differs. The policy is SHA-256("postern/ak/v1"): no session satisfies it, and no
- * other verifier's key has it. */
-static const uint8_t TYPE[] = { 0x00, 0x23 };		   /* ECC */
-static const uint8_t NAME_ALG[] = { 0x00, 0x0b };	   /* SHA-256 */
-static const uint8_t ATTRIBUTES[] = { 0x00, 0x05, 0x04, 0x72 }; /* restricted, fixedTPM, sign... */
-static const uint8_t POLICY[] = { 0x00, 0x20, 0xe1, 0x40, 0xa9, 0xb7, 0x52, 0xaf, 0x8d,
-				  0x34, 0x8f, 0xf8, 0x41, 0x71, 0xc3, 0xa5, 0xdf, 0xee,
-				  0xe4, 0xa4, 0x41, 0xdc, 0x80, 0x82, 0xc2, 0xca, 0x33,
-				  0x96, 0x5c, 0xf5, 0x86, 0x43, 0xb2, 0xec };
-static const uint8_t SYMMETRIC[] = { 0x00, 0x10 };	      /* NULL */
-static const uint8_t SCHEME[] = { 0x00, 0x18, 0x00, 0x0b }; /* ECDSA, SHA-256 */
-static const uint8_t CURVE[] = { 0x00, 0x03 };		      /* P-256 */
-static const uint8_t KDF[] = { 0x00, 0x10 };		      /* NULL */
+/* Postern's template: TPMT_PUBLIC (Part 2, 12.2.4) up to `unique`, field by field so that a refusal
+ * can name the one that differs. The policy is SHA-256("postern/ak/v1"): no session satisfies it,
+ * and no other verifier's key has it. */
+static const uint8_t TYPE[] = {0x00, 0x23};		      /* ECC */
+static const uint8_t NAME_ALG[] = {0x00, 0x0b};		      /* SHA-256 */
+static const uint8_t ATTRIBUTES[] = {0x00, 0x05, 0x04, 0x72}; /* restricted, fixedTPM, sign... */
+static const uint8_t POLICY[] = {0x00, 0x20, 0xe1, 0x40, 0xa9, 0xb7, 0x52, 0xaf, 0x8d,
+				 0x34, 0x8f, 0xf8, 0x41, 0x71, 0xc3, 0xa5, 0xdf, 0xee,
+				 0xe4, 0xa4, 0x41, 0xdc, 0x80, 0x82, 0xc2, 0xca, 0x33,
+				 0x96, 0x5c, 0xf5, 0x86, 0x43, 0xb2, 0xec};
+static const uint8_t SYMMETRIC[] = {0x00, 0x10};	  /* NULL */
+static const uint8_t SCHEME[] = {0x00, 0x18, 0x00, 0x0b}; /* ECDSA, SHA-256 */
+static const uint8_t CURVE[] = {0x00, 0x03};		  /* P-256 */
+static const uint8_t KDF[] = {0x00, 0x10};		  /* NULL */
 
 static const struct {
 	const char *check;
 	struct bytes value;
 } FIELDS[] = {
-	{ "ak.type", { TYPE, sizeof(TYPE) } },
-	{ "ak.nameAlg", { NAME_ALG, sizeof(NAME_ALG) } },
-	{ "ak.attributes", { ATTRIBUTES, sizeof(ATTRIBUTES) } },
-	{ "ak.policy", { POLICY, sizeof(POLICY) } },
-	{ "ak.symmetric", { SYMMETRIC, sizeof(SYMMETRIC) } },
-	{ "ak.scheme", { SCHEME, sizeof(SCHEME) } },
-	{ "ak.curve", { CURVE, sizeof(CURVE) } },
-	{ "ak.kdf", { KDF, sizeof(KDF) } },
+	{"ak.type", {TYPE, sizeof(TYPE)}},
+	{"ak.nameAlg", {NAME_ALG, sizeof(NAME_ALG)}},
+	{"ak.attributes", {ATTRIBUTES, sizeof(ATTRIBUTES)}},
+	{"ak.policy", {POLICY, sizeof(POLICY)}},
+	{"ak.symmetric", {SYMMETRIC, sizeof(SYMMETRIC)}},
+	{"ak.scheme", {SCHEME, sizeof(SCHEME)}},
+	{"ak.curve", {CURVE, sizeof(CURVE)}},
+	{"ak.kdf", {KDF, sizeof(KDF)}},
 };
 #define FIELD_COUNT (sizeof(FIELDS) / sizeof(FIELDS[0]))
 
@@ -56,7 +56,8 @@ decode(struct bytes input, struct area *ret_area, struct attest_error *err)
 		area.fields[i] = read_bytes(&r, FIELDS[i].value.size);
 		if (!r.failed && !bytes_equal(area.fields[i], FIELDS[i].value))
 			return attest_differs(err, ATTEST_REFUSED, FIELDS[i].check, FIELDS[i].value,
-					      area.fields[i], "the AK is not made from the template");
+					      area.fields[i],
+					      "the AK is not made from the template");
 	}
 	area.x = read_bytes_be16(&r);
 	area.y = read_bytes_be16(&r);
@@ -77,9 +78,9 @@ decode(struct bytes input, struct area *ret_area, struct attest_error *err)
 static bool
 name_key(struct attest_ak *ak, struct bytes input)
 {
-	static const uint8_t endorsement[] = { 0x40, 0x00, 0x00, 0x0b };
-	auto_hasher hasher = { 0 };
-	struct bytes parent_and_name[] = { BYTES_OF(endorsement), { ak->name.bytes, 0 } };
+	static const uint8_t endorsement[] = {0x40, 0x00, 0x00, 0x0b};
+	auto_hasher hasher = {0};
+	struct bytes parent_and_name[] = {BYTES_OF(endorsement), {ak->name.bytes, 0}};
 
 	memcpy(ak->name.bytes, NAME_ALG, sizeof(NAME_ALG));
 	memcpy(ak->qualified_name, NAME_ALG, sizeof(NAME_ALG));
@@ -113,7 +114,7 @@ attest_ak_decode(struct bytes tpmt_public, struct attest_ak **ret_ak, struct att
 	ak->key = ec_key_new("P-256", area.x, area.y);
 	if (ak->key == NULL) {
 		attest_ak_free(ak);
-		return attest_differs(err, ATTEST_REFUSED, "ak.point", (struct bytes){ 0 }, area.x,
+		return attest_differs(err, ATTEST_REFUSED, "ak.point", (struct bytes){0}, area.x,
 				      "the AK's point is not on P-256");
 	}
 	*ret_ak = ak;

@@ -12,7 +12,7 @@ bytes_equal(struct bytes a, struct bytes b)
 struct reader
 reader_of(struct bytes input)
 {
-	return (struct reader){ .next = input.data, .left = input.size };
+	return (struct reader){.next = input.data, .left = input.size};
 }
 
 void
@@ -97,7 +97,7 @@ struct bytes
 read_bytes(struct reader *r, size_t size)
 {
 	const uint8_t *p = take(r, size);
-	return p == NULL ? (struct bytes){ 0 } : (struct bytes){ p, size };
+	return p == NULL ? (struct bytes){0} : (struct bytes){p, size};
 }
 
 struct bytes
@@ -144,7 +144,7 @@ reader_finished(const struct reader *r)
 struct writer
 writer_of(void *memory, size_t capacity)
 {
-	return (struct writer){ .start = memory, .capacity = capacity };
+	return (struct writer){.start = memory, .capacity = capacity};
 }
 
 void
@@ -162,13 +162,13 @@ write_bytes(struct writer *w, struct bytes value)
 void
 write_u8(struct writer *w, uint8_t value)
 {
-	write_bytes(w, (struct bytes){ &value, 1 });
+	write_bytes(w, (struct bytes){&value, 1});
 }
 
 void
 write_be16(struct writer *w, uint16_t value)
 {
-	uint8_t be[2] = { (uint8_t)(value >> 8), (uint8_t)value };
+	uint8_t be[2] = {(uint8_t)(value >> 8), (uint8_t)value};
 	write_bytes(w, BYTES_OF(be));
 }
 
@@ -212,11 +212,11 @@ write_lp(struct writer *w, struct bytes value)
 void
 write_lp_text(struct writer *w, const char *text)
 {
-	write_lp(w, (struct bytes){ (const uint8_t *)text, strlen(text) });
+	write_lp(w, (struct bytes){(const uint8_t *)text, strlen(text)});
 }
 
 struct bytes
 writer_bytes(const struct writer *w)
 {
-	return (struct bytes){ w->start, w->size };
+	return (struct bytes){w->start, w->size};
 }

@@ -35,7 +35,8 @@ strip_header(struct bytes der)
 	return read_bytes(&r, r.left);
 }
 
-/* What follows a certificate in an NV index: nothing, or one byte value repeated that erased or unused cells hold. */
+/* What follows a certificate in an NV index: nothing, or one byte value repeated that erased or
+ * unused cells hold. */
 static bool
 is_padding(struct bytes rest)
 {
@@ -80,8 +81,7 @@ certificate_key(const X509 *certificate)
 
 	EVP_PKEY *key = X509_PUBKEY_get(info);
 	/* RFC 4055's id-RSAES-OAEP holds the same RSAPublicKey. */
-	if (key == NULL &&
-	    X509_PUBKEY_get0_param(&algorithm, &encoded, &size, NULL, info) == 1 &&
+	if (key == NULL && X509_PUBKEY_get0_param(&algorithm, &encoded, &size, NULL, info) == 1 &&
 	    OBJ_obj2nid(algorithm) == NID_rsaesOaep)
 		key = d2i_PublicKey(EVP_PKEY_RSA, NULL, &encoded, size);
 	ERR_clear_error();
@@ -93,7 +93,7 @@ certificate_id(const X509 *certificate, uint8_t ret_id[ATTEST_HASH_SIZE])
 {
 	unsigned char *info = NULL;
 	int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &info);
-	bool good = size > 0 && sha256((struct bytes){ info, (size_t)size }, ret_id);
+	bool good = size > 0 && sha256((struct bytes){info, (size_t)size}, ret_id);
 
 	OPENSSL_free(info);
 	return good;
@@ -111,14 +111,14 @@ static enum attest_status
 check_critical(const X509 *certificate, struct attest_error *err)
 {
 	/* Certificate policies are known in that none is required and none excluded. */
-	static const int known[] = { NID_basic_constraints, NID_key_usage, NID_ext_key_usage,
-				     NID_subject_alt_name, NID_certificate_policies };
+	static const int known[] = {NID_basic_constraints, NID_key_usage, NID_ext_key_usage,
+				    NID_subject_alt_name, NID_certificate_policies};
 
 	for (int i = 0; i < X509_get_ext_count(certificate); i++) {
 		X509_EXTENSION *extension = X509_get_ext(certificate, i);
 		int nid = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
 		bool accepted = X509_EXTENSION_get_critical(extension) == 0;
-		char oid[OID_TEXT_MAX] = { 0 };
+		char oid[OID_TEXT_MAX] = {0};
 
 		for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++)
 			accepted = accepted || nid == known[k];
@@ -161,14 +161,16 @@ purposes_have(const EXTENDED_KEY_USAGE *usage, const char *oid)
 	return false;
 }
 
-/* No extension: anything goes. With one: for EKs; and a leaf may not also be a key that signs, or a platform. */
+/* No extension: anything goes. With one: for EKs; and a leaf may not also be a key that signs, or a
+ * platform. */
 static bool
 extended_usage_fits(const X509 *certificate, bool leaf)
 {
 	int critical = -1;
 	auto_usage *usage = X509_get_ext_d2i(certificate, NID_ext_key_usage, &critical, NULL);
 
-	/* -1 says that there is none; else it is there twice, or memory ran out while it was decoded. */
+	/* -1 says that there is none; else it is there twice, or memory ran out while it was
+	 * decoded. */
 	if (usage == NULL)
 		return critical == -1;
 	if (leaf && (purposes_have(usage, OID_PLATFORM_CERTIFICATE) ||
@@ -193,14 +195,14 @@ certificate_check_leaf(X509 *certificate, struct attest_error *err)
 	uint32_t wanted = ecc ? KU_KEY_AGREEMENT : KU_KEY_ENCIPHERMENT;
 	uint32_t usage = X509_get_key_usage(certificate);
 	if ((usage & wanted) == 0 || (usage & KU_DIGITAL_SIGNATURE) != 0)
-		return attest_differs_text(
-			err, ATTEST_REFUSED, "ek.certificate.usage",
-			ecc ? "keyAgreement without digitalSignature" :
-			      "keyEncipherment without digitalSignature",
-			usage == UINT32_MAX		     ? "any use" :
-			(usage & KU_DIGITAL_SIGNATURE) != 0 ? "digitalSignature" :
-							       "neither",
-			"the key usage is not an EK's");
+		return attest_differs_text(err, ATTEST_REFUSED, "ek.certificate.usage",
+					   ecc ? "keyAgreement without digitalSignature"
+					       : "keyEncipherment without digitalSignature",
+					   usage == UINT32_MAX ? "any use"
+					   : (usage & KU_DIGITAL_SIGNATURE) != 0
+						   ? "digitalSignature"
+						   : "neither",
+					   "the key usage is not an EK's");
 	if (!extended_usage_fits(certificate, true))
 		return attest_differs_text(err, ATTEST_REFUSED, "ek.certificate.purpose",
 					   OID_EK_CERTIFICATE, "another extended key usage",
@@ -231,10 +233,12 @@ certificate_check_issuer(X509 *certificate, struct attest_error *err)
 	if (status != ATTEST_OK)
 		return status;
 	if ((X509_get_extension_flags(certificate) & EXFLAG_CA) == 0)
-		return attest_fail(err, ATTEST_REFUSED, "ca.constraints", "an issuer without CA:TRUE");
+		return attest_fail(err, ATTEST_REFUSED, "ca.constraints",
+				   "an issuer without CA:TRUE");
 	uint32_t usage = X509_get_key_usage(certificate);
 	if (usage == UINT32_MAX || (usage & KU_KEY_CERT_SIGN) == 0)
-		return attest_fail(err, ATTEST_REFUSED, "ca.usage", "an issuer without keyCertSign");
+		return attest_fail(err, ATTEST_REFUSED, "ca.usage",
+				   "an issuer without keyCertSign");
 	if (!extended_usage_fits(certificate, false))
 		return attest_fail(err, ATTEST_REFUSED, "ca.purpose",
 				   "an issuer of something else than EK certificates");
@@ -249,7 +253,7 @@ certificate_check_issuer(X509 *certificate, struct attest_error *err)
 static bool
 time_of(const ASN1_TIME *time, int64_t *ret_time)
 {
-	struct tm broken_down = { 0 };
+	struct tm broken_down = {0};
 
 	if (ASN1_TIME_to_tm(time, &broken_down) != 1)
 		return false;
@@ -306,8 +310,8 @@ certificate_check_signature_algorithm(X509 *certificate, struct attest_error *er
 static void
 copy_text(const ASN1_STRING *string, char *ret, size_t size)
 {
-	struct reader r = reader_of((struct bytes){ ASN1_STRING_get0_data(string),
-						    (size_t)ASN1_STRING_length(string) });
+	struct reader r = reader_of(
+		(struct bytes){ASN1_STRING_get0_data(string), (size_t)ASN1_STRING_length(string)});
 	struct writer w = writer_of(ret, size - 1);
 
 	while (r.left > 0 && !w.failed) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From an EK's certificate to a pinned anchor. OpenSSL parses and verifies single signatures; the path and
- * its rules are ours, because X509_verify_cert has purposes for TLS and none for EKs, and a clock.
+ * From an EK's certificate to a pinned anchor. OpenSSL parses and verifies single signatures; the
+ * path and its rules are ours, because X509_verify_cert has purposes for TLS and none for EKs, and
+ * a clock.
  */
 #include "certificate.h"
 #include "error.h"
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ISSUERS_MAX	(ATTEST_CHAIN_MAX - 1)
+#define ISSUERS_MAX    (ATTEST_CHAIN_MAX - 1)
 #define SIGNATURES_MAX 48 /* verified for one answer: many CAs of one name must not cost more */
 
 struct search {
@@ -138,7 +139,8 @@ find_above(struct search *search, X509 *top, struct attest_error *err)
 	return NULL;
 }
 
-/* Anchors above the one that ended the path: whoever revokes the root means what is below it too. */
+/* Anchors above the one that ended the path: whoever revokes the root means what is below it too.
+ */
 static bool
 climb(struct search *search, struct attest_chain *chain)
 {
@@ -160,7 +162,7 @@ climb(struct search *search, struct attest_chain *chain)
 static enum attest_status
 report(struct search *search, X509 *leaf, struct attest_chain *ret_chain, struct attest_error *err)
 {
-	struct attest_chain chain = { .expires = INT64_MAX };
+	struct attest_chain chain = {.expires = INT64_MAX};
 	int64_t expires;
 
 	if (certificate_expires(leaf, &expires) && expires < chain.expires)
@@ -191,8 +193,8 @@ certificates_clear(struct certificates *certificates)
 }
 #define auto_certificates __attribute__((cleanup(certificates_clear))) struct certificates
 
-/* `lenient`: what does not parse is left out. A guest sends what its NV holds, and a helper that is not
- * understood helps nobody; an anchor that is not is a defect of ours. */
+/* `lenient`: what does not parse is left out. A guest sends what its NV holds, and a helper that is
+ * not understood helps nobody; an anchor that is not is a defect of ours. */
 static enum attest_status
 load_all(const struct bytes *input, size_t count, bool lenient, struct certificates *certificates,
 	 struct attest_error *err)
@@ -253,8 +255,8 @@ attest_chain_verify(const struct attest_ek *ek, const struct bytes *certificates
 		    int64_t now, struct attest_chain *ret_chain, struct attest_error *err)
 {
 	auto_x509 *leaf = NULL;
-	auto_certificates helpers = { 0 };
-	auto_certificates pinned = { 0 };
+	auto_certificates helpers = {0};
+	auto_certificates pinned = {0};
 
 	if (certificate_count == 0 || certificate_count > ATTEST_CERTIFICATES_MAX ||
 	    anchor_count > ATTEST_ANCHORS_MAX)
@@ -275,18 +277,17 @@ attest_chain_verify(const struct attest_ek *ek, const struct bytes *certificates
 	if (status != ATTEST_OK)
 		return status;
 
-	struct search search = { .helpers = helpers.items,
-				 .helper_count = helpers.count,
-				 .anchors = pinned.items,
-				 .anchor_count = pinned.count,
-				 .now = now };
+	struct search search = {.helpers = helpers.items,
+				.helper_count = helpers.count,
+				.anchors = pinned.items,
+				.anchor_count = pinned.count,
+				.now = now};
 	if (find_path(&search, leaf, err))
 		return report(&search, leaf, ret_chain, err);
 	if (search.told)
 		return err->status;
 	return attest_fail(err, ATTEST_REFUSED, "ek.chain.anchor",
-			   "no path to any of %zu anchors: the issuer is not known",
-			   pinned.count);
+			   "no path to any of %zu anchors: the issuer is not known", pinned.count);
 }
 
 enum attest_status
@@ -316,7 +317,7 @@ attest_anchor_describe(struct bytes der, uint8_t ret_id[ATTEST_HASH_SIZE], char 
 {
 	auto_x509 *certificate = NULL;
 	uint8_t id[ATTEST_HASH_SIZE];
-	char subject[160] = { 0 };
+	char subject[160] = {0};
 
 	enum attest_status status = certificate_load(der, &certificate, err);
 	if (status != ATTEST_OK)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TPM2_MakeCredential without a TPM: TPM 2.0 Library Part 1, 24, and the key derivations of 11.4.10. */
+/* TPM2_MakeCredential without a TPM: TPM 2.0 Library Part 1, 24, and the key derivations
+ * of 11.4.10. */
 #include "ek.h"
 #include "error.h"
 
@@ -12,7 +13,7 @@
 #include <string.h>
 
 /* Labels count with their terminating zero. */
-#define LABEL(text) ((struct bytes){ (const uint8_t *)(text), sizeof(text) })
+#define LABEL(text) ((struct bytes){(const uint8_t *)(text), sizeof(text)})
 
 /* A TPM's TPM2B_DIGEST: no credential is longer than its largest hash. */
 #define SECRET_SIZE_MAX HASH_SIZE_MAX
@@ -33,7 +34,8 @@ sealing_clear(struct sealing *sealing)
 }
 #define auto_sealing __attribute__((cleanup(sealing_clear))) struct sealing
 
-/* KDFa: SP 800-108, counter mode, HMAC. One block is enough: no key here is longer than its hash. */
+/* KDFa: SP 800-108, counter mode, HMAC. One block is enough: no key here is longer than its hash.
+ */
 static bool
 derive_a(const struct ek_template *template, const uint8_t *seed, struct bytes label,
 	 struct bytes context, size_t size, uint8_t *ret)
@@ -62,7 +64,7 @@ rsa_share_seed(const struct attest_ek *ek, const uint8_t *seed, struct writer *r
 {
 	static const char label[] = "IDENTITY";
 	auto_pkey_operation *operation = EVP_PKEY_CTX_new_from_pkey(NULL, ek->key, NULL);
-	char hash[16] = { 0 };
+	char hash[16] = {0};
 	uint8_t encrypted[MODULUS_SIZE_MAX];
 	size_t size = sizeof(encrypted);
 
@@ -83,7 +85,7 @@ rsa_share_seed(const struct attest_ek *ek, const uint8_t *seed, struct writer *r
 	}
 	if (EVP_PKEY_encrypt(operation, encrypted, &size, seed, ek->template->hash_size) != 1)
 		return false;
-	write_bytes(ret_secret, (struct bytes){ encrypted, size });
+	write_bytes(ret_secret, (struct bytes){encrypted, size});
 	return !ret_secret->failed;
 }
 
@@ -91,13 +93,13 @@ rsa_share_seed(const struct attest_ek *ek, const uint8_t *seed, struct writer *r
 static bool
 ecc_share_seed(const struct attest_ek *ek, struct sealing *sealing, struct writer *ret_secret)
 {
-	static const uint8_t counter[] = { 0, 0, 0, 1 };
+	static const uint8_t counter[] = {0, 0, 0, 1};
 	size_t size = ek->template->unique_size;
 	size_t shared_size = size;
 	uint8_t x[COORDINATE_SIZE_MAX];
 	uint8_t y[COORDINATE_SIZE_MAX];
 	auto_pkey *ephemeral = EVP_EC_gen(ek->template->curve);
-	auto_hasher hasher = { 0 };
+	auto_hasher hasher = {0};
 
 	auto_pkey_operation *operation = EVP_PKEY_CTX_new_from_pkey(NULL, ephemeral, NULL);
 	if (operation == NULL || !ec_key_point(ephemeral, size, x, y) ||
@@ -105,13 +107,13 @@ ecc_share_seed(const struct attest_ek *ek, struct sealing *sealing, struct write
 	    EVP_PKEY_derive_set_peer(operation, ek->key) != 1 ||
 	    EVP_PKEY_derive(operation, sealing->shared, &shared_size) != 1 || shared_size != size)
 		return false;
-	struct bytes pieces[] = { BYTES_OF(counter),
-				  { sealing->shared, size },
-				  LABEL("IDENTITY"),
-				  { x, size },
-				  { ek->unique, size } };
-	write_bytes_be16(ret_secret, (struct bytes){ x, size });
-	write_bytes_be16(ret_secret, (struct bytes){ y, size });
+	struct bytes pieces[] = {BYTES_OF(counter),
+				 {sealing->shared, size},
+				 LABEL("IDENTITY"),
+				 {x, size},
+				 {ek->unique, size}};
+	write_bytes_be16(ret_secret, (struct bytes){x, size});
+	write_bytes_be16(ret_secret, (struct bytes){y, size});
 	return !ret_secret->failed && hasher_open(&hasher, ek->template->hash) &&
 	       hash_pieces(&hasher, pieces, sizeof(pieces) / sizeof(pieces[0]), sealing->seed);
 }
@@ -156,11 +158,11 @@ write_blob(const struct attest_ek *ek, struct bytes encrypted, const struct atte
 	unsigned mac_size = 0;
 
 	write_bytes(&w, encrypted);
-	write_bytes(&w, (struct bytes){ ak_name->bytes, ak_name->size });
+	write_bytes(&w, (struct bytes){ak_name->bytes, ak_name->size});
 	if (w.failed || HMAC(EVP_get_digestbyname(ek->template->hash), sealing->integrity_key,
 			     ek->template->hash_size, covered, w.size, mac, &mac_size) == NULL)
 		return false;
-	write_bytes_be16(ret_blob, (struct bytes){ mac, mac_size });
+	write_bytes_be16(ret_blob, (struct bytes){mac, mac_size});
 	write_bytes(ret_blob, encrypted);
 	return !ret_blob->failed;
 }
@@ -173,16 +175,17 @@ make(const struct attest_ek *ek, const struct attest_name *ak_name, struct bytes
 	struct writer blob = writer_of(credential->blob, sizeof(credential->blob));
 	struct writer plain = writer_of(sealing->plain, sizeof(sealing->plain));
 	uint8_t encrypted[sizeof(sealing->plain)];
-	struct bytes name = { ak_name->bytes, ak_name->size };
+	struct bytes name = {ak_name->bytes, ak_name->size};
 
 	write_bytes_be16(&plain, secret);
 	if (plain.failed || !share_seed(ek, sealing, &shared) ||
 	    !derive_a(ek->template, sealing->seed, LABEL("STORAGE"), name,
 		      ek->template->aes_bits / 8, sealing->storage_key) ||
-	    !derive_a(ek->template, sealing->seed, LABEL("INTEGRITY"), (struct bytes){ 0 },
+	    !derive_a(ek->template, sealing->seed, LABEL("INTEGRITY"), (struct bytes){0},
 		      ek->template->hash_size, sealing->integrity_key) ||
-	    !encrypt(ek->template->aes_bits, sealing->storage_key, writer_bytes(&plain), encrypted) ||
-	    !write_blob(ek, (struct bytes){ encrypted, plain.size }, ak_name, sealing, &blob))
+	    !encrypt(ek->template->aes_bits, sealing->storage_key, writer_bytes(&plain),
+		     encrypted) ||
+	    !write_blob(ek, (struct bytes){encrypted, plain.size}, ak_name, sealing, &blob))
 		return false;
 	credential->secret_size = shared.size;
 	credential->blob_size = blob.size;
@@ -194,8 +197,8 @@ attest_credential_make(const struct attest_ek *ek, const struct attest_name *ak_
 		       struct bytes secret, struct attest_credential *ret_credential,
 		       struct attest_error *err)
 {
-	auto_sealing sealing = { 0 };
-	struct attest_credential credential = { 0 };
+	auto_sealing sealing = {0};
+	struct attest_credential credential = {0};
 
 	/* Part 3, 12.6: the credential may not be larger than the EK's nameAlg digest. */
 	if (secret.size == 0 || secret.size > ek->template->hash_size)

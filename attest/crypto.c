@@ -17,7 +17,7 @@ bn_free_at(BIGNUM **number)
 bool
 hasher_open_with(struct hasher *ret_hasher, const EVP_MD *algorithm)
 {
-	*ret_hasher = (struct hasher){ .algorithm = algorithm, .state = EVP_MD_CTX_new() };
+	*ret_hasher = (struct hasher){.algorithm = algorithm, .state = EVP_MD_CTX_new()};
 	return ret_hasher->state != NULL;
 }
 
@@ -36,7 +36,7 @@ hasher_close(struct hasher *hasher)
 {
 	EVP_MD_CTX_free(hasher->state);
 	EVP_MD_free(hasher->owned);
-	*hasher = (struct hasher){ 0 };
+	*hasher = (struct hasher){0};
 }
 
 bool
@@ -68,7 +68,8 @@ key_from_params(const char *type, OSSL_PARAM *params)
 	return key;
 }
 
-/* fromdata decodes the point; whether that alone checks the curve's equation has changed between releases. */
+/* fromdata decodes the point; whether that alone checks the curve's equation has changed between
+ * releases. */
 static bool
 point_is_valid(EVP_PKEY *key)
 {
@@ -84,7 +85,7 @@ ec_key_new(const char *curve, struct bytes x, struct bytes y)
 {
 	uint8_t point[1 + 2 * COORDINATE_SIZE_MAX];
 	struct writer w = writer_of(point, sizeof(point));
-	char group[16] = { 0 };
+	char group[16] = {0};
 
 	write_u8(&w, POINT_CONVERSION_UNCOMPRESSED);
 	write_bytes(&w, x);

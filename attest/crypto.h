@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the verifier needs of OpenSSL, in its own words. Every function leaves the thread's OpenSSL error queue
- * as empty as it should be: what failed is told by the return value. Private to the verifier.
+ * What the verifier needs of OpenSSL, in its own words. Every function leaves the thread's OpenSSL
+ * error queue as empty as it should be: what failed is told by the return value. Private to the
+ * verifier.
  */
 #ifndef POSTERN_ATTEST_CRYPTO_H
 #define POSTERN_ATTEST_CRYPTO_H
@@ -46,7 +47,8 @@ bool hash_pieces(struct hasher *hasher, const struct bytes *pieces, size_t count
 /* One SHA-256, where speed is no matter. */
 bool sha256(struct bytes input, uint8_t ret[ATTEST_HASH_SIZE]);
 
-/* NULL when the point is not on the curve ("P-256", "P-384") or a coordinate is out of range. x and y are padded. */
+/* NULL when the point is not on the curve ("P-256", "P-384") or a coordinate is out of range. x and
+ * y are padded. */
 EVP_PKEY *ec_key_new(const char *curve, struct bytes x, struct bytes y);
 EVP_PKEY *rsa_key_new(struct bytes modulus);
 /* The affine coordinates, each padded to `size`, the curve's. */

@@ -11,7 +11,7 @@
 static void
 start(struct attest_error *err, enum attest_status status, const char *check)
 {
-	*err = (struct attest_error){ .status = status };
+	*err = (struct attest_error){.status = status};
 	snprintf(err->check, sizeof(err->check), "%s", check);
 }
 

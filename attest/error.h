@@ -6,9 +6,10 @@
 #include "attest.h"
 
 /* What went wrong, in words that stand alone; no expected or seen value to show. */
-__attribute__((format(printf, 4, 5))) enum attest_status
-attest_fail(struct attest_error *err, enum attest_status status, const char *check,
-	    const char *format, ...);
+__attribute__((format(printf, 4, 5))) enum attest_status attest_fail(struct attest_error *err,
+								     enum attest_status status,
+								     const char *check,
+								     const char *format, ...);
 
 /* A check that compared two values, as hex; long ones are shortened. */
 enum attest_status attest_differs(struct attest_error *err, enum attest_status status,

@@ -6,15 +6,15 @@
 
 #include <string.h>
 
-#define SHA1_SIZE	   20
-#define SIGNATURE_SIZE	   16
-#define PCR_MAX		   23
-#define PCR_NONE	   0xffffffffU /* Windows notes things here that it extends nowhere */
+#define SHA1_SIZE      20
+#define SIGNATURE_SIZE 16
+#define PCR_MAX	       23
+#define PCR_NONE       0xffffffffU /* Windows notes things here that it extends nowhere */
 
 static const char SPEC_ID[SIGNATURE_SIZE] = "Spec ID Event03";
 
-/* How many of the last bytes are all 00 or all ff. Counted once: a search at every event would let a log of
- * zeros cost the square of its size. */
+/* How many of the last bytes are all 00 or all ff. Counted once: a search at every event would let
+ * a log of zeros cost the square of its size. */
 static size_t
 padding_size(struct bytes log)
 {
@@ -82,7 +82,7 @@ read_spec_id(struct eventlog *log, struct reader *r)
 enum attest_status
 eventlog_open(struct bytes input, struct eventlog *ret_log, struct attest_error *err)
 {
-	struct eventlog log = { .reader = reader_of(input), .padding = padding_size(input) };
+	struct eventlog log = {.reader = reader_of(input), .padding = padding_size(input)};
 	struct reader *r = &log.reader;
 
 	if (input.size > ATTEST_EVENTLOG_MAX)
@@ -101,7 +101,7 @@ eventlog_open(struct bytes input, struct eventlog *ret_log, struct attest_error 
 	struct reader header = reader_of(data);
 	struct bytes signature = read_bytes(&header, SIGNATURE_SIZE);
 	if (type != EV_NO_ACTION ||
-	    !bytes_equal(signature, (struct bytes){ (const uint8_t *)SPEC_ID, SIGNATURE_SIZE }))
+	    !bytes_equal(signature, (struct bytes){(const uint8_t *)SPEC_ID, SIGNATURE_SIZE}))
 		return attest_fail(err, ATTEST_UNSUPPORTED, "eventlog.sha1",
 				   "a log in the SHA-1 format, without a Spec ID event: "
 				   "not accepted");
@@ -123,7 +123,7 @@ read_event(struct eventlog *log, struct event *event)
 
 	event->pcr = read_le32(r);
 	event->type = read_le32(r);
-	event->digest = (struct bytes){ 0 };
+	event->digest = (struct bytes){0};
 	uint32_t count = read_count(r, read_le32(r), log->bank_count);
 	for (uint32_t i = 0; i < count; i++) {
 		uint16_t algorithm = read_le16(r);

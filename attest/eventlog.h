@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One walk over a crypto-agile event log: TCG PC Client Platform Firmware Profile (PFP) 1.05, 10. */
+/* One walk over a crypto-agile event log: TCG PC Client Platform Firmware Profile (PFP) 1.05, 10.
+ */
 #ifndef POSTERN_ATTEST_EVENTLOG_H
 #define POSTERN_ATTEST_EVENTLOG_H
 
 #include "attest.h"
 
-#define EV_NO_ACTION			0x00000003U
-#define EV_SEPARATOR			0x00000004U
-#define EV_EFI_VARIABLE_DRIVER_CONFIG	0x80000001U
-#define EV_EFI_VARIABLE_AUTHORITY	0x800000e0U
+#define EV_NO_ACTION		      0x00000003U
+#define EV_SEPARATOR		      0x00000004U
+#define EV_EFI_VARIABLE_DRIVER_CONFIG 0x80000001U
+#define EV_EFI_VARIABLE_AUTHORITY     0x800000e0U
 
 #define EVENTLOG_BANKS_MAX  16
 #define EVENTLOG_EVENTS_MAX 16384 /* thirty times the longest log seen */
@@ -35,8 +36,9 @@ struct event {
 __attribute__((warn_unused_result)) enum attest_status
 eventlog_open(struct bytes log, struct eventlog *ret_log, struct attest_error *err);
 /* ret_end tells that there was no further event; padding after the last is skipped. */
-__attribute__((warn_unused_result)) enum attest_status
-eventlog_next(struct eventlog *log, struct event *ret_event, bool *ret_end,
-	      struct attest_error *err);
+__attribute__((warn_unused_result)) enum attest_status eventlog_next(struct eventlog *log,
+								     struct event *ret_event,
+								     bool *ret_end,
+								     struct attest_error *err);
 
 #endif

@@ -12,8 +12,8 @@
 #define DER_INTEGER_MAX (2 + 1 + SCALAR_SIZE)
 
 /* TPML_PCR_SELECTION of exactly PCR 0-15 of the SHA-256 bank. */
-static const uint8_t REQUIRED_SELECTION[] = { 0x00, 0x00, 0x00, 0x01, 0x00,
-					      0x0b, 0x03, 0xff, 0xff, 0x00 };
+static const uint8_t REQUIRED_SELECTION[] = {0x00, 0x00, 0x00, 0x01, 0x00,
+					     0x0b, 0x03, 0xff, 0xff, 0x00};
 
 /* TPMS_ATTEST with a TPMS_QUOTE_INFO. */
 struct attest_message {
@@ -64,7 +64,7 @@ decode(struct bytes input, struct attest_message *ret_message, struct attest_err
 	} else {
 		/* Another attestation: its body is not looked at, so that its type can be told. */
 		message.selection = read_bytes(&r, r.left);
-		message.pcr_digest = (struct bytes){ 0 };
+		message.pcr_digest = (struct bytes){0};
 	}
 	if (!reader_finished(&r) || message.safe > 1)
 		return attest_fail(err, ATTEST_MALFORMED, "quote.parse",
@@ -76,8 +76,8 @@ decode(struct bytes input, struct attest_message *ret_message, struct attest_err
 static enum attest_status
 check_kind(const struct attest_message *message, struct attest_error *err)
 {
-	static const uint8_t magic[] = { 0xff, 'T', 'C', 'G' };
-	static const uint8_t type[] = { 0x80, 0x18 };
+	static const uint8_t magic[] = {0xff, 'T', 'C', 'G'};
+	static const uint8_t type[] = {0x80, 0x18};
 	uint8_t seen[4];
 	struct writer w = writer_of(seen, sizeof(seen));
 
@@ -101,7 +101,8 @@ check_selection(struct bytes selection, struct attest_error *err)
 
 	if (bytes_equal(selection, required))
 		return ATTEST_OK;
-	/* One bank alone, and that one SHA-1: worth a word of its own, for it is what old tools quote. */
+	/* One bank alone, and that one SHA-1: worth a word of its own, for it is what old tools
+	 * quote. */
 	struct reader r = reader_of(selection);
 	if (read_be32(&r) == 1 && read_be16(&r) == TPM_ALG_SHA1)
 		return attest_differs(err, ATTEST_REFUSED, "quote.sha1", required, selection,
@@ -141,11 +142,11 @@ check_clock(const struct attest_clock *seen, const struct attest_clock *previous
 		return ATTEST_OK;
 	print_clock(&expected_w, previous);
 	print_clock(&seen_w, seen);
-	const char *check = seen->reset_count < previous->reset_count ? "quote.clock.reset" :
-			    seen->reset_count == previous->reset_count &&
-					    seen->restart_count < previous->restart_count ?
-								      "quote.clock.restart" :
-								      "quote.clock.time";
+	const char *check = seen->reset_count < previous->reset_count ? "quote.clock.reset"
+			    : seen->reset_count == previous->reset_count &&
+					    seen->restart_count < previous->restart_count
+				    ? "quote.clock.restart"
+				    : "quote.clock.time";
 	return attest_differs(err, ATTEST_REFUSED, check, BYTES_OF(expected_bytes),
 			      BYTES_OF(seen_bytes),
 			      "(resetCount, restartCount, clock) is below what this machine had: "
@@ -164,8 +165,9 @@ check_message(const struct attest_quote_input *input, const struct attest_messag
 	if (status != ATTEST_OK)
 		return status;
 	if (!bytes_equal(message->signer, signer))
-		return attest_differs(err, ATTEST_REFUSED, "quote.signer", signer, message->signer,
-				      "qualifiedSigner is not this AK in the endorsement hierarchy");
+		return attest_differs(
+			err, ATTEST_REFUSED, "quote.signer", signer, message->signer,
+			"qualifiedSigner is not this AK in the endorsement hierarchy");
 	if (!bytes_equal(message->extra_data, qualifying))
 		return attest_differs(err, ATTEST_REFUSED, "quote.qualifying", qualifying,
 				      message->extra_data, "made for another transcript");
@@ -213,7 +215,7 @@ write_der_signature(struct writer *w, struct bytes r, struct bytes s)
 static enum attest_status
 decode_signature(struct bytes input, struct writer *ret_der, struct attest_error *err)
 {
-	static const uint8_t scheme[] = { 0x00, 0x18, 0x00, 0x0b };
+	static const uint8_t scheme[] = {0x00, 0x18, 0x00, 0x0b};
 	struct reader reader = reader_of(input);
 
 	struct bytes algorithm = read_bytes(&reader, sizeof(scheme));
@@ -280,8 +282,8 @@ enum attest_status
 attest_quote_verify(const struct attest_quote_input *input, struct attest_quote *ret_quote,
 		    struct attest_error *err)
 {
-	struct attest_message message = { 0 };
-	auto_hasher hasher = { 0 };
+	struct attest_message message = {0};
+	auto_hasher hasher = {0};
 
 	if (input->message.size > ATTEST_QUOTE_SIZE_MAX ||
 	    input->signature.size > ATTEST_QUOTE_SIZE_MAX)
@@ -304,9 +306,9 @@ attest_quote_verify(const struct attest_quote_input *input, struct attest_quote 
 	if (status != ATTEST_OK)
 		return status;
 
-	*ret_quote = (struct attest_quote){ .clock = message.clock,
-					    .clock_safe = message.safe == 1,
-					    .firmware_version = message.firmware_version };
+	*ret_quote = (struct attest_quote){.clock = message.clock,
+					   .clock_safe = message.safe == 1,
+					   .firmware_version = message.firmware_version};
 	memcpy(ret_quote->pcrs, input->pcrs.data, sizeof(ret_quote->pcrs));
 	return ATTEST_OK;
 }

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #define PCR_SECURE_BOOT 7
-/* Of the localities that TPM2_Startup and H-CRTM give PCR 0: the event that tells which is not authenticated,
- * so PCR 0 is replayed from each, and the quoted value decides. */
-static const uint8_t LOCALITIES[] = { 0, 3, 4 };
+/* Of the localities that TPM2_Startup and H-CRTM give PCR 0: the event that tells which is not
+ * authenticated, so PCR 0 is replayed from each, and the quoted value decides. */
+static const uint8_t LOCALITIES[] = {0, 3, 4};
 #define LOCALITY_COUNT sizeof(LOCALITIES)
 
 /* What may follow a log unlogged, in this order, each at most once. */
@@ -19,12 +19,13 @@ struct words {
 };
 static const struct words WORDS[] = {
 	/* systemd-pcrosseparator(8), and the boot phases of systemd-pcrphase(8). */
-	{ 0x72ff, { "os-separator" } },
-	{ 1U << 11, { "enter-initrd", "leave-initrd", "sysinit", "ready", "shutdown", "final" } },
-	/* PFP 3.3.4.6: some firmware measures these after the operating system has taken the log. */
-	{ 1U << 5,
-	  { "Exit Boot Services Invocation", "Exit Boot Services Returned with Success",
-	    "os-separator" } },
+	{0x72ff, {"os-separator"}},
+	{1U << 11, {"enter-initrd", "leave-initrd", "sysinit", "ready", "shutdown", "final"}},
+	/* PFP 3.3.4.6: some firmware measures these after the operating system has taken the log.
+	 */
+	{1U << 5,
+	 {"Exit Boot Services Invocation", "Exit Boot Services Returned with Success",
+	  "os-separator"}},
 };
 
 /* Of these a whole boot consists; the others are the operating system's to extend. */
@@ -47,7 +48,7 @@ replay_close(struct replay *replay)
 static bool
 extend(struct hasher *sha256, uint8_t pcr[ATTEST_HASH_SIZE], struct bytes digest)
 {
-	struct bytes pieces[] = { { pcr, ATTEST_HASH_SIZE }, digest };
+	struct bytes pieces[] = {{pcr, ATTEST_HASH_SIZE}, digest};
 
 	return hash_pieces(sha256, pieces, 2, pcr);
 }
@@ -58,7 +59,8 @@ replay_event(struct replay *replay, const struct event *event)
 	/* EV_NO_ACTION extends nothing, whatever its digest field holds (PFP 10.4.5). */
 	if (event->type == EV_NO_ACTION || event->pcr >= ATTEST_PCR_COUNT)
 		return true;
-	/* Before the question whether it extended this bank: one that did not breaks the grammar. */
+	/* Before the question whether it extended this bank: one that did not breaks the grammar.
+	 */
 	if (event->pcr == PCR_SECURE_BOOT &&
 	    !secureboot_event(&replay->secureboot, event, &replay->sha256))
 		return false;
@@ -72,8 +74,8 @@ replay_event(struct replay *replay, const struct event *event)
 	return true;
 }
 
-/* Does `value`, extended by some of words[from...] in order, give `quoted`? At most two to the power of the
- * words' number hashes. */
+/* Does `value`, extended by some of words[from...] in order, give `quoted`? At most two to the
+ * power of the words' number hashes. */
 static bool
 words_lead_to(struct hasher *sha256, const uint8_t value[ATTEST_HASH_SIZE],
 	      const struct words *words, size_t from, const uint8_t quoted[ATTEST_HASH_SIZE])
@@ -87,7 +89,7 @@ words_lead_to(struct hasher *sha256, const uint8_t value[ATTEST_HASH_SIZE],
 
 		if (word == NULL)
 			break;
-		struct bytes text = { (const uint8_t *)word, strlen(word) };
+		struct bytes text = {(const uint8_t *)word, strlen(word)};
 		memcpy(next, value, sizeof(next));
 		if (hash_pieces(sha256, &text, 1, digest) &&
 		    extend(sha256, next, BYTES_OF(digest)) &&
@@ -136,12 +138,11 @@ conclude(struct replay *replay, const uint8_t pcrs[ATTEST_PCR_COUNT][ATTEST_HASH
 }
 
 enum attest_status
-attest_eventlog_examine(struct bytes input,
-			const uint8_t pcrs[ATTEST_PCR_COUNT][ATTEST_HASH_SIZE],
+attest_eventlog_examine(struct bytes input, const uint8_t pcrs[ATTEST_PCR_COUNT][ATTEST_HASH_SIZE],
 			struct attest_report *ret_report, struct attest_error *err)
 {
-	auto_replay replay = { 0 };
-	struct attest_report report = { 0 };
+	auto_replay replay = {0};
+	struct attest_report report = {0};
 	struct eventlog log;
 	struct event event;
 	bool end;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PFP 1.05, 3.3.4.8: PCR 7 holds SecureBoot, PK, KEK, db, dbx, a separator, and then what authorized each
- * image. The digest covers name and value but not the type of an event, so a claim needs the whole sequence:
- * whoever relabels an event, or appends another machine's, must break it.
+ * PFP 1.05, 3.3.4.8: PCR 7 holds SecureBoot, PK, KEK, db, dbx, a separator, and then what
+ * authorized each image. The digest covers name and value but not the type of an event, so a claim
+ * needs the whole sequence: whoever relabels an event, or appends another machine's, must break it.
  */
 #include "secureboot.h"
 
 #define NAME_CHARACTERS_MAX 64
 #define GUID_SIZE	    16
 
-static const uint8_t GLOBAL[GUID_SIZE] = { 0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11,
-					   0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c };
-static const uint8_t IMAGE_SECURITY[GUID_SIZE] = { 0xcb, 0xb2, 0x19, 0xd7, 0x3a, 0x3d, 0x96, 0x45,
-						   0xa3, 0xbc, 0xda, 0xd0, 0x0e, 0x67, 0x65, 0x6f };
+static const uint8_t GLOBAL[GUID_SIZE] = {0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11,
+					  0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c};
+static const uint8_t IMAGE_SECURITY[GUID_SIZE] = {0xcb, 0xb2, 0x19, 0xd7, 0x3a, 0x3d, 0x96, 0x45,
+						  0xa3, 0xbc, 0xda, 0xd0, 0x0e, 0x67, 0x65, 0x6f};
 
 struct variable_name {
 	const uint8_t *guid;
@@ -20,20 +20,20 @@ struct variable_name {
 };
 
 static const struct variable_name REQUIRED[] = {
-	{ GLOBAL, "SecureBoot" },   { GLOBAL, "PK" },	       { GLOBAL, "KEK" },
-	{ IMAGE_SECURITY, "db" }, { IMAGE_SECURITY, "dbx" },
+	{GLOBAL, "SecureBoot"}, {GLOBAL, "PK"},		 {GLOBAL, "KEK"},
+	{IMAGE_SECURITY, "db"}, {IMAGE_SECURITY, "dbx"},
 };
 /* These may follow dbx. */
 static const struct variable_name OPTIONAL[] = {
-	{ GLOBAL, "AuditMode" },
-	{ GLOBAL, "DeployedMode" },
-	{ IMAGE_SECURITY, "dbt" },
-	{ IMAGE_SECURITY, "dbr" },
+	{GLOBAL, "AuditMode"},
+	{GLOBAL, "DeployedMode"},
+	{IMAGE_SECURITY, "dbt"},
+	{IMAGE_SECURITY, "dbr"},
 };
 
-#define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
-#define STEP_VARIABLES	COUNT(REQUIRED)	      /* all required variables were seen */
-#define STEP_SEPARATED	(STEP_VARIABLES + 1) /* and the separator */
+#define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
+#define STEP_VARIABLES COUNT(REQUIRED)	    /* all required variables were seen */
+#define STEP_SEPARATED (STEP_VARIABLES + 1) /* and the separator */
 
 /* UEFI_VARIABLE_DATA, PFP 10.2.6. */
 struct variable {
@@ -66,7 +66,7 @@ variable_is(const struct variable *variable, const struct variable_name *wanted)
 		if (read_le16(&r) != (uint8_t)*c)
 			return false;
 	return reader_finished(&r) &&
-	       bytes_equal(variable->guid, (struct bytes){ wanted->guid, GUID_SIZE });
+	       bytes_equal(variable->guid, (struct bytes){wanted->guid, GUID_SIZE});
 }
 
 static bool
@@ -124,7 +124,8 @@ step(struct secureboot *secureboot, const struct event *event)
 	}
 }
 
-/* The digest is of the data; shim's authorities are sometimes logged with a byte more than was hashed. */
+/* The digest is of the data; shim's authorities are sometimes logged with a byte more than was
+ * hashed. */
 static bool
 recompute(const struct event *event, struct hasher *hasher, bool *ret_same)
 {

@@ -12,7 +12,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct attest_ak *ak;
 	struct attest_error err;
 
-	if (attest_ak_decode((struct bytes){ data, size }, &ak, &err) != ATTEST_OK)
+	if (attest_ak_decode((struct bytes){data, size}, &ak, &err) != ATTEST_OK)
 		return 0;
 	if (size != 120 || attest_ak_name(ak)->size != 34)
 		abort();

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct reader r = reader_of((struct bytes){ data, size });
+	struct reader r = reader_of((struct bytes){data, size});
 	struct bytes certificates[CERTIFICATES_MAX];
 	size_t count = 0;
 	struct attest_ek *ek;
@@ -25,13 +25,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		certificates[count++] = read_bytes_be16(&r);
 	if (count < 2 || r.failed)
 		return 0;
-	bool anchor = attest_anchor_describe(certificates[count - 1], id, subject, &err) == ATTEST_OK;
+	bool anchor =
+		attest_anchor_describe(certificates[count - 1], id, subject, &err) == ATTEST_OK;
 	if (anchor && memchr(subject, '\0', sizeof(subject)) == NULL)
 		abort();
 	if (attest_ek_from_certificate(certificates[0], &ek, &err) != ATTEST_OK)
 		return 0;
-	if (attest_chain_verify(ek, certificates, count - 1, &certificates[count - 1], 1, 1800000000,
-				&chain, &err) == ATTEST_OK &&
+	if (attest_chain_verify(ek, certificates, count - 1, &certificates[count - 1], 1,
+				1800000000, &chain, &err) == ATTEST_OK &&
 	    (!anchor || chain.ca_count == 0))
 		abort();
 	attest_ek_free(ek);

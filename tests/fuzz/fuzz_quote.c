@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TPM2B AK, 32 bytes of qualifying data, TPM2B message, TPM2B signature, and the rest PCR values. */
+/* TPM2B AK, 32 bytes of qualifying data, TPM2B message, TPM2B signature, and the rest PCR values.
+ */
 #include "attest/attest.h"
 
 #include <stdlib.h>
@@ -10,8 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void
 verify(struct attest_ak *ak, struct reader *r)
 {
-	static const struct attest_clock previous = { 1, 1, 1 };
-	struct attest_quote_input input = { .ak = ak, .previous = &previous };
+	static const struct attest_clock previous = {1, 1, 1};
+	struct attest_quote_input input = {.ak = ak, .previous = &previous};
 	struct attest_quote quote;
 	struct attest_error err;
 
@@ -31,7 +32,7 @@ verify(struct attest_ak *ak, struct reader *r)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct reader r = reader_of((struct bytes){ data, size });
+	struct reader r = reader_of((struct bytes){data, size});
 	struct attest_ak *ak;
 	struct attest_error err;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes the seeds of the verifier's fuzz targets into corpus/: make_attest_seeds CORPUS-FOLDER. New keys each time. */
+/* Writes the seeds of the verifier's fuzz targets into corpus/: make_attest_seeds CORPUS-FOLDER.
+ * New keys each time. */
 #include "tests/unit/attest/software_ca.h"
 #include "tests/unit/attest/software_tpm.h"
 
@@ -30,16 +31,16 @@ save_quote(const struct software_tpm *tpm, const char *name, uint32_t magic, boo
 	uint8_t memory[2048];
 	struct writer w = writer_of(memory, sizeof(memory));
 	struct software_quote quote;
-	uint8_t qualifying[ATTEST_HASH_SIZE] = { 7 };
+	uint8_t qualifying[ATTEST_HASH_SIZE] = {7};
 
 	software_quote_fill(tpm, qualifying, &quote);
 	quote.magic = magic;
 	quote.type = certify ? 0x8017 : quote.type;
 	software_quote_sign(tpm, &quote);
-	write_bytes_be16(&w, (struct bytes){ tpm->ak_public, tpm->ak_public_size });
+	write_bytes_be16(&w, (struct bytes){tpm->ak_public, tpm->ak_public_size});
 	write_bytes(&w, BYTES_OF(qualifying));
-	write_bytes_be16(&w, (struct bytes){ quote.message, quote.message_size });
-	write_bytes_be16(&w, (struct bytes){ quote.signature, quote.signature_size });
+	write_bytes_be16(&w, (struct bytes){quote.message, quote.message_size});
+	write_bytes_be16(&w, (struct bytes){quote.signature, quote.signature_size});
 	write_bytes(&w, software_tpm_pcrs(tpm));
 	assert(!w.failed);
 	save("quote", name, writer_bytes(&w));
@@ -54,8 +55,8 @@ save_log(const char *name, uint32_t events, bool secure_boot)
 
 	software_log_boot(&log, events, secure_boot);
 	software_pcr_extend_text(log.pcrs[11], "enter-initrd");
-	write_bytes(&w, (struct bytes){ log.pcrs[0], sizeof(log.pcrs) });
-	write_bytes(&w, (struct bytes){ log.data, log.size });
+	write_bytes(&w, (struct bytes){log.pcrs[0], sizeof(log.pcrs)});
+	write_bytes(&w, (struct bytes){log.data, log.size});
 	assert(!w.failed);
 	save("eventlog", name, writer_bytes(&w));
 	software_log_free(&log);
@@ -67,9 +68,9 @@ save_certificates(const struct software_tpm *tpm, const char *name, bool helper)
 	uint8_t memory[16384];
 	struct writer w = writer_of(memory, sizeof(memory));
 
-	write_bytes_be16(&w, (struct bytes){ tpm->ek_certificate, tpm->ek_certificate_size });
+	write_bytes_be16(&w, (struct bytes){tpm->ek_certificate, tpm->ek_certificate_size});
 	for (unsigned i = 0; i < 1U + helper; i++)
-		write_bytes_be16(&w, (struct bytes){ tpm->ca_certificate, tpm->ca_certificate_size });
+		write_bytes_be16(&w, (struct bytes){tpm->ca_certificate, tpm->ca_certificate_size});
 	assert(!w.failed);
 	save("certificate", name, writer_bytes(&w));
 }
@@ -77,7 +78,7 @@ save_certificates(const struct software_tpm *tpm, const char *name, bool helper)
 int
 main(int count, char **arguments)
 {
-	static const char *const names[] = { "rsa-2048", "ecc-p256", "ecc-p384" };
+	static const char *const names[] = {"rsa-2048", "ecc-p256", "ecc-p384"};
 
 	assert(count == 2);
 	folder = arguments[1];
@@ -85,10 +86,10 @@ main(int count, char **arguments)
 		struct software_tpm tpm;
 
 		software_tpm_open(&tpm, (enum software_ek)kind);
-		save("ek", names[kind], (struct bytes){ tpm.ek_public, tpm.ek_public_size });
+		save("ek", names[kind], (struct bytes){tpm.ek_public, tpm.ek_public_size});
 		save_certificates(&tpm, names[kind], kind == 2);
 		if (kind == 0) {
-			save("ak", "good", (struct bytes){ tpm.ak_public, tpm.ak_public_size });
+			save("ak", "good", (struct bytes){tpm.ak_public, tpm.ak_public_size});
 			save_quote(&tpm, "good", 0xff544347, false);
 			save_quote(&tpm, "magic", 1, false);
 			save_quote(&tpm, "certify", 0xff544347, true);

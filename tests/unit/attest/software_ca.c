@@ -55,7 +55,7 @@ add_names(X509 *certificate)
 static void
 add_unknown(X509 *certificate, const char *oid)
 {
-	static const uint8_t null[] = { 0x05, 0x00 };
+	static const uint8_t null[] = {0x05, 0x00};
 	ASN1_OBJECT *object = OBJ_txt2obj(oid, 1);
 	ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
 
@@ -88,8 +88,8 @@ software_certificate_make(const struct software_certificate *recipe, uint8_t *re
 	unsigned char *der = NULL;
 	const char *hash = recipe->hash == NULL ? "SHA256" : recipe->hash;
 
-	assert(X509_set_version(certificate, recipe->version == 0 ? X509_VERSION_3 :
-								     recipe->version - 1) == 1);
+	assert(X509_set_version(certificate,
+				recipe->version == 0 ? X509_VERSION_3 : recipe->version - 1) == 1);
 	ASN1_INTEGER_set(X509_get_serialNumber(certificate), 7);
 	set_name(X509_get_subject_name(certificate), recipe->subject);
 	set_name(X509_get_issuer_name(certificate), recipe->issuer);

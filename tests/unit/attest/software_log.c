@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EV_NO_ACTION	  3U
-#define EV_SEPARATOR	  4U
-#define EV_IPL		  13U
-#define EV_POST_CODE	  1U
-#define EV_VARIABLE	  0x80000001U
-#define EV_AUTHORITY	  0x800000e0U
+#define EV_NO_ACTION 3U
+#define EV_SEPARATOR 4U
+#define EV_IPL	     13U
+#define EV_POST_CODE 1U
+#define EV_VARIABLE  0x80000001U
+#define EV_AUTHORITY 0x800000e0U
 
 static void
 append(struct software_log *log, const void *data, size_t size)
@@ -51,12 +51,12 @@ extend(uint8_t pcr[ATTEST_HASH_SIZE], const uint8_t digest[ATTEST_HASH_SIZE])
 void
 software_log_begin(struct software_log *log)
 {
-	static const uint8_t spec_id[] = { 'S', 'p', 'e', 'c', ' ', 'I', 'D', ' ', 'E',	 'v', 'e',
-					   'n', 't', '0', '3', 0,   0,	 0,   0,   0,	 0,   2,
-					   0,	2,   1,	  0,   0,   0,	 0x0b, 0, 0x20, 0,   0 };
+	static const uint8_t spec_id[] = {'S', 'p', 'e', 'c', ' ', 'I', 'D',  ' ', 'E',	 'v', 'e',
+					  'n', 't', '0', '3', 0,   0,	0,    0,   0,	 0,   2,
+					  0,   2,   1,	 0,   0,   0,	0x0b, 0,   0x20, 0,   0};
 	static const uint8_t no_digest[20];
 
-	*log = (struct software_log){ 0 };
+	*log = (struct software_log){0};
 	append_le(log, 0, 4);
 	append_le(log, EV_NO_ACTION, 4);
 	append(log, no_digest, sizeof(no_digest));
@@ -82,7 +82,7 @@ software_log_event_with(struct software_log *log, uint32_t pcr, uint32_t type,
 void
 software_log_event(struct software_log *log, uint32_t pcr, uint32_t type, struct bytes data)
 {
-	uint8_t digest[ATTEST_HASH_SIZE] = { 0 };
+	uint8_t digest[ATTEST_HASH_SIZE] = {0};
 
 	if (type != EV_NO_ACTION)
 		sha256(data, digest);
@@ -93,11 +93,11 @@ void
 software_log_variable(struct software_log *log, uint32_t type, bool image_security,
 		      const char *name, struct bytes value)
 {
-	static const uint8_t global[] = { 0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11,
-					  0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c };
-	static const uint8_t image[] = { 0xcb, 0xb2, 0x19, 0xd7, 0x3a, 0x3d, 0x96, 0x45,
-					 0xa3, 0xbc, 0xda, 0xd0, 0x0e, 0x67, 0x65, 0x6f };
-	struct software_log scratch = { 0 };
+	static const uint8_t global[] = {0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11,
+					 0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c};
+	static const uint8_t image[] = {0xcb, 0xb2, 0x19, 0xd7, 0x3a, 0x3d, 0x96, 0x45,
+					0xa3, 0xbc, 0xda, 0xd0, 0x0e, 0x67, 0x65, 0x6f};
+	struct software_log scratch = {0};
 
 	append(&scratch, image_security ? image : global, 16);
 	append_le(&scratch, strlen(name), 8);
@@ -105,21 +105,21 @@ software_log_variable(struct software_log *log, uint32_t type, bool image_securi
 	for (const char *c = name; *c != '\0'; c++)
 		append_le(&scratch, (uint8_t)*c, 2);
 	append(&scratch, value.data, value.size);
-	software_log_event(log, 7, type, (struct bytes){ scratch.data, scratch.size });
+	software_log_event(log, 7, type, (struct bytes){scratch.data, scratch.size});
 	software_log_free(&scratch);
 }
 
 void
 software_log_boot(struct software_log *log, uint32_t event_count, bool secure_boot)
 {
-	static const uint8_t key[64] = { 0x30, 0x82 };
+	static const uint8_t key[64] = {0x30, 0x82};
 	static const uint8_t separator[4];
 	uint8_t enabled = secure_boot;
 	uint8_t line[16];
 
 	software_log_begin(log);
 	software_log_event(log, 0, EV_POST_CODE, BYTES_OF(key));
-	software_log_variable(log, EV_VARIABLE, false, "SecureBoot", (struct bytes){ &enabled, 1 });
+	software_log_variable(log, EV_VARIABLE, false, "SecureBoot", (struct bytes){&enabled, 1});
 	software_log_variable(log, EV_VARIABLE, false, "PK", BYTES_OF(key));
 	software_log_variable(log, EV_VARIABLE, false, "KEK", BYTES_OF(key));
 	software_log_variable(log, EV_VARIABLE, true, "db", BYTES_OF(key));
@@ -139,7 +139,7 @@ void
 software_log_free(struct software_log *log)
 {
 	free(log->data);
-	*log = (struct software_log){ 0 };
+	*log = (struct software_log){0};
 }
 
 void
@@ -147,6 +147,6 @@ software_pcr_extend_text(uint8_t pcr[ATTEST_HASH_SIZE], const char *text)
 {
 	uint8_t digest[ATTEST_HASH_SIZE];
 
-	sha256((struct bytes){ (const uint8_t *)text, strlen(text) }, digest);
+	sha256((struct bytes){(const uint8_t *)text, strlen(text)}, digest);
 	extend(pcr, digest);
 }

@@ -15,7 +15,8 @@
 static void
 digest(const char *hash, struct bytes input, uint8_t *ret)
 {
-	assert(EVP_Digest(input.data, input.size, ret, NULL, EVP_get_digestbyname(hash), NULL) == 1);
+	assert(EVP_Digest(input.data, input.size, ret, NULL, EVP_get_digestbyname(hash), NULL) ==
+	       1);
 }
 
 /* ---- keys ---- */
@@ -29,7 +30,7 @@ write_number(struct writer *w, const EVP_PKEY *key, const char *number, size_t s
 	assert(EVP_PKEY_get_bn_param(key, number, &value) == 1);
 	assert(BN_bn2binpad(value, bytes, (int)size) == (int)size);
 	BN_free(value);
-	write_bytes_be16(w, (struct bytes){ bytes, size });
+	write_bytes_be16(w, (struct bytes){bytes, size});
 }
 
 static void
@@ -39,7 +40,7 @@ write_hex(struct writer *w, const char *hex)
 	unsigned char *bytes = OPENSSL_hexstr2buf(hex, &size);
 
 	assert(bytes != NULL);
-	write_bytes(w, (struct bytes){ bytes, (size_t)size });
+	write_bytes(w, (struct bytes){bytes, (size_t)size});
 	OPENSSL_free(bytes);
 }
 
@@ -49,7 +50,7 @@ write_ak(const EVP_PKEY *key, uint8_t *ret, size_t capacity)
 	struct writer w = writer_of(ret, capacity);
 	uint8_t policy[32];
 
-	digest("SHA256", (struct bytes){ (const uint8_t *)"postern/ak/v1", 13 }, policy);
+	digest("SHA256", (struct bytes){(const uint8_t *)"postern/ak/v1", 13}, policy);
 	write_hex(&w, "0023000b00050472");
 	write_bytes_be16(&w, BYTES_OF(policy));
 	write_hex(&w, "00100018000b00030010");
@@ -69,18 +70,22 @@ static const struct ek_form {
 	size_t aes_size;
 	const char *usage;
 } EK_FORMS[] = {
-	[SOFTWARE_EK_RSA] = {
-		"0001000b000300b20020837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa"
-		"00060080004300100800" "00000000",
-		NULL, "SHA256", 32, 256, 16, "critical,keyEncipherment" },
-	[SOFTWARE_EK_P256] = {
-		"0023000b000300b20020837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa"
-		"0006008000430010" "00030010",
-		"P-256", "SHA256", 32, 32, 16, "critical,keyAgreement" },
-	[SOFTWARE_EK_P384] = {
-		"0023000c000300f20030b26e7d28d11a50bc53d882bcf5fd3a1a074148bb35d3b4e4cb1c0ad9bde419ca"
-		"cb47ba09699646150f9fc000f3f80e12" "0006010000430010" "00040010",
-		"P-384", "SHA384", 48, 48, 32, "critical,keyAgreement" },
+	[SOFTWARE_EK_RSA] = {"0001000b000300b20020837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f"
+			     "2a1da1b331469aa"
+			     "00060080004300100800"
+			     "00000000",
+			     NULL, "SHA256", 32, 256, 16, "critical,keyEncipherment"},
+	[SOFTWARE_EK_P256] = {"0023000b000300b20020837197674484b3f81a90cc8d46a5d724fd52d76e06520b64"
+			      "f2a1da1b331469aa"
+			      "0006008000430010"
+			      "00030010",
+			      "P-256", "SHA256", 32, 32, 16, "critical,keyAgreement"},
+	[SOFTWARE_EK_P384] = {"0023000c000300f20030b26e7d28d11a50bc53d882bcf5fd3a1a074148bb35d3b4e4"
+			      "cb1c0ad9bde419ca"
+			      "cb47ba09699646150f9fc000f3f80e12"
+			      "0006010000430010"
+			      "00040010",
+			      "P-384", "SHA384", 48, 48, 32, "critical,keyAgreement"},
 };
 
 static size_t
@@ -104,28 +109,28 @@ static void
 certify(struct software_tpm *tpm)
 {
 	tpm->ca_certificate_size = software_certificate_make(
-		&(struct software_certificate){ .subject = "Software TPM root",
-						.issuer = "Software TPM root",
-						.key = tpm->ca,
-						.signer = tpm->ca,
-						.constraints = "critical,CA:TRUE",
-						.usage = "critical,keyCertSign" },
+		&(struct software_certificate){.subject = "Software TPM root",
+					       .issuer = "Software TPM root",
+					       .key = tpm->ca,
+					       .signer = tpm->ca,
+					       .constraints = "critical,CA:TRUE",
+					       .usage = "critical,keyCertSign"},
 		tpm->ca_certificate, sizeof(tpm->ca_certificate));
 	tpm->ek_certificate_size = software_certificate_make(
-		&(struct software_certificate){ .issuer = "Software TPM root",
-						.key = tpm->ek,
-						.signer = tpm->ca,
-						.constraints = "critical,CA:FALSE",
-						.usage = EK_FORMS[tpm->kind].usage,
-						.purpose = "2.23.133.8.1",
-						.names = true },
+		&(struct software_certificate){.issuer = "Software TPM root",
+					       .key = tpm->ek,
+					       .signer = tpm->ca,
+					       .constraints = "critical,CA:FALSE",
+					       .usage = EK_FORMS[tpm->kind].usage,
+					       .purpose = "2.23.133.8.1",
+					       .names = true},
 		tpm->ek_certificate, sizeof(tpm->ek_certificate));
 }
 
 void
 software_tpm_open(struct software_tpm *tpm, enum software_ek kind)
 {
-	*tpm = (struct software_tpm){ .kind = kind, .clock = { 3, 1, 1000 } };
+	*tpm = (struct software_tpm){.kind = kind, .clock = {3, 1, 1000}};
 	tpm->ak = EVP_EC_gen("P-256");
 	assert(tpm->ak != NULL);
 	tpm->ak_public_size = write_ak(tpm->ak, tpm->ak_public, sizeof(tpm->ak_public));
@@ -144,16 +149,17 @@ software_tpm_close(struct software_tpm *tpm)
 	EVP_PKEY_free(tpm->ak);
 	EVP_PKEY_free(tpm->ek);
 	EVP_PKEY_free(tpm->ca);
-	*tpm = (struct software_tpm){ 0 };
+	*tpm = (struct software_tpm){0};
 }
 
 struct bytes
 software_tpm_pcrs(const struct software_tpm *tpm)
 {
-	return (struct bytes){ tpm->pcrs[0], sizeof(tpm->pcrs) };
+	return (struct bytes){tpm->pcrs[0], sizeof(tpm->pcrs)};
 }
 
-/* ---- activation: with OpenSSL's own KBKDF and SSKDF, so that it checks the verifier's KDFa and KDFe ---- */
+/* ---- activation: with OpenSSL's own KBKDF and SSKDF, so that it checks the verifier's KDFa and
+ * KDFe ---- */
 
 static void
 derive(const char *kdf_name, OSSL_PARAM *params, size_t size, uint8_t *ret)
@@ -187,7 +193,8 @@ kdf_a(const struct ek_form *form, const uint8_t *seed, const char *label, struct
 		text(OSSL_KDF_PARAM_MAC, "HMAC"),
 		text(OSSL_KDF_PARAM_DIGEST, form->hash),
 		octets(OSSL_KDF_PARAM_KEY, seed, form->hash_size),
-		octets(OSSL_KDF_PARAM_SALT, label, strlen(label)), /* the zero after it is KBKDF's own */
+		octets(OSSL_KDF_PARAM_SALT, label,
+		       strlen(label)), /* the zero after it is KBKDF's own */
 		octets(OSSL_KDF_PARAM_INFO, context.data, context.size),
 		OSSL_PARAM_construct_end(),
 	};
@@ -221,10 +228,10 @@ ecc_open_seed(const struct software_tpm *tpm, const struct attest_credential *cr
 	      uint8_t *ret_seed)
 {
 	const struct ek_form *form = &EK_FORMS[tpm->kind];
-	struct reader r = reader_of((struct bytes){ credential->secret, credential->secret_size });
+	struct reader r = reader_of((struct bytes){credential->secret, credential->secret_size});
 	struct bytes x = read_bytes_be16(&r);
 	struct bytes y = read_bytes_be16(&r);
-	uint8_t point[1 + 2 * 48] = { 4 };
+	uint8_t point[1 + 2 * 48] = {4};
 	uint8_t z[48];
 	uint8_t info[9 + 2 * 48];
 	size_t z_size = sizeof(z);
@@ -268,12 +275,12 @@ integrity_holds(const struct ek_form *form, const uint8_t *seed, struct bytes ma
 	size_t size = 0;
 	struct writer w = writer_of(input, sizeof(input));
 
-	kdf_a(form, seed, "INTEGRITY", (struct bytes){ 0 }, form->hash_size, key);
+	kdf_a(form, seed, "INTEGRITY", (struct bytes){0}, form->hash_size, key);
 	write_bytes(&w, encrypted);
-	write_bytes(&w, (struct bytes){ name->bytes, name->size });
+	write_bytes(&w, (struct bytes){name->bytes, name->size});
 	assert(EVP_Q_mac(NULL, "HMAC", NULL, form->hash, NULL, key, form->hash_size, input, w.size,
 			 seen, sizeof(seen), &size) != NULL);
-	return bytes_equal(mac, (struct bytes){ seen, size });
+	return bytes_equal(mac, (struct bytes){seen, size});
 }
 
 bool
@@ -285,9 +292,9 @@ software_tpm_activate(const struct software_tpm *tpm, const struct attest_name *
 	uint8_t seed[64];
 	uint8_t key[64];
 	uint8_t plain[256];
-	uint8_t iv[16] = { 0 };
+	uint8_t iv[16] = {0};
 	int size = 0;
-	struct reader r = reader_of((struct bytes){ credential->blob, credential->blob_size });
+	struct reader r = reader_of((struct bytes){credential->blob, credential->blob_size});
 	struct bytes mac = read_bytes_be16(&r);
 	struct bytes encrypted = read_bytes(&r, r.left);
 
@@ -295,15 +302,15 @@ software_tpm_activate(const struct software_tpm *tpm, const struct attest_name *
 	    !(form->curve == NULL ? rsa_open_seed : ecc_open_seed)(tpm, credential, seed) ||
 	    !integrity_holds(form, seed, mac, encrypted, ak_name))
 		return false;
-	kdf_a(form, seed, "STORAGE", (struct bytes){ ak_name->bytes, ak_name->size },
-	      form->aes_size, key);
+	kdf_a(form, seed, "STORAGE", (struct bytes){ak_name->bytes, ak_name->size}, form->aes_size,
+	      key);
 	EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
-	assert(EVP_DecryptInit_ex(cipher,
-				  form->aes_size == 16 ? EVP_aes_128_cfb128() : EVP_aes_256_cfb128(),
-				  NULL, key, iv) == 1);
+	assert(EVP_DecryptInit_ex(
+		       cipher, form->aes_size == 16 ? EVP_aes_128_cfb128() : EVP_aes_256_cfb128(),
+		       NULL, key, iv) == 1);
 	assert(EVP_DecryptUpdate(cipher, plain, &size, encrypted.data, (int)encrypted.size) == 1);
 	EVP_CIPHER_CTX_free(cipher);
-	struct reader inside = reader_of((struct bytes){ plain, (size_t)size });
+	struct reader inside = reader_of((struct bytes){plain, (size_t)size});
 	struct bytes secret = read_bytes_be16(&inside);
 	if (!reader_finished(&inside) || secret.size > 64)
 		return false;
@@ -318,20 +325,20 @@ void
 software_quote_fill(const struct software_tpm *tpm, const uint8_t qualifying[ATTEST_HASH_SIZE],
 		    struct software_quote *ret_quote)
 {
-	static const uint8_t selection[] = { 0, 0, 0, 1, 0, 0x0b, 3, 0xff, 0xff, 0 };
-	uint8_t child[4 + 2 + 32] = { 0x40, 0, 0, 0x0b, 0, 0x0b };
-	struct software_quote quote = { .magic = 0xff544347,
-					.type = 0x8018,
-					.signer_size = 34,
-					.signer = { 0x00, 0x0b },
-					.extra_size = 32,
-					.clock = tpm->clock,
-					.safe = 1,
-					.firmware_version = 0x20191023,
-					.selection_size = sizeof(selection),
-					.digest_size = 32 };
+	static const uint8_t selection[] = {0, 0, 0, 1, 0, 0x0b, 3, 0xff, 0xff, 0};
+	uint8_t child[4 + 2 + 32] = {0x40, 0, 0, 0x0b, 0, 0x0b};
+	struct software_quote quote = {.magic = 0xff544347,
+				       .type = 0x8018,
+				       .signer_size = 34,
+				       .signer = {0x00, 0x0b},
+				       .extra_size = 32,
+				       .clock = tpm->clock,
+				       .safe = 1,
+				       .firmware_version = 0x20191023,
+				       .selection_size = sizeof(selection),
+				       .digest_size = 32};
 
-	digest("SHA256", (struct bytes){ tpm->ak_public, tpm->ak_public_size }, child + 6);
+	digest("SHA256", (struct bytes){tpm->ak_public, tpm->ak_public_size}, child + 6);
 	digest("SHA256", BYTES_OF(child), quote.signer + 2);
 	memcpy(quote.extra, qualifying, 32);
 	memcpy(quote.selection, selection, sizeof(selection));
@@ -346,15 +353,15 @@ encode(struct software_quote *quote)
 
 	write_be32(&w, quote->magic);
 	write_be16(&w, quote->type);
-	write_bytes_be16(&w, (struct bytes){ quote->signer, quote->signer_size });
-	write_bytes_be16(&w, (struct bytes){ quote->extra, quote->extra_size });
+	write_bytes_be16(&w, (struct bytes){quote->signer, quote->signer_size});
+	write_bytes_be16(&w, (struct bytes){quote->extra, quote->extra_size});
 	write_be64(&w, quote->clock.clock);
 	write_be32(&w, quote->clock.reset_count);
 	write_be32(&w, quote->clock.restart_count);
 	write_u8(&w, quote->safe);
 	write_be64(&w, quote->firmware_version);
-	write_bytes(&w, (struct bytes){ quote->selection, quote->selection_size });
-	write_bytes_be16(&w, (struct bytes){ quote->digest, quote->digest_size });
+	write_bytes(&w, (struct bytes){quote->selection, quote->selection_size});
+	write_bytes_be16(&w, (struct bytes){quote->digest, quote->digest_size});
 	assert(!w.failed);
 	quote->message_size = w.size;
 }
@@ -370,7 +377,7 @@ software_quote_sign_message(const struct software_tpm *tpm, struct software_quot
 	const unsigned char *next = der;
 	struct writer w = writer_of(quote->signature, sizeof(quote->signature));
 
-	digest("SHA256", (struct bytes){ quote->message, quote->message_size }, hash);
+	digest("SHA256", (struct bytes){quote->message, quote->message_size}, hash);
 	assert(EVP_PKEY_sign_init(operation) == 1 &&
 	       EVP_PKEY_sign(operation, der, &size, hash, sizeof(hash)) == 1);
 	ECDSA_SIG *signature = d2i_ECDSA_SIG(NULL, &next, (long)size);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A TPM's keys in software: what a guest would send, good or spoiled, without a TPM. For the tests of the verifier,
- * and for everyone who needs Evidence: tests of the keeper, benchmarks, stories. Link software_tpm_dep.
+ * A TPM's keys in software: what a guest would send, good or spoiled, without a TPM. For the tests
+ *of the verifier, and for everyone who needs Evidence: tests of the keeper, benchmarks, stories.
+ *Link software_tpm_dep.
  *
  *	struct software_tpm tpm;
  *	software_tpm_open(&tpm, SOFTWARE_EK_RSA);	AK, EK, a root CA, the EK's certificate
@@ -33,7 +34,7 @@ struct software_tpm {
 	uint8_t ek_certificate[ATTEST_CERTIFICATE_MAX];
 	size_t ca_certificate_size; /* DER, self-signed: the anchor */
 	uint8_t ca_certificate[ATTEST_CERTIFICATE_MAX];
-	struct attest_clock clock;		   /* of the next quote */
+	struct attest_clock clock;			  /* of the next quote */
 	uint8_t pcrs[ATTEST_PCR_COUNT][ATTEST_HASH_SIZE]; /* zero until you fill them */
 };
 

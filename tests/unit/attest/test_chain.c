@@ -42,7 +42,7 @@ set_up(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 3; i++) {
 		software_tpm_open(&tpms[i], (enum software_ek)i);
-		if (attest_ek_decode((struct bytes){ tpms[i].ek_public, tpms[i].ek_public_size },
+		if (attest_ek_decode((struct bytes){tpms[i].ek_public, tpms[i].ek_public_size},
 				     &eks[i], &err) != ATTEST_OK)
 			return 1;
 	}
@@ -71,36 +71,54 @@ tear_down(void **state)
 static struct world
 good_world(unsigned kind)
 {
-	struct world world = { .ek = eks[kind], .now = NOW };
+	struct world world = {.ek = eks[kind], .now = NOW};
 
-	world.recipes[ROOT] = (struct software_certificate){ .subject = "root", .issuer = "root",
-		.key = ca_keys[ROOT], .signer = ca_keys[ROOT], .hash = "SHA1",
-		.constraints = "critical,CA:TRUE", .usage = "critical,keyCertSign" };
-	world.recipes[UPPER] = (struct software_certificate){ .subject = "upper", .issuer = "root",
-		.key = ca_keys[UPPER], .signer = ca_keys[ROOT], .hash = "SHA384",
-		.constraints = "critical,CA:TRUE,pathlen:1", .usage = "critical,keyCertSign,cRLSign",
-		.purpose = "2.23.133.8.1" };
-	world.recipes[LOWER] = (struct software_certificate){ .subject = "lower", .issuer = "upper",
-		.key = ca_keys[LOWER], .signer = ca_keys[UPPER],
-		.constraints = "critical,CA:TRUE,pathlen:0", .usage = "critical,keyCertSign" };
-	world.recipes[LEAF] = (struct software_certificate){ .issuer = "lower", .key = tpms[kind].ek,
-		.signer = ca_keys[LOWER], .constraints = "critical,CA:FALSE",
-		.usage = kind == SOFTWARE_EK_RSA ? "critical,keyEncipherment" : "critical,keyAgreement",
-		.purpose = "2.23.133.8.1", .names = true };
+	world.recipes[ROOT] = (struct software_certificate){.subject = "root",
+							    .issuer = "root",
+							    .key = ca_keys[ROOT],
+							    .signer = ca_keys[ROOT],
+							    .hash = "SHA1",
+							    .constraints = "critical,CA:TRUE",
+							    .usage = "critical,keyCertSign"};
+	world.recipes[UPPER] =
+		(struct software_certificate){.subject = "upper",
+					      .issuer = "root",
+					      .key = ca_keys[UPPER],
+					      .signer = ca_keys[ROOT],
+					      .hash = "SHA384",
+					      .constraints = "critical,CA:TRUE,pathlen:1",
+					      .usage = "critical,keyCertSign,cRLSign",
+					      .purpose = "2.23.133.8.1"};
+	world.recipes[LOWER] =
+		(struct software_certificate){.subject = "lower",
+					      .issuer = "upper",
+					      .key = ca_keys[LOWER],
+					      .signer = ca_keys[UPPER],
+					      .constraints = "critical,CA:TRUE,pathlen:0",
+					      .usage = "critical,keyCertSign"};
+	world.recipes[LEAF] = (struct software_certificate){
+		.issuer = "lower",
+		.key = tpms[kind].ek,
+		.signer = ca_keys[LOWER],
+		.constraints = "critical,CA:FALSE",
+		.usage = kind == SOFTWARE_EK_RSA ? "critical,keyEncipherment"
+						 : "critical,keyAgreement",
+		.purpose = "2.23.133.8.1",
+		.names = true};
 	return world;
 }
 
 static struct bytes
 dress_leaf(const struct world *world, uint8_t *memory, size_t capacity)
 {
-	static const uint8_t header[] = { 0x10, 0x01, 0x00, 0x05, 0x00, 0x10, 0x02 };
+	static const uint8_t header[] = {0x10, 0x01, 0x00, 0x05, 0x00, 0x10, 0x02};
 	struct writer w = writer_of(memory, capacity);
 	uint8_t der[4096];
 	size_t size = software_certificate_make(&world->recipes[LEAF], der, sizeof(der));
 
 	if (world->header)
 		write_bytes(&w, BYTES_OF(header));
-	write_bytes(&w, (struct bytes){ der, size });
+	write_bytes(&w, (struct bytes){der, size});
 	for (unsigned i = 0; world->padding != 0 && i < 100; i++)
 		write_u8(&w, (uint8_t)(world->padding - 1));
 	assert_false(w.failed);
@@ -116,8 +134,8 @@ verify(const struct world *world, struct attest_chain *ret_chain, struct attest_
 	size_t sent_count = 0;
 
 	for (unsigned i = ROOT; i < LEAF; i++)
-		made[i] = (struct bytes){ der[i], software_certificate_make(&world->recipes[i], der[i],
-									    sizeof(der[i])) };
+		made[i] = (struct bytes){der[i], software_certificate_make(&world->recipes[i],
+									   der[i], sizeof(der[i]))};
 	made[LEAF] = dress_leaf(world, der[LEAF], sizeof(der[LEAF]));
 	sent[sent_count++] = made[LEAF];
 	if (!world->upper_is_anchor)
@@ -232,46 +250,46 @@ static const struct {
 	void (*change)(struct world *world);
 	const char *check; /* NULL: accepted */
 } CASES[] = {
-	{ nothing, NULL },
-	{ no_purpose, NULL },
-	{ no_names, NULL },
-	{ zeros_behind, NULL },
-	{ ones_behind, NULL },
-	{ in_nv_form, NULL },
-	{ for_oaep, NULL },
-	{ last_second, NULL },
-	{ agreement_too, NULL },
-	{ other_key, "ek.certificate.key" },
-	{ signs_too, "ek.certificate.usage" },
-	{ agrees_only, "ek.certificate.usage" },
-	{ any_use, "ek.certificate.usage" },
-	{ platform, "ek.certificate.purpose" },
-	{ platform_too, "ek.certificate.purpose" },
-	{ ak_too, "ek.certificate.purpose" },
-	{ server, "ek.certificate.purpose" },
-	{ leaf_is_ca, "ek.certificate.ca" },
-	{ leaf_unknown, "certificate.critical" },
-	{ leaf_expired, "certificate.expired" },
-	{ leaf_early, "certificate.early" },
-	{ leaf_sha1, "certificate.algorithm" },
-	{ leaf_version_1, "certificate.form" },
-	{ leaf_signed_by_another, "ek.chain.signature" },
-	{ lower_is_no_ca, "ca.constraints" },
-	{ lower_without_constraints, "ca.constraints" },
-	{ lower_without_usage, "ca.usage" },
-	{ lower_signs_crls_only, "ca.usage" },
-	{ lower_for_servers, "ca.purpose" },
-	{ lower_unknown, "certificate.critical" },
-	{ lower_sha1, "certificate.algorithm" },
-	{ lower_expired, "certificate.expired" },
-	{ lower_missing, "ek.chain.anchor" },
-	{ lower_weak, "ca.key" },
-	{ lower_weak_ec, "ca.key" },
-	{ upper_allows_none_below, "ca.pathlen" },
-	{ root_expired, "certificate.expired" },
-	{ root_is_no_ca, "ca.constraints" },
-	{ no_anchors, "ek.chain.anchor" },
-	{ junk_behind, "certificate.parse" },
+	{nothing, NULL},
+	{no_purpose, NULL},
+	{no_names, NULL},
+	{zeros_behind, NULL},
+	{ones_behind, NULL},
+	{in_nv_form, NULL},
+	{for_oaep, NULL},
+	{last_second, NULL},
+	{agreement_too, NULL},
+	{other_key, "ek.certificate.key"},
+	{signs_too, "ek.certificate.usage"},
+	{agrees_only, "ek.certificate.usage"},
+	{any_use, "ek.certificate.usage"},
+	{platform, "ek.certificate.purpose"},
+	{platform_too, "ek.certificate.purpose"},
+	{ak_too, "ek.certificate.purpose"},
+	{server, "ek.certificate.purpose"},
+	{leaf_is_ca, "ek.certificate.ca"},
+	{leaf_unknown, "certificate.critical"},
+	{leaf_expired, "certificate.expired"},
+	{leaf_early, "certificate.early"},
+	{leaf_sha1, "certificate.algorithm"},
+	{leaf_version_1, "certificate.form"},
+	{leaf_signed_by_another, "ek.chain.signature"},
+	{lower_is_no_ca, "ca.constraints"},
+	{lower_without_constraints, "ca.constraints"},
+	{lower_without_usage, "ca.usage"},
+	{lower_signs_crls_only, "ca.usage"},
+	{lower_for_servers, "ca.purpose"},
+	{lower_unknown, "certificate.critical"},
+	{lower_sha1, "certificate.algorithm"},
+	{lower_expired, "certificate.expired"},
+	{lower_missing, "ek.chain.anchor"},
+	{lower_weak, "ca.key"},
+	{lower_weak_ec, "ca.key"},
+	{upper_allows_none_below, "ca.pathlen"},
+	{root_expired, "certificate.expired"},
+	{root_is_no_ca, "ca.constraints"},
+	{no_anchors, "ek.chain.anchor"},
+	{junk_behind, "certificate.parse"},
 };
 
 static void
@@ -281,14 +299,14 @@ each_change_is_judged_by_its_name(void **state)
 	for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
 		struct world world = good_world(0);
 		struct attest_chain chain;
-		struct attest_error err = { 0 };
+		struct attest_error err = {0};
 
 		CASES[i].change(&world);
 		enum attest_status status = verify(&world, &chain, &err);
 		if ((status == ATTEST_OK) != (CASES[i].check == NULL) ||
 		    (CASES[i].check != NULL && strcmp(err.check, CASES[i].check) != 0))
-			fail_msg("case %zu: wanted %s: %d %s: %s", i, CASES[i].check, status, err.check,
-				 err.message);
+			fail_msg("case %zu: wanted %s: %d %s: %s", i, CASES[i].check, status,
+				 err.check, err.message);
 	}
 }
 
@@ -315,12 +333,13 @@ an_ecc_certificate_must_agree(void **state)
 static void
 a_path_is_at_most_four_long(void **state)
 {
-	struct software_certificate recipe = { .constraints = "critical,CA:TRUE",
-					       .usage = "critical,keyCertSign",
-					       .key = ca_keys[LOWER], .signer = ca_keys[LOWER] };
+	struct software_certificate recipe = {.constraints = "critical,CA:TRUE",
+					      .usage = "critical,keyCertSign",
+					      .key = ca_keys[LOWER],
+					      .signer = ca_keys[LOWER]};
 	uint8_t der[6][2048];
 	struct bytes made[6];
-	static const char *const names[] = { "0", "1", "2", "3", "4", "5" };
+	static const char *const names[] = {"0", "1", "2", "3", "4", "5"};
 	struct attest_chain chain;
 	struct attest_error err;
 
@@ -328,7 +347,7 @@ a_path_is_at_most_four_long(void **state)
 	for (unsigned i = 0; i < 5; i++) {
 		recipe.subject = names[i];
 		recipe.issuer = names[i == 0 ? 0 : i - 1];
-		made[i] = (struct bytes){ der[i], software_certificate_make(&recipe, der[i], 2048) };
+		made[i] = (struct bytes){der[i], software_certificate_make(&recipe, der[i], 2048)};
 	}
 	for (unsigned cas = 1; cas < 6; cas++) {
 		struct bytes sent[6];
@@ -354,14 +373,16 @@ a_path_is_at_most_four_long(void **state)
 static void
 look_alikes_cost_little(void **state)
 {
-	struct software_certificate recipe = { .subject = "lower", .issuer = "lower",
-					       .constraints = "critical,CA:TRUE",
-					       .usage = "critical,keyCertSign",
-					       .key = ca_keys[LOWER], .signer = ca_keys[LOWER] };
+	struct software_certificate recipe = {.subject = "lower",
+					      .issuer = "lower",
+					      .constraints = "critical,CA:TRUE",
+					      .usage = "critical,keyCertSign",
+					      .key = ca_keys[LOWER],
+					      .signer = ca_keys[LOWER]};
 	static uint8_t der[8][2048];
-	static const char *const until[] = { "20400101000000Z", "20410101000000Z", "20420101000000Z",
-					     "20430101000000Z", "20440101000000Z", "20450101000000Z",
-					     "20460101000000Z" };
+	static const char *const until[] = {"20400101000000Z", "20410101000000Z", "20420101000000Z",
+					    "20430101000000Z", "20440101000000Z", "20450101000000Z",
+					    "20460101000000Z"};
 	struct bytes sent[8];
 	struct world world = good_world(0);
 	struct attest_chain chain;
@@ -373,9 +394,10 @@ look_alikes_cost_little(void **state)
 	sent[0] = dress_leaf(&world, leaf, sizeof(leaf));
 	for (unsigned i = 1; i < 8; i++) {
 		recipe.until = until[i - 1];
-		sent[i] = (struct bytes){ der[i], software_certificate_make(&recipe, der[i], 2048) };
+		sent[i] = (struct bytes){der[i], software_certificate_make(&recipe, der[i], 2048)};
 	}
-	struct bytes anchor = { root, software_certificate_make(&world.recipes[ROOT], root, sizeof(root)) };
+	struct bytes anchor = {root,
+			       software_certificate_make(&world.recipes[ROOT], root, sizeof(root))};
 	assert_int_not_equal(attest_chain_verify(eks[0], sent, 8, &anchor, 1, NOW, &chain, &err),
 			     ATTEST_OK);
 }
@@ -383,28 +405,33 @@ look_alikes_cost_little(void **state)
 static void
 too_many_is_a_limit(void **state)
 {
-	static const uint8_t large[ATTEST_CERTIFICATE_MAX + 1] = { 0x30 };
-	struct bytes many[ATTEST_ANCHORS_MAX + 1] = { 0 };
+	static const uint8_t large[ATTEST_CERTIFICATE_MAX + 1] = {0x30};
+	struct bytes many[ATTEST_ANCHORS_MAX + 1] = {0};
 	struct attest_chain chain;
 	struct attest_error err;
 
 	(void)state;
-	assert_int_equal(attest_chain_verify(eks[0], many, 0, many, 1, NOW, &chain, &err), ATTEST_LIMIT);
-	assert_int_equal(attest_chain_verify(eks[0], many, 9, many, 1, NOW, &chain, &err), ATTEST_LIMIT);
-	assert_int_equal(attest_chain_verify(eks[0], many, 1, many, 257, NOW, &chain, &err), ATTEST_LIMIT);
+	assert_int_equal(attest_chain_verify(eks[0], many, 0, many, 1, NOW, &chain, &err),
+			 ATTEST_LIMIT);
+	assert_int_equal(attest_chain_verify(eks[0], many, 9, many, 1, NOW, &chain, &err),
+			 ATTEST_LIMIT);
+	assert_int_equal(attest_chain_verify(eks[0], many, 1, many, 257, NOW, &chain, &err),
+			 ATTEST_LIMIT);
 	many[0] = BYTES_OF(large);
-	assert_int_equal(attest_chain_verify(eks[0], many, 1, many, 1, NOW, &chain, &err), ATTEST_LIMIT);
+	assert_int_equal(attest_chain_verify(eks[0], many, 1, many, 1, NOW, &chain, &err),
+			 ATTEST_LIMIT);
 }
 
 static bool
 leaf_accepted(struct bytes leaf, void *user)
 {
 	struct software_tpm *tpm = user;
-	struct bytes anchor = { tpm->ca_certificate, tpm->ca_certificate_size };
+	struct bytes anchor = {tpm->ca_certificate, tpm->ca_certificate_size};
 	struct attest_chain chain;
 	struct attest_error err;
 
-	return attest_chain_verify(eks[tpm->kind], &leaf, 1, &anchor, 1, NOW, &chain, &err) == ATTEST_OK;
+	return attest_chain_verify(eks[tpm->kind], &leaf, 1, &anchor, 1, NOW, &chain, &err) ==
+	       ATTEST_OK;
 }
 
 static void
@@ -412,11 +439,11 @@ no_truncation_and_no_flip_passes(void **state)
 {
 	(void)state;
 	for (unsigned kind = 0; kind < 3; kind++) {
-		struct bytes leaf = { tpms[kind].ek_certificate, tpms[kind].ek_certificate_size };
+		struct bytes leaf = {tpms[kind].ek_certificate, tpms[kind].ek_certificate_size};
 
 		assert_true(accepts_copy(leaf, leaf_accepted, &tpms[kind]));
 		for (size_t size = 0; size < leaf.size; size++)
-			assert_false(accepts_copy((struct bytes){ leaf.data, size }, leaf_accepted,
+			assert_false(accepts_copy((struct bytes){leaf.data, size}, leaf_accepted,
 						  &tpms[kind]));
 		refuses_flips(leaf, 0, leaf.size, leaf_accepted, &tpms[kind]);
 	}
@@ -434,20 +461,21 @@ anchors_are_described_or_refused(void **state)
 
 	(void)state;
 	size_t size = software_certificate_make(&recipe, der, sizeof(der));
-	assert_int_equal(attest_anchor_describe((struct bytes){ der, size }, id, subject, &err), ATTEST_OK);
+	assert_int_equal(attest_anchor_describe((struct bytes){der, size}, id, subject, &err),
+			 ATTEST_OK);
 	public_key_id(ca_keys[ROOT], want);
 	assert_memory_equal(id, want, sizeof(id));
 	assert_string_equal(subject, "CN=root");
 	recipe.usage = "critical,digitalSignature";
 	size = software_certificate_make(&recipe, der, sizeof(der));
-	assert_int_equal(attest_anchor_describe((struct bytes){ der, size }, id, subject, &err),
+	assert_int_equal(attest_anchor_describe((struct bytes){der, size}, id, subject, &err),
 			 ATTEST_REFUSED);
 	assert_string_equal(err.check, "ca.usage");
-	assert_int_equal(attest_anchor_describe((struct bytes){ tpms[0].ek_certificate,
-								tpms[0].ek_certificate_size },
+	assert_int_equal(attest_anchor_describe((struct bytes){tpms[0].ek_certificate,
+							       tpms[0].ek_certificate_size},
 						id, subject, &err),
 			 ATTEST_REFUSED);
-	assert_int_equal(attest_anchor_describe((struct bytes){ der, size - 1 }, id, subject, &err),
+	assert_int_equal(attest_anchor_describe((struct bytes){der, size - 1}, id, subject, &err),
 			 ATTEST_MALFORMED);
 }
 

@@ -53,7 +53,7 @@ load(const char *name)
 	assert_non_null(data);
 	assert_int_equal(fread(data, 1, size, file), size);
 	fclose(file);
-	return (struct bytes){ data, size };
+	return (struct bytes){data, size};
 }
 
 static void
@@ -99,7 +99,8 @@ values_from_json(const char *name, const char *key, struct values *values)
 	unload(text);
 }
 
-/* The `pcrs` section of tpm2_eventlog. It extends events that extend nothing, so its PCR 0 says nothing. */
+/* The `pcrs` section of tpm2_eventlog. It extends events that extend nothing, so its PCR 0 says
+ * nothing. */
 static void
 values_from_yaml(const char *name, struct values *values)
 {
@@ -118,7 +119,8 @@ values_from_yaml(const char *name, struct values *values)
 		in_pcrs = in_pcrs || strncmp(line, "pcrs:", 5) == 0;
 		if (strstr(line, "sha") != NULL)
 			in_bank = strstr(line, "sha256:") != NULL;
-		if (in_pcrs && in_bank && sscanf(line, " %u : 0x%64[0-9a-f]", &pcr, hex) == 2 && pcr > 0)
+		if (in_pcrs && in_bank && sscanf(line, " %u : 0x%64[0-9a-f]", &pcr, hex) == 2 &&
+		    pcr > 0)
 			set_value(values, pcr, hex);
 	}
 	fclose(file);
@@ -132,7 +134,7 @@ values_from_lines(const char *name, struct values *values)
 	struct reader r = reader_of(text);
 
 	for (unsigned long pcr = 0; pcr < 24; pcr++) {
-		char hex[65] = { 0 };
+		char hex[65] = {0};
 
 		read_copy(&r, (uint8_t *)hex, 64);
 		set_value(values, pcr, hex);
@@ -142,41 +144,48 @@ values_from_lines(const char *name, struct values *values)
 	unload(text);
 }
 
+/* clang-format off: a table */
 static const struct {
 	const char *log;
 	const char *oracle;
 	const char *key;
 	enum attest_answer secure_boot;
 } LOGS[] = {
-#define TOOLS "eventlogs/go-tpm-tools/"
+#define TOOLS	 "eventlogs/go-tpm-tools/"
 #define EXPECTED TOOLS "expected-pcrs.json"
-#define YAML "eventlogs/tpm2-tools/expected-yaml/raw-"
-	{ TOOLS "arch-linux-workstation.bin", EXPECTED, "ArchLinuxWorkstation", ATTEST_NO },
-	{ TOOLS "confidential-gke-debug-251000_eventlog.bin", EXPECTED, "CGKE251000", ATTEST_YES },
-	{ TOOLS "cos-101-amd-sev.bin", EXPECTED, "COS101AmdSev", ATTEST_YES },
-	{ TOOLS "cos-85-amd-sev.bin", EXPECTED, "COS85AmdSev", ATTEST_YES },
-	{ TOOLS "cos-93-amd-sev.bin", EXPECTED, "COS93AmdSev", ATTEST_YES },
-	{ TOOLS "glinux-alex.bin", EXPECTED, "GlinuxNoSecureBootLaptop", ATTEST_NO },
-	{ TOOLS "eventlogwithsp800155.bin", EXPECTED, "SP800155EventLog", ATTEST_YES },
-	{ TOOLS "ubuntu-2104-no-dbx.bin", EXPECTED, "Ubuntu2104NoDbxGCE", ATTEST_NO },
-	{ TOOLS "ubuntu-2104-no-secure-boot.bin", EXPECTED, "Ubuntu2104NoSecureBootGCE", ATTEST_NO },
-	{ TOOLS "ubuntu-1804-amd-sev.bin", EXPECTED, "UbuntuAmdSevGCE", ATTEST_NO },
-	{ "eventlogs/go-attestation/sb_cert_eventlog.bin", "eventlogs/go-attestation/expected-pcrs.json",
-	  "sb_cert_eventlog.bin", ATTEST_YES },
-	{ "eventlogs/HIRS/TpmLog.bin", "eventlogs/HIRS/TpmLogExpectedPcrs.txt", NULL, ATTEST_NO },
-	{ "eventlogs/tpm2-tools/event-arch-linux.bin", YAML "event-arch-linux.bin.yaml", NULL, ATTEST_NO },
-	{ "eventlogs/tpm2-tools/event-bootorder.bin", YAML "event-bootorder.bin.yaml", NULL, ATTEST_NO },
-	{ "eventlogs/tpm2-tools/event-moklisttrusted.bin", YAML "event-moklisttrusted.bin.yaml", NULL, ATTEST_YES },
-	{ "eventlogs/tpm2-tools/event-postcode.bin", YAML "event-postcode.bin.yaml", NULL, ATTEST_YES },
-	{ "eventlogs/tpm2-tools/event-sd-boot-fedora37.bin", YAML "event-sd-boot-fedora37.bin.yaml", NULL, ATTEST_NO },
+#define YAML	 "eventlogs/tpm2-tools/expected-yaml/raw-"
+	{TOOLS "arch-linux-workstation.bin", EXPECTED, "ArchLinuxWorkstation", ATTEST_NO},
+	{TOOLS "confidential-gke-debug-251000_eventlog.bin", EXPECTED, "CGKE251000", ATTEST_YES},
+	{TOOLS "cos-101-amd-sev.bin", EXPECTED, "COS101AmdSev", ATTEST_YES},
+	{TOOLS "cos-85-amd-sev.bin", EXPECTED, "COS85AmdSev", ATTEST_YES},
+	{TOOLS "cos-93-amd-sev.bin", EXPECTED, "COS93AmdSev", ATTEST_YES},
+	{TOOLS "glinux-alex.bin", EXPECTED, "GlinuxNoSecureBootLaptop", ATTEST_NO},
+	{TOOLS "eventlogwithsp800155.bin", EXPECTED, "SP800155EventLog", ATTEST_YES},
+	{TOOLS "ubuntu-2104-no-dbx.bin", EXPECTED, "Ubuntu2104NoDbxGCE", ATTEST_NO},
+	{TOOLS "ubuntu-2104-no-secure-boot.bin", EXPECTED, "Ubuntu2104NoSecureBootGCE", ATTEST_NO},
+	{TOOLS "ubuntu-1804-amd-sev.bin", EXPECTED, "UbuntuAmdSevGCE", ATTEST_NO},
+	{"eventlogs/go-attestation/sb_cert_eventlog.bin",
+	 "eventlogs/go-attestation/expected-pcrs.json", "sb_cert_eventlog.bin", ATTEST_YES},
+	{"eventlogs/HIRS/TpmLog.bin", "eventlogs/HIRS/TpmLogExpectedPcrs.txt", NULL, ATTEST_NO},
+	{"eventlogs/tpm2-tools/event-arch-linux.bin", YAML "event-arch-linux.bin.yaml", NULL,
+	 ATTEST_NO},
+	{"eventlogs/tpm2-tools/event-bootorder.bin", YAML "event-bootorder.bin.yaml", NULL,
+	 ATTEST_NO},
+	{"eventlogs/tpm2-tools/event-moklisttrusted.bin", YAML "event-moklisttrusted.bin.yaml",
+	 NULL, ATTEST_YES},
+	{"eventlogs/tpm2-tools/event-postcode.bin", YAML "event-postcode.bin.yaml", NULL,
+	 ATTEST_YES},
+	{"eventlogs/tpm2-tools/event-sd-boot-fedora37.bin", YAML "event-sd-boot-fedora37.bin.yaml",
+	 NULL, ATTEST_NO},
 };
+/* clang-format on */
 
 static void
 load_values(size_t index, struct values *values)
 {
 	const char *oracle = LOGS[index].oracle;
 
-	*values = (struct values){ 0 };
+	*values = (struct values){0};
 	if (LOGS[index].key != NULL)
 		values_from_json(oracle, LOGS[index].key, values);
 	else if (strstr(oracle, ".yaml") != NULL)
@@ -195,7 +204,7 @@ real_logs_replay_to_the_stated_values(void **state)
 		struct values values;
 		const struct values *expected = &values;
 		struct attest_report report;
-		struct attest_error err = { 0 };
+		struct attest_error err = {0};
 		unsigned known = 0;
 
 		load_values(i, &values);
@@ -234,8 +243,9 @@ no_log_speaks_for_another_machine(void **state)
 			struct attest_error err;
 
 			load_values(k, &values);
-			assert_int_equal(attest_eventlog_examine(log, expected->pcrs, &report, &err),
-					 ATTEST_OK);
+			assert_int_equal(
+				attest_eventlog_examine(log, expected->pcrs, &report, &err),
+				ATTEST_OK);
 			if (report.secure_boot == ATTEST_UNKNOWN)
 				different++;
 			else
@@ -249,10 +259,12 @@ no_log_speaks_for_another_machine(void **state)
 static uint32_t
 le32(const uint8_t *at)
 {
-	return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+	return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
+	       (uint32_t)at[3] << 24;
 }
 
-/* Where a log's events begin, behind the header, and the size of the event at `at` with banks of known sizes. */
+/* Where a log's events begin, behind the header, and the size of the event at `at` with banks of
+ * known sizes. */
 static size_t
 first_event(struct bytes log)
 {
@@ -271,12 +283,12 @@ event_size(struct bytes log, size_t at)
 	return size + 4 + le32(log.data + at + size);
 }
 
-/* Secure Boot was off. Its own events of PCR 7 become something else, and those of a machine with Secure Boot on are
- * appended, as they are or as events that extend nothing. */
+/* Secure Boot was off. Its own events of PCR 7 become something else, and those of a machine with
+ * Secure Boot on are appended, as they are or as events that extend nothing. */
 static void
 relabelled_real_logs_claim_nothing(void **state)
 {
-	static const uint32_t types[] = { 0x3, 0x4, 0x5, 0xd, 0x80000001, 0x800000e0 };
+	static const uint32_t types[] = {0x3, 0x4, 0x5, 0xd, 0x80000001, 0x800000e0};
 	struct values values;
 	const struct values *expected = &values;
 	struct bytes honest;
@@ -297,16 +309,18 @@ relabelled_real_logs_claim_nothing(void **state)
 		memcpy(forged, honest.data, honest.size);
 		memcpy(forged + honest.size, donor.data + first_event(donor),
 		       donor.size - first_event(donor));
-		for (size_t at = first_event(honest); at < honest.size; at += event_size(honest, at))
+		for (size_t at = first_event(honest); at < honest.size;
+		     at += event_size(honest, at))
 			if (forged[at] == 7)
 				for (unsigned i = 0; i < 4; i++)
 					forged[at + 4 + i] = (uint8_t)(types[type] >> 8 * i);
-		assert_int_equal(attest_eventlog_examine((struct bytes){ forged, size }, expected->pcrs,
-							 &report, &err),
+		assert_int_equal(attest_eventlog_examine((struct bytes){forged, size},
+							 expected->pcrs, &report, &err),
 				 ATTEST_OK);
 		assert_int_not_equal(report.secure_boot, ATTEST_YES);
-		/* Without the appended half: PCR 7 replays, and the claim must still not be made. */
-		assert_int_equal(attest_eventlog_examine((struct bytes){ forged, honest.size },
+		/* Without the appended half: PCR 7 replays, and the claim must still not be made.
+		 */
+		assert_int_equal(attest_eventlog_examine((struct bytes){forged, honest.size},
 							 expected->pcrs, &report, &err),
 				 ATTEST_OK);
 		assert_int_equal(report.secure_boot, ATTEST_UNKNOWN);
@@ -319,35 +333,46 @@ relabelled_real_logs_claim_nothing(void **state)
 static void
 logs_that_are_not_accepted_say_why(void **state)
 {
+	/* clang-format off: a table */
 	static const struct {
 		const char *log;
 		enum attest_status want;
 		const char *check;
 	} cases[] = {
-		{ TOOLS "debian-10.bin", ATTEST_UNSUPPORTED, "eventlog.sha1" },
-		{ "eventlogs/HIRS/TpmLogSHA1.bin", ATTEST_UNSUPPORTED, "eventlog.sha1" },
-		{ "eventlogs/go-attestation/linux_tpm12.bin", ATTEST_UNSUPPORTED, "eventlog.sha1" },
-		{ "eventlogs/go-attestation/ebs_event_missing_eventlog.bin", ATTEST_UNSUPPORTED, "eventlog.sha1" },
-		{ "eventlogs/go-attestation/option_rom_eventlog.bin", ATTEST_UNSUPPORTED, "eventlog.sha1" },
-		{ "eventlogs/go-attestation/short_no_action_eventlog.bin", ATTEST_UNSUPPORTED, "eventlog.sha1" },
-		{ "eventlogs/tpm2-tools/event-uefi-sha1-log.bin", ATTEST_UNSUPPORTED, "eventlog.sha1" },
-		{ "eventlogs/go-eventlog/ccel/cos-113-intel-tdx.bin", ATTEST_UNSUPPORTED, "eventlog.bank" },
-		{ "eventlogs/go-attestation/malformed/event_size_too_large.bin", ATTEST_MALFORMED, "eventlog.parse" },
-		{ "eventlogs/keylime/malformed/binary_bios_measurements-bogus.bin", ATTEST_MALFORMED, "eventlog.parse" },
-		{ "eventlogs/keylime/malformed/binary_bios_measurements-empty.bin", ATTEST_MALFORMED, "eventlog.parse" },
-		{ "eventlogs/go-attestation/crypto_agile_eventlog.bin", ATTEST_OK, "" },
-		{ "eventlogs/go-attestation/coreos_36_shielded_vm_no_secure_boot_eventlog.bin", ATTEST_OK, "" },
-		{ "eventlogs/go-attestation/append_extra_log.bin", ATTEST_OK, "" },
-		{ "eventlogs/ibmtss/deb2.log", ATTEST_OK, "" },
-		{ "eventlogs/ibmtss/dell1.log", ATTEST_OK, "" },
-		{ "eventlogs/ibmtss/p511.log", ATTEST_OK, "" },
-		{ "eventlogs/ibmtss/sm2.log", ATTEST_OK, "" },
-		{ "eventlogs/ibmtss/ubuntu3.log", ATTEST_OK, "" },
-		{ "eventlogs/keylime/binary_bios_measurements-secureboot.bin", ATTEST_OK, "" },
-		{ "eventlogs/keylime/mb_log.bin", ATTEST_OK, "" },
+		{TOOLS "debian-10.bin", ATTEST_UNSUPPORTED, "eventlog.sha1"},
+		{"eventlogs/HIRS/TpmLogSHA1.bin", ATTEST_UNSUPPORTED, "eventlog.sha1"},
+		{"eventlogs/go-attestation/linux_tpm12.bin", ATTEST_UNSUPPORTED, "eventlog.sha1"},
+		{"eventlogs/go-attestation/ebs_event_missing_eventlog.bin", ATTEST_UNSUPPORTED,
+		 "eventlog.sha1"},
+		{"eventlogs/go-attestation/option_rom_eventlog.bin", ATTEST_UNSUPPORTED,
+		 "eventlog.sha1"},
+		{"eventlogs/go-attestation/short_no_action_eventlog.bin", ATTEST_UNSUPPORTED,
+		 "eventlog.sha1"},
+		{"eventlogs/tpm2-tools/event-uefi-sha1-log.bin", ATTEST_UNSUPPORTED,
+		 "eventlog.sha1"},
+		{"eventlogs/go-eventlog/ccel/cos-113-intel-tdx.bin", ATTEST_UNSUPPORTED,
+		 "eventlog.bank"},
+		{"eventlogs/go-attestation/malformed/event_size_too_large.bin", ATTEST_MALFORMED,
+		 "eventlog.parse"},
+		{"eventlogs/keylime/malformed/binary_bios_measurements-bogus.bin", ATTEST_MALFORMED,
+		 "eventlog.parse"},
+		{"eventlogs/keylime/malformed/binary_bios_measurements-empty.bin", ATTEST_MALFORMED,
+		 "eventlog.parse"},
+		{"eventlogs/go-attestation/crypto_agile_eventlog.bin", ATTEST_OK, ""},
+		{"eventlogs/go-attestation/coreos_36_shielded_vm_no_secure_boot_eventlog.bin",
+		 ATTEST_OK, ""},
+		{"eventlogs/go-attestation/append_extra_log.bin", ATTEST_OK, ""},
+		{"eventlogs/ibmtss/deb2.log", ATTEST_OK, ""},
+		{"eventlogs/ibmtss/dell1.log", ATTEST_OK, ""},
+		{"eventlogs/ibmtss/p511.log", ATTEST_OK, ""},
+		{"eventlogs/ibmtss/sm2.log", ATTEST_OK, ""},
+		{"eventlogs/ibmtss/ubuntu3.log", ATTEST_OK, ""},
+		{"eventlogs/keylime/binary_bios_measurements-secureboot.bin", ATTEST_OK, ""},
+		{"eventlogs/keylime/mb_log.bin", ATTEST_OK, ""},
 		/* Its vendorInfo lies outside the event's own size. */
-		{ "eventlogs/tpm2-tools/specid-vendordata.bin", ATTEST_MALFORMED, "eventlog.header" },
+		{"eventlogs/tpm2-tools/specid-vendordata.bin", ATTEST_MALFORMED, "eventlog.header"},
 	};
+	/* clang-format on */
 	static const uint8_t zero[ATTEST_PCR_COUNT][ATTEST_HASH_SIZE];
 
 	(void)state;
@@ -355,7 +380,7 @@ logs_that_are_not_accepted_say_why(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct bytes log = load(cases[i].log);
 		struct attest_report report;
-		struct attest_error err = { 0 };
+		struct attest_error err = {0};
 
 		enum attest_status status = attest_eventlog_examine(log, zero, &report, &err);
 		if (status != cases[i].want || strcmp(err.check, cases[i].check) != 0)
@@ -367,7 +392,7 @@ logs_that_are_not_accepted_say_why(void **state)
 /* ---- certificates ---- */
 
 #define CERTIFICATES_MAX 4
-#define EK "ekcerts/"
+#define EK		 "ekcerts/"
 
 /* PEM or DER, to DER. */
 static struct bytes
@@ -386,7 +411,7 @@ load_certificate(const char *name)
 		assert_non_null(copy);
 		memcpy(copy, der, (size_t)size);
 		unload(file);
-		file = (struct bytes){ copy, (size_t)size };
+		file = (struct bytes){copy, (size_t)size};
 	}
 	OPENSSL_free(label);
 	OPENSSL_free(header);
@@ -398,29 +423,50 @@ load_certificate(const char *name)
 static void
 real_chains_are_judged(void **state)
 {
+	/* clang-format off: a table */
 	static const struct {
 		const char *names[CERTIFICATES_MAX]; /* the EK's, helpers, the anchor */
 		const char *check;		     /* NULL: accepted */
 	} cases[] = {
-		{ { EK "go-tpm-tools/leaf/uca_tpm_rsa_enc_cert.pem", EK "go-tpm-tools/ca/tpm_ek_intermediate_3.crt",
-		    EK "go-tpm-tools/ca/tpm_ek_root_1.cer" }, NULL },
-		{ { EK "go-tpm-tools/leaf/uca_tpm_ecc_enc_cert.pem", EK "go-tpm-tools/ca/tpm_ek_intermediate_3.crt",
-		    EK "go-tpm-tools/ca/tpm_ek_root_1.cer" }, NULL },
-		{ { EK "go-tpm-tools/leaf/uca_tpm_rsa_sign_cert.pem", EK "go-tpm-tools/ca/tpm_ek_intermediate_3.crt",
-		    EK "go-tpm-tools/ca/tpm_ek_root_1.cer" }, "ek.certificate.usage" },
-		{ { EK "go-tpm-tools/leaf/uca_tpm_ecc_sign_cert.pem", EK "go-tpm-tools/ca/tpm_ek_intermediate_3.crt",
-		    EK "go-tpm-tools/ca/tpm_ek_root_1.cer" }, "ek.certificate.usage" },
-		{ { EK "go-tpm-tools/leaf/pca_tpm_rsa_enc_cert.pem", EK "go-tpm-tools/ca/gcp_ek_ak_ca_intermediate_v3.crt",
-		    EK "go-tpm-tools/ca/gcp_ek_ak_ca_root.crt" }, NULL },
-		{ { EK "go-tpm-tools/leaf/pca_tpm_ecc_sign_cert.pem", EK "go-tpm-tools/ca/gcp_ek_ak_ca_intermediate_v3.crt",
-		    EK "go-tpm-tools/ca/gcp_ek_ak_ca_root.crt" }, "ek.certificate.usage" },
-		{ { EK "keylime/leaf/st_ecdsa_sha256.der", EK "keylime/tpm_cert_store/STM_ECC_01I.pem",
-		    EK "keylime/tpm_cert_store/STM_ECC_01RT.pem" }, NULL },
-		{ { EK "keylime/leaf/st_ecdsa_sha256.der", EK "keylime/tpm_cert_store/STM_ECC_01I.pem" }, NULL },
-		{ { EK "keylime/leaf/st_ecdsa_sha256.der", EK "keylime/tpm_cert_store/STM_RSA_RT.pem" }, "ek.chain.anchor" },
-		{ { EK "HIRS/leaf/nuc-1-tpmcert.pem", EK "HIRS/ca/gstpmroot.pem" }, "ek.certificate.usage" },
+		{{EK "go-tpm-tools/leaf/uca_tpm_rsa_enc_cert.pem",
+		  EK "go-tpm-tools/ca/tpm_ek_intermediate_3.crt",
+		  EK "go-tpm-tools/ca/tpm_ek_root_1.cer"},
+		 NULL},
+		{{EK "go-tpm-tools/leaf/uca_tpm_ecc_enc_cert.pem",
+		  EK "go-tpm-tools/ca/tpm_ek_intermediate_3.crt",
+		  EK "go-tpm-tools/ca/tpm_ek_root_1.cer"},
+		 NULL},
+		{{EK "go-tpm-tools/leaf/uca_tpm_rsa_sign_cert.pem",
+		  EK "go-tpm-tools/ca/tpm_ek_intermediate_3.crt",
+		  EK "go-tpm-tools/ca/tpm_ek_root_1.cer"},
+		 "ek.certificate.usage"},
+		{{EK "go-tpm-tools/leaf/uca_tpm_ecc_sign_cert.pem",
+		  EK "go-tpm-tools/ca/tpm_ek_intermediate_3.crt",
+		  EK "go-tpm-tools/ca/tpm_ek_root_1.cer"},
+		 "ek.certificate.usage"},
+		{{EK "go-tpm-tools/leaf/pca_tpm_rsa_enc_cert.pem",
+		  EK "go-tpm-tools/ca/gcp_ek_ak_ca_intermediate_v3.crt",
+		  EK "go-tpm-tools/ca/gcp_ek_ak_ca_root.crt"},
+		 NULL},
+		{{EK "go-tpm-tools/leaf/pca_tpm_ecc_sign_cert.pem",
+		  EK "go-tpm-tools/ca/gcp_ek_ak_ca_intermediate_v3.crt",
+		  EK "go-tpm-tools/ca/gcp_ek_ak_ca_root.crt"},
+		 "ek.certificate.usage"},
+		{{EK "keylime/leaf/st_ecdsa_sha256.der",
+		  EK "keylime/tpm_cert_store/STM_ECC_01I.pem",
+		  EK "keylime/tpm_cert_store/STM_ECC_01RT.pem"},
+		 NULL},
+		{{EK "keylime/leaf/st_ecdsa_sha256.der",
+		  EK "keylime/tpm_cert_store/STM_ECC_01I.pem"},
+		 NULL},
+		{{EK "keylime/leaf/st_ecdsa_sha256.der",
+		  EK "keylime/tpm_cert_store/STM_RSA_RT.pem"},
+		 "ek.chain.anchor"},
+		{{EK "HIRS/leaf/nuc-1-tpmcert.pem", EK "HIRS/ca/gstpmroot.pem"},
+		 "ek.certificate.usage"},
 	};
-	struct attest_error err = { 0 };
+	/* clang-format on */
+	struct attest_error err = {0};
 
 	(void)state;
 	need_corpora();
@@ -433,8 +479,9 @@ real_chains_are_judged(void **state)
 		for (; count < CERTIFICATES_MAX && cases[i].names[count] != NULL; count++)
 			certificates[count] = load_certificate(cases[i].names[count]);
 		assert_int_equal(attest_ek_from_certificate(certificates[0], &ek, &err), ATTEST_OK);
-		enum attest_status status = attest_chain_verify(
-			ek, certificates, count - 1, &certificates[count - 1], 1, 1685577600, &chain, &err);
+		enum attest_status status =
+			attest_chain_verify(ek, certificates, count - 1, &certificates[count - 1],
+					    1, 1685577600, &chain, &err);
 		if ((status == ATTEST_OK) != (cases[i].check == NULL) ||
 		    (status != ATTEST_OK && strcmp(err.check, cases[i].check) != 0))
 			fail_msg("%s: %d %s %s", cases[i].names[0], status, err.check, err.message);
@@ -451,8 +498,10 @@ static void
 odd_certificates_give_their_key(void **state)
 {
 	static const char *const names[] = {
-		EK "HIRS/leaf/ek_cert_with_security_assertions.cer", EK "HIRS/leaf/nuc-1-tpmcert.pem",
-		EK "HIRS/leaf/nuc-2-tpmcert.pem", EK "HIRS/leaf/ab21ccf2-tpmcert.pem",
+		EK "HIRS/leaf/ek_cert_with_security_assertions.cer",
+		EK "HIRS/leaf/nuc-1-tpmcert.pem",
+		EK "HIRS/leaf/nuc-2-tpmcert.pem",
+		EK "HIRS/leaf/ab21ccf2-tpmcert.pem",
 		EK "keylime/inline/registrar_agent_cert_compliance_0.pem",
 	};
 
@@ -460,7 +509,7 @@ odd_certificates_give_their_key(void **state)
 	need_corpora();
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct bytes certificate = load_certificate(names[i]);
-		struct attest_error err = { 0 };
+		struct attest_error err = {0};
 		struct attest_ek *ek;
 
 		if (attest_ek_from_certificate(certificate, &ek, &err) != ATTEST_OK)

@@ -21,9 +21,9 @@ set_up(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 3; i++) {
 		software_tpm_open(&tpms[i], (enum software_ek)i);
-		if (attest_ek_decode((struct bytes){ tpms[i].ek_public, tpms[i].ek_public_size },
+		if (attest_ek_decode((struct bytes){tpms[i].ek_public, tpms[i].ek_public_size},
 				     &eks[i], &err) != ATTEST_OK ||
-		    attest_ak_decode((struct bytes){ tpms[i].ak_public, tpms[i].ak_public_size },
+		    attest_ak_decode((struct bytes){tpms[i].ak_public, tpms[i].ak_public_size},
 				     &aks[i], &err) != ATTEST_OK)
 			return 1;
 	}
@@ -80,9 +80,8 @@ another_ak_or_another_ek_does_not(void **state)
 	(void)state;
 	for (unsigned kind = 0; kind < 3; kind++) {
 		make(kind, &credential);
-		assert_false(software_tpm_activate(&tpms[kind],
-						   attest_ak_name(aks[(kind + 1) % 3]), &credential,
-						   secret, &size));
+		assert_false(software_tpm_activate(&tpms[kind], attest_ak_name(aks[(kind + 1) % 3]),
+						   &credential, secret, &size));
 		software_tpm_open(&other, (enum software_ek)kind);
 		assert_false(software_tpm_activate(&other, attest_ak_name(aks[kind]), &credential,
 						   secret, &size));
@@ -127,7 +126,7 @@ a_changed_credential_is_refused(void **state)
 static void
 sizes_that_no_tpm_takes_are_refused(void **state)
 {
-	static const size_t most[] = { 32, 32, 48 };
+	static const size_t most[] = {32, 32, 48};
 	static const uint8_t bytes[64];
 
 	(void)state;
@@ -137,10 +136,9 @@ sizes_that_no_tpm_takes_are_refused(void **state)
 
 		for (size_t size = 0; size <= sizeof(bytes); size++) {
 			bool fits = size > 0 && size <= most[kind];
-			assert_int_equal(attest_credential_make(eks[kind],
-								attest_ak_name(aks[kind]),
-								(struct bytes){ bytes, size },
-								&credential, &err),
+			assert_int_equal(attest_credential_make(
+						 eks[kind], attest_ak_name(aks[kind]),
+						 (struct bytes){bytes, size}, &credential, &err),
 					 fits ? ATTEST_OK : ATTEST_LIMIT);
 		}
 	}

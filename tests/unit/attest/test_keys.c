@@ -32,7 +32,7 @@ tear_down(void **state)
 static struct bytes
 ak_public(void)
 {
-	return (struct bytes){ tpms[0].ak_public, tpms[0].ak_public_size };
+	return (struct bytes){tpms[0].ak_public, tpms[0].ak_public_size};
 }
 
 static bool
@@ -69,7 +69,7 @@ an_ak_of_another_size_is_refused(void **state)
 
 	(void)state;
 	refuses_other_sizes(ak_public(), ak_accepts, &err);
-	uint8_t huge[ATTEST_PUBLIC_SIZE_MAX + 1] = { 0 };
+	uint8_t huge[ATTEST_PUBLIC_SIZE_MAX + 1] = {0};
 	assert_false(ak_accepts(BYTES_OF(huge), &err));
 	assert_int_equal(err.status, ATTEST_LIMIT);
 }
@@ -93,19 +93,19 @@ an_ak_of_another_template_is_refused_by_name(void **state)
 		uint8_t value;
 		const char *check;
 	} spoils[] = {
-		{ "an RSA key", 1, 0x01, "ak.type" },
-		{ "named with SHA-1", 3, 0x04, "ak.nameAlg" },
-		{ "not restricted: it would sign a forged TPMS_ATTEST", 5, 0x04, "ak.attributes" },
-		{ "not fixed to its TPM", 7, 0x70, "ak.attributes" },
-		{ "decrypts as well", 5, 0x07, "ak.attributes" },
-		{ "another policy", 12, 0x00, "ak.policy" },
-		{ "no policy of its size", 9, 0x1f, "ak.policy" },
-		{ "a symmetric algorithm", 43, 0x06, "ak.symmetric" },
-		{ "ECDAA", 45, 0x1a, "ak.scheme" },
-		{ "signs with SHA-1", 47, 0x04, "ak.scheme" },
-		{ "on P-384", 49, 0x04, "ak.curve" },
-		{ "a key derivation", 51, 0x20, "ak.kdf" },
-		{ "off the curve", 60, 0x55, "ak.point" },
+		{"an RSA key", 1, 0x01, "ak.type"},
+		{"named with SHA-1", 3, 0x04, "ak.nameAlg"},
+		{"not restricted: it would sign a forged TPMS_ATTEST", 5, 0x04, "ak.attributes"},
+		{"not fixed to its TPM", 7, 0x70, "ak.attributes"},
+		{"decrypts as well", 5, 0x07, "ak.attributes"},
+		{"another policy", 12, 0x00, "ak.policy"},
+		{"no policy of its size", 9, 0x1f, "ak.policy"},
+		{"a symmetric algorithm", 43, 0x06, "ak.symmetric"},
+		{"ECDAA", 45, 0x1a, "ak.scheme"},
+		{"signs with SHA-1", 47, 0x04, "ak.scheme"},
+		{"on P-384", 49, 0x04, "ak.curve"},
+		{"a key derivation", 51, 0x20, "ak.kdf"},
+		{"off the curve", 60, 0x55, "ak.point"},
 	};
 
 	(void)state;
@@ -118,7 +118,7 @@ an_ak_of_another_template_is_refused_by_name(void **state)
 			area[spoils[i].offset] ^= 1;
 		else
 			area[spoils[i].offset] = spoils[i].value;
-		if (ak_accepts((struct bytes){ area, ak_public().size }, &err) ||
+		if (ak_accepts((struct bytes){area, ak_public().size}, &err) ||
 		    err.status != ATTEST_REFUSED || strcmp(err.check, spoils[i].check) != 0)
 			fail_msg("%s: %s", spoils[i].name, err.check);
 	}
@@ -129,16 +129,16 @@ static void
 an_ak_with_short_or_padded_coordinates_is_refused(void **state)
 {
 	struct attest_error err;
-	uint8_t area[ATTEST_PUBLIC_SIZE_MAX] = { 0 };
+	uint8_t area[ATTEST_PUBLIC_SIZE_MAX] = {0};
 	size_t fixed = ak_public().size - 2 * 34;
 	struct writer w = writer_of(area, sizeof(area));
 
 	(void)state;
-	write_bytes(&w, (struct bytes){ ak_public().data, fixed });
+	write_bytes(&w, (struct bytes){ak_public().data, fixed});
 	write_be16(&w, 33);
 	write_u8(&w, 0);
-	write_bytes(&w, (struct bytes){ ak_public().data + fixed + 2, 32 });
-	write_bytes(&w, (struct bytes){ ak_public().data + fixed + 34, 34 });
+	write_bytes(&w, (struct bytes){ak_public().data + fixed + 2, 32});
+	write_bytes(&w, (struct bytes){ak_public().data + fixed + 34, 34});
 	assert_false(ak_accepts(writer_bytes(&w), &err));
 	assert_string_equal(err.check, "ak.unique");
 }
@@ -157,8 +157,8 @@ ek_accepts(struct bytes input, void *user)
 static void
 eks_of_each_template_are_taken(void **state)
 {
-	static const char *const kinds[] = { "rsa-2048", "ecc-p256", "ecc-p384" };
-	static const size_t name_sizes[] = { 34, 34, 50 };
+	static const char *const kinds[] = {"rsa-2048", "ecc-p256", "ecc-p384"};
+	static const size_t name_sizes[] = {34, 34, 50};
 
 	(void)state;
 	for (unsigned i = 0; i < 3; i++) {
@@ -167,14 +167,14 @@ eks_of_each_template_are_taken(void **state)
 		struct attest_ek *from_certificate;
 		uint8_t ids[2][32];
 
-		assert_int_equal(attest_ek_decode((struct bytes){ tpms[i].ek_public,
-								  tpms[i].ek_public_size },
-						  &from_area, &err),
-				 ATTEST_OK);
 		assert_int_equal(
-			attest_ek_from_certificate((struct bytes){ tpms[i].ek_certificate,
-								   tpms[i].ek_certificate_size },
-						   &from_certificate, &err),
+			attest_ek_decode((struct bytes){tpms[i].ek_public, tpms[i].ek_public_size},
+					 &from_area, &err),
+			ATTEST_OK);
+		assert_int_equal(
+			attest_ek_from_certificate(
+				(struct bytes){tpms[i].ek_certificate, tpms[i].ek_certificate_size},
+				&from_certificate, &err),
 			ATTEST_OK);
 		assert_string_equal(attest_ek_kind(from_area), kinds[i]);
 		assert_string_equal(attest_ek_kind(from_certificate), kinds[i]);
@@ -197,22 +197,22 @@ spoiled_eks_are_refused(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 3; i++) {
-		struct bytes area = { tpms[i].ek_public, tpms[i].ek_public_size };
+		struct bytes area = {tpms[i].ek_public, tpms[i].ek_public_size};
 		/* Any bit of a modulus may be another modulus; a point may not. */
 		size_t until = i == SOFTWARE_EK_RSA ? area.size - 256 : area.size;
 
 		refuses_other_sizes(area, ek_accepts, &err);
 		refuses_flips(area, 0, until, ek_accepts, &err);
 	}
-	struct bytes rsa = { tpms[0].ek_public, tpms[0].ek_public_size };
+	struct bytes rsa = {tpms[0].ek_public, tpms[0].ek_public_size};
 	uint8_t spoiled[ATTEST_PUBLIC_SIZE_MAX];
 	memcpy(spoiled, rsa.data, rsa.size);
 	spoiled[rsa.size - 1] &= 0xfe;
-	assert_false(ek_accepts((struct bytes){ spoiled, rsa.size }, &err));
+	assert_false(ek_accepts((struct bytes){spoiled, rsa.size}, &err));
 	assert_string_equal(err.check, "ek.modulus");
 	memcpy(spoiled, rsa.data, rsa.size);
 	spoiled[rsa.size - 256] &= 0x7f;
-	assert_false(ek_accepts((struct bytes){ spoiled, rsa.size }, &err));
+	assert_false(ek_accepts((struct bytes){spoiled, rsa.size}, &err));
 	assert_string_equal(err.check, "ek.modulus");
 }
 
@@ -222,14 +222,14 @@ policy_step(const EVP_MD *hash, uint8_t *policy, const char *command, const uint
 	    size_t more_size, bool from_zero)
 {
 	size_t size = (size_t)EVP_MD_get_size(hash);
-	uint8_t input[256] = { 0 };
+	uint8_t input[256] = {0};
 	struct writer w = writer_of(input, sizeof(input));
 
 	if (from_zero)
 		memset(policy, 0, size);
-	write_bytes(&w, (struct bytes){ policy, size });
-	write_bytes(&w, (struct bytes){ (const uint8_t *)command, 4 });
-	write_bytes(&w, (struct bytes){ more, more_size });
+	write_bytes(&w, (struct bytes){policy, size});
+	write_bytes(&w, (struct bytes){(const uint8_t *)command, 4});
+	write_bytes(&w, (struct bytes){more, more_size});
 	EVP_Digest(input, w.size, policy, NULL, hash, NULL);
 }
 
@@ -239,7 +239,7 @@ high_range(const struct software_tpm *tpm, const EVP_MD *hash, uint16_t algorith
 	   uint8_t *ret_policy)
 {
 	size_t size = (size_t)EVP_MD_get_size(hash);
-	uint8_t policies[128] = { 0 };
+	uint8_t policies[128] = {0};
 	uint8_t area[128];
 	uint8_t name[66];
 	struct writer w = writer_of(area, sizeof(area));
@@ -250,7 +250,7 @@ high_range(const struct software_tpm *tpm, const EVP_MD *hash, uint16_t algorith
 	write_be32(&w, 0x01c07f00U + index);
 	write_be16(&w, algorithm);
 	write_be32(&w, 0x220f1008);
-	write_bytes_be16(&w, (struct bytes){ policies, size });
+	write_bytes_be16(&w, (struct bytes){policies, size});
 	write_be16(&w, (uint16_t)(size + 2));
 	name[0] = 0;
 	name[1] = (uint8_t)algorithm;
@@ -268,22 +268,22 @@ high_range_templates_have_the_policy_of_the_profile(void **state)
 
 	(void)state;
 	/* H-2: the P-256 key of L-2 with userWithAuth and PolicyB. */
-	struct bytes low = { tpms[1].ek_public, tpms[1].ek_public_size };
+	struct bytes low = {tpms[1].ek_public, tpms[1].ek_public_size};
 	high_range(&tpms[1], EVP_sha256(), 0x000b, 1, policy);
 	memcpy(area, low.data, low.size);
 	area[7] = 0xf2;
 	memcpy(area + 10, policy, 32);
-	assert_true(ek_accepts((struct bytes){ area, low.size }, &err));
+	assert_true(ek_accepts((struct bytes){area, low.size}, &err));
 	/* The low attributes do not go with it. */
 	area[7] = 0xb2;
-	assert_false(ek_accepts((struct bytes){ area, low.size }, &err));
+	assert_false(ek_accepts((struct bytes){area, low.size}, &err));
 	assert_string_equal(err.check, "ek.template");
 	/* H-1, likewise, of the RSA key; and H-3, which the software TPM makes by itself. */
-	low = (struct bytes){ tpms[0].ek_public, tpms[0].ek_public_size };
+	low = (struct bytes){tpms[0].ek_public, tpms[0].ek_public_size};
 	memcpy(area, low.data, low.size);
 	area[7] = 0xf2;
 	memcpy(area + 10, policy, 32);
-	assert_true(ek_accepts((struct bytes){ area, low.size }, &err));
+	assert_true(ek_accepts((struct bytes){area, low.size}, &err));
 	high_range(&tpms[2], EVP_sha384(), 0x000c, 2, policy);
 	assert_memory_equal(tpms[2].ek_public + 10, policy, 48);
 }

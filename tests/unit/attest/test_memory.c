@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every allocation that OpenSSL makes for the verifier fails once: nothing bad is accepted for it, nothing crashes. */
+/* Every allocation that OpenSSL makes for the verifier fails once: nothing bad is accepted for it,
+ * nothing crashes. */
 #include "software_ca.h"
 #include "software_tpm.h"
 
@@ -50,11 +51,12 @@ counted_free(void *old, const char *file, int line)
 }
 
 static struct software_tpm tpms[2];
-static struct software_tpm platform; /* tpms[1] with a platform certificate in the place of its EK's */
+static struct software_tpm
+	platform; /* tpms[1] with a platform certificate in the place of its EK's */
 static struct software_quote good;
 static struct software_quote forged;
 static struct software_log honest;
-static const uint8_t QUALIFYING[32] = { 1 };
+static const uint8_t QUALIFYING[32] = {1};
 
 static int
 set_up(void **state)
@@ -64,12 +66,12 @@ set_up(void **state)
 	software_tpm_open(&tpms[1], SOFTWARE_EK_P384);
 	platform = tpms[1];
 	platform.ek_certificate_size = software_certificate_make(
-		&(struct software_certificate){ .issuer = "Software TPM root",
-						.key = platform.ek,
-						.signer = platform.ca,
-						.constraints = "critical,CA:FALSE",
-						.usage = "critical,keyAgreement",
-						.purpose = "2.23.133.8.2" },
+		&(struct software_certificate){.issuer = "Software TPM root",
+					       .key = platform.ek,
+					       .signer = platform.ca,
+					       .constraints = "critical,CA:FALSE",
+					       .usage = "critical,keyAgreement",
+					       .purpose = "2.23.133.8.2"},
 		platform.ek_certificate, sizeof(platform.ek_certificate));
 	software_quote_make(&tpms[0], QUALIFYING, &good);
 	forged = good;
@@ -91,15 +93,15 @@ tear_down(void **state)
 static enum attest_status
 verify(const struct software_quote *quote)
 {
-	struct attest_quote_input input = { .message = { quote->message, quote->message_size },
-					    .signature = { quote->signature, quote->signature_size },
-					    .pcrs = software_tpm_pcrs(&tpms[0]) };
+	struct attest_quote_input input = {.message = {quote->message, quote->message_size},
+					   .signature = {quote->signature, quote->signature_size},
+					   .pcrs = software_tpm_pcrs(&tpms[0])};
 	struct attest_quote seen;
 	struct attest_error err;
 	struct attest_ak *ak;
 
 	enum attest_status status = attest_ak_decode(
-		(struct bytes){ tpms[0].ak_public, tpms[0].ak_public_size }, &ak, &err);
+		(struct bytes){tpms[0].ak_public, tpms[0].ak_public_size}, &ak, &err);
 	if (status != ATTEST_OK)
 		return status;
 	memcpy(input.qualifying, QUALIFYING, sizeof(QUALIFYING));
@@ -128,7 +130,7 @@ examine(void)
 	struct attest_report report;
 	struct attest_error err;
 
-	enum attest_status status = attest_eventlog_examine((struct bytes){ log->data, log->size },
+	enum attest_status status = attest_eventlog_examine((struct bytes){log->data, log->size},
 							    log->pcrs, &report, &err);
 	if (status == ATTEST_OK)
 		assert_int_equal(report.secure_boot, ATTEST_NO);
@@ -138,17 +140,17 @@ examine(void)
 static enum attest_status
 judge(const struct software_tpm *tpm, const struct software_tpm *issuer)
 {
-	struct bytes certificate = { tpm->ek_certificate, tpm->ek_certificate_size };
-	struct bytes anchor = { issuer->ca_certificate, issuer->ca_certificate_size };
-	static const uint8_t secret[32] = { 2 };
-	const struct attest_name name = { .size = 34, .bytes = { 0, 0x0b } };
+	struct bytes certificate = {tpm->ek_certificate, tpm->ek_certificate_size};
+	struct bytes anchor = {issuer->ca_certificate, issuer->ca_certificate_size};
+	static const uint8_t secret[32] = {2};
+	const struct attest_name name = {.size = 34, .bytes = {0, 0x0b}};
 	struct attest_credential credential;
 	struct attest_chain chain;
 	struct attest_error err;
 	struct attest_ek *ek;
 
-	enum attest_status status = attest_ek_decode(
-		(struct bytes){ tpm->ek_public, tpm->ek_public_size }, &ek, &err);
+	enum attest_status status =
+		attest_ek_decode((struct bytes){tpm->ek_public, tpm->ek_public_size}, &ek, &err);
 	if (status != ATTEST_OK)
 		return status;
 	status = attest_chain_verify(ek, &certificate, 1, &anchor, 1, 1800000000, &chain, &err);
@@ -191,13 +193,13 @@ each_allocation_may_fail(void **state)
 		enum attest_status (*run)(void);
 		enum attest_status want;
 	} cases[] = {
-		{ "a good quote", verify_good, ATTEST_OK },
-		{ "a forged quote", verify_forged, ATTEST_REFUSED },
-		{ "an event log", examine, ATTEST_OK },
-		{ "an RSA EK", judge_rsa, ATTEST_OK },
-		{ "an ECC EK", judge_ecc, ATTEST_OK },
-		{ "an EK of another issuer", judge_strange, ATTEST_REFUSED },
-		{ "a platform certificate", judge_platform, ATTEST_REFUSED },
+		{"a good quote", verify_good, ATTEST_OK},
+		{"a forged quote", verify_forged, ATTEST_REFUSED},
+		{"an event log", examine, ATTEST_OK},
+		{"an RSA EK", judge_rsa, ATTEST_OK},
+		{"an ECC EK", judge_ecc, ATTEST_OK},
+		{"an EK of another issuer", judge_strange, ATTEST_REFUSED},
+		{"a platform certificate", judge_platform, ATTEST_REFUSED},
 	};
 
 	(void)state;
@@ -212,7 +214,8 @@ each_allocation_may_fail(void **state)
 			bool reached = countdown < 0;
 			countdown = -1;
 			if (cases[i].want != ATTEST_OK && status == ATTEST_OK)
-				fail_msg("%s: accepted when allocation %ld fails", cases[i].name, failed);
+				fail_msg("%s: accepted when allocation %ld fails", cases[i].name,
+					 failed);
 			if (!reached)
 				break;
 		}
@@ -226,7 +229,7 @@ each_allocation_may_fail(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(each_allocation_may_fail) };
+	const struct CMUnitTest tests[] = {cmocka_unit_test(each_allocation_may_fail)};
 
 	/* Before OpenSSL allocates anything. */
 	if (CRYPTO_set_mem_functions(counted_malloc, counted_realloc, counted_free) != 1)

@@ -24,7 +24,7 @@ set_up(void **state)
 	software_tpm_open(&stranger, SOFTWARE_EK_NONE);
 	for (unsigned i = 0; i < ATTEST_PCR_COUNT; i++)
 		memset(tpm.pcrs[i], (int)i, ATTEST_HASH_SIZE);
-	return attest_ak_decode((struct bytes){ tpm.ak_public, tpm.ak_public_size }, &ak, &err) !=
+	return attest_ak_decode((struct bytes){tpm.ak_public, tpm.ak_public_size}, &ak, &err) !=
 	       ATTEST_OK;
 }
 
@@ -41,10 +41,10 @@ tear_down(void **state)
 static struct attest_quote_input
 input_of(const struct software_quote *quote)
 {
-	struct attest_quote_input input = { .ak = ak,
-					    .message = { quote->message, quote->message_size },
-					    .signature = { quote->signature, quote->signature_size },
-					    .pcrs = software_tpm_pcrs(&tpm) };
+	struct attest_quote_input input = {.ak = ak,
+					   .message = {quote->message, quote->message_size},
+					   .signature = {quote->signature, quote->signature_size},
+					   .pcrs = software_tpm_pcrs(&tpm)};
 	memcpy(input.qualifying, QUALIFYING, sizeof(QUALIFYING));
 	return input;
 }
@@ -68,6 +68,12 @@ a_good_quote_gives_what_it_says(void **state)
 	assert_memory_equal(seen.pcrs, tpm.pcrs, sizeof(seen.pcrs));
 }
 
+#define SPOIL(name, ...)                                                                           \
+	static void name(struct software_quote *quote)                                             \
+	{                                                                                          \
+		__VA_ARGS__;                                                                       \
+	}
+
 /* ---- spoils: fields changed before the signature, by the right key ---- */
 
 static void
@@ -82,207 +88,49 @@ select_bytes(struct software_quote *quote, const char *hex)
 	OPENSSL_free(bytes);
 }
 
-static void
-wrong_magic(struct software_quote *quote)
-{
-	quote->magic = 0xff544348;
-}
-
-static void
-no_magic(struct software_quote *quote)
-{
-	quote->magic = 0;
-}
-
-static void
-a_certify(struct software_quote *quote)
-{
-	quote->type = 0x8017;
-}
-
-static void
-other_extra_data(struct software_quote *quote)
-{
-	quote->extra[31] ^= 1;
-}
-
-static void
-no_extra_data(struct software_quote *quote)
-{
-	quote->extra_size = 0;
-}
-
-static void
-longer_extra_data(struct software_quote *quote)
-{
-	quote->extra_size = 33;
-}
-
-static void
-prefix_of_extra_data(struct software_quote *quote)
-{
-	quote->extra_size = 31;
-}
-
-static void
-pcrs_0_to_14(struct software_quote *quote)
-{
-	select_bytes(quote, "00000001000b03ff7f00");
-}
-
-static void
-pcrs_0_to_16(struct software_quote *quote)
-{
-	select_bytes(quote, "00000001000b03ffff01");
-}
-
-static void
-resettable_pcr_for_another(struct software_quote *quote)
-{
-	select_bytes(quote, "00000001000b03ff7f80");
-}
-
-static void
-no_pcrs(struct software_quote *quote)
-{
-	select_bytes(quote, "00000001000b03000000");
-}
-
-static void
-no_banks(struct software_quote *quote)
-{
-	select_bytes(quote, "00000000");
-}
-
-static void
-sha1_bank(struct software_quote *quote)
-{
-	select_bytes(quote, "00000001000403ffff00");
-}
-
-static void
-sha384_bank(struct software_quote *quote)
-{
-	select_bytes(quote, "00000001000c03ffff00");
-}
-
-static void
-two_banks(struct software_quote *quote)
-{
-	select_bytes(quote, "00000002000b03ffff00000403ffff00");
-}
-
-static void
-the_bank_twice(struct software_quote *quote)
-{
-	select_bytes(quote, "00000002000b03ffff00000b03ffff00");
-}
-
-static void
-an_empty_bank_beside(struct software_quote *quote)
-{
-	select_bytes(quote, "00000002000403000000000b03ffff00");
-}
-
-static void
-two_bytes_of_selection(struct software_quote *quote)
-{
-	select_bytes(quote, "00000001000b02ffff");
-}
-
-static void
-four_bytes_of_selection(struct software_quote *quote)
-{
-	select_bytes(quote, "00000001000b04ffff0000");
-}
-
-static void
-seventeen_banks(struct software_quote *quote)
-{
-	select_bytes(quote, "00000011000b03ffff00");
-}
-
-static void
-five_bytes_of_selection(struct software_quote *quote)
-{
-	select_bytes(quote, "00000001000b05ffff000000");
-}
-
-static void
-other_signer(struct software_quote *quote)
-{
-	quote->signer[33] ^= 1;
-}
+SPOIL(wrong_magic, quote->magic = 0xff544348)
+SPOIL(no_magic, quote->magic = 0)
+SPOIL(a_certify, quote->type = 0x8017)
+SPOIL(other_extra_data, quote->extra[31] ^= 1)
+SPOIL(no_extra_data, quote->extra_size = 0)
+SPOIL(longer_extra_data, quote->extra_size = 33)
+SPOIL(prefix_of_extra_data, quote->extra_size = 31)
+SPOIL(pcrs_0_to_14, select_bytes(quote, "00000001000b03ff7f00"))
+SPOIL(pcrs_0_to_16, select_bytes(quote, "00000001000b03ffff01"))
+SPOIL(resettable_pcr_for_another, select_bytes(quote, "00000001000b03ff7f80"))
+SPOIL(no_pcrs, select_bytes(quote, "00000001000b03000000"))
+SPOIL(no_banks, select_bytes(quote, "00000000"))
+SPOIL(sha1_bank, select_bytes(quote, "00000001000403ffff00"))
+SPOIL(sha384_bank, select_bytes(quote, "00000001000c03ffff00"))
+SPOIL(two_banks, select_bytes(quote, "00000002000b03ffff00000403ffff00"))
+SPOIL(the_bank_twice, select_bytes(quote, "00000002000b03ffff00000b03ffff00"))
+SPOIL(an_empty_bank_beside, select_bytes(quote, "00000002000403000000000b03ffff00"))
+SPOIL(two_bytes_of_selection, select_bytes(quote, "00000001000b02ffff"))
+SPOIL(four_bytes_of_selection, select_bytes(quote, "00000001000b04ffff0000"))
+SPOIL(seventeen_banks, select_bytes(quote, "00000011000b03ffff00"))
+SPOIL(five_bytes_of_selection, select_bytes(quote, "00000001000b05ffff000000"))
+SPOIL(other_signer, quote->signer[33] ^= 1)
 
 /* What an AK in the owner hierarchy would say: H(40000001 || name). */
 static void
 owner_hierarchy(struct software_quote *quote)
 {
-	uint8_t child[4 + 34] = { 0x40, 0, 0, 1 };
+	uint8_t child[4 + 34] = {0x40, 0, 0, 1};
 
 	memcpy(child + 4, attest_ak_name(ak)->bytes, 34);
 	EVP_Digest(child, sizeof(child), quote->signer + 2, NULL, EVP_sha256(), NULL);
 }
 
-static void
-the_name_for_the_qualified_name(struct software_quote *quote)
-{
-	memcpy(quote->signer, attest_ak_name(ak)->bytes, 34);
-}
-
-static void
-no_signer(struct software_quote *quote)
-{
-	quote->signer_size = 0;
-}
-
-static void
-reset_count_back(struct software_quote *quote)
-{
-	quote->clock = (struct attest_clock){ 2, 9, 9000 };
-}
-
-static void
-restart_count_back(struct software_quote *quote)
-{
-	quote->clock = (struct attest_clock){ 3, 0, 9000 };
-}
-
-static void
-clock_back(struct software_quote *quote)
-{
-	quote->clock = (struct attest_clock){ 3, 1, 999 };
-}
-
-static void
-cleared(struct software_quote *quote)
-{
-	quote->clock = (struct attest_clock){ 0, 0, 0 };
-}
-
-static void
-wrong_digest(struct software_quote *quote)
-{
-	quote->digest[0] ^= 1;
-}
-
-static void
-no_digest(struct software_quote *quote)
-{
-	quote->digest_size = 0;
-}
-
-static void
-short_digest(struct software_quote *quote)
-{
-	quote->digest_size = 31;
-}
-
-static void
-impossible_safe(struct software_quote *quote)
-{
-	quote->safe = 2;
-}
+SPOIL(the_name_for_the_qualified_name, memcpy(quote->signer, attest_ak_name(ak)->bytes, 34))
+SPOIL(no_signer, quote->signer_size = 0)
+SPOIL(reset_count_back, quote->clock = (struct attest_clock){2, 9, 9000})
+SPOIL(restart_count_back, quote->clock = (struct attest_clock){3, 0, 9000})
+SPOIL(clock_back, quote->clock = (struct attest_clock){3, 1, 999})
+SPOIL(cleared, quote->clock = (struct attest_clock){0, 0, 0})
+SPOIL(wrong_digest, quote->digest[0] ^= 1)
+SPOIL(no_digest, quote->digest_size = 0)
+SPOIL(short_digest, quote->digest_size = 31)
+SPOIL(impossible_safe, quote->safe = 2)
 
 /* ---- spoils: after the signature ---- */
 
@@ -293,7 +141,7 @@ signature_of(struct software_quote *quote, const char *scheme, struct bytes r, s
 	long size = 0;
 	unsigned char *bytes = OPENSSL_hexstr2buf(scheme, &size);
 
-	write_bytes(&w, (struct bytes){ bytes, (size_t)size });
+	write_bytes(&w, (struct bytes){bytes, (size_t)size});
 	write_bytes_be16(&w, r);
 	write_bytes_be16(&w, s);
 	OPENSSL_free(bytes);
@@ -303,7 +151,7 @@ signature_of(struct software_quote *quote, const char *scheme, struct bytes r, s
 static struct bytes
 part(const struct software_quote *quote, unsigned index)
 {
-	return (struct bytes){ quote->signature + 6 + 34 * index, 32 };
+	return (struct bytes){quote->signature + 6 + 34 * index, 32};
 }
 
 static void
@@ -316,31 +164,22 @@ respell(struct software_quote *quote, const char *scheme, bool zero_r, bool zero
 		     zero_s ? BYTES_OF(zero) : part(&copy, 1));
 }
 
-static void
-r_is_zero(struct software_quote *quote)
-{
-	respell(quote, "0018000b", true, false);
-}
-
-static void
-s_is_zero(struct software_quote *quote)
-{
-	respell(quote, "0018000b", false, true);
-}
+SPOIL(r_is_zero, respell(quote, "0018000b", true, false))
+SPOIL(s_is_zero, respell(quote, "0018000b", false, true))
 
 static void
 r_is_empty(struct software_quote *quote)
 {
 	struct software_quote copy = *quote;
 
-	signature_of(quote, "0018000b", (struct bytes){ 0 }, part(&copy, 1));
+	signature_of(quote, "0018000b", (struct bytes){0}, part(&copy, 1));
 }
 
 static void
 r_is_too_long(struct software_quote *quote)
 {
 	struct software_quote copy = *quote;
-	uint8_t longer[33] = { 0 };
+	uint8_t longer[33] = {0};
 
 	memcpy(longer + 1, part(&copy, 0).data, 32);
 	signature_of(quote, "0018000b", BYTES_OF(longer), part(&copy, 1));
@@ -365,47 +204,13 @@ r_and_s_exchanged(struct software_quote *quote)
 	signature_of(quote, "0018000b", part(&copy, 1), part(&copy, 0));
 }
 
-static void
-says_ecdaa(struct software_quote *quote)
-{
-	respell(quote, "001a000b", false, false);
-}
-
-static void
-says_sha1(struct software_quote *quote)
-{
-	respell(quote, "00180004", false, false);
-}
-
-static void
-says_rsa(struct software_quote *quote)
-{
-	respell(quote, "0014000b", false, false);
-}
-
-static void
-says_null(struct software_quote *quote)
-{
-	respell(quote, "00100010", false, false);
-}
-
-static void
-trailing_byte_in_signature(struct software_quote *quote)
-{
-	quote->signature[quote->signature_size++] = 0;
-}
-
-static void
-no_signature(struct software_quote *quote)
-{
-	quote->signature_size = 0;
-}
-
-static void
-forged_by_another_key(struct software_quote *quote)
-{
-	software_quote_sign_message(&stranger, quote);
-}
+SPOIL(says_ecdaa, respell(quote, "001a000b", false, false))
+SPOIL(says_sha1, respell(quote, "00180004", false, false))
+SPOIL(says_rsa, respell(quote, "0014000b", false, false))
+SPOIL(says_null, respell(quote, "00100010", false, false))
+SPOIL(trailing_byte_in_signature, quote->signature[quote->signature_size++] = 0)
+SPOIL(no_signature, quote->signature_size = 0)
+SPOIL(forged_by_another_key, software_quote_sign_message(&stranger, quote))
 
 static void
 changed_after_signing(struct software_quote *quote)
@@ -428,66 +233,66 @@ static const struct {
 	enum attest_status status;
 	const char *check;
 } SPOILS[] = {
-	{ "magic", wrong_magic, NULL, ATTEST_REFUSED, "quote.magic" },
-	{ "no magic", no_magic, NULL, ATTEST_REFUSED, "quote.magic" },
-	{ "another attestation", a_certify, NULL, ATTEST_REFUSED, "quote.type" },
-	{ "another signer", other_signer, NULL, ATTEST_REFUSED, "quote.signer" },
-	{ "owner hierarchy", owner_hierarchy, NULL, ATTEST_REFUSED, "quote.signer" },
-	{ "name", the_name_for_the_qualified_name, NULL, ATTEST_REFUSED, "quote.signer" },
-	{ "no signer", no_signer, NULL, ATTEST_REFUSED, "quote.signer" },
-	{ "another nonce", other_extra_data, NULL, ATTEST_REFUSED, "quote.qualifying" },
-	{ "no nonce", no_extra_data, NULL, ATTEST_REFUSED, "quote.qualifying" },
-	{ "longer nonce", longer_extra_data, NULL, ATTEST_REFUSED, "quote.qualifying" },
-	{ "shorter nonce", prefix_of_extra_data, NULL, ATTEST_REFUSED, "quote.qualifying" },
-	{ "15 PCRs", pcrs_0_to_14, NULL, ATTEST_REFUSED, "quote.selection" },
-	{ "17 PCRs", pcrs_0_to_16, NULL, ATTEST_REFUSED, "quote.selection" },
-	{ "PCR 23 for 15", resettable_pcr_for_another, NULL, ATTEST_REFUSED, "quote.selection" },
-	{ "no PCRs", no_pcrs, NULL, ATTEST_REFUSED, "quote.selection" },
-	{ "no banks", no_banks, NULL, ATTEST_REFUSED, "quote.selection" },
-	{ "SHA-1", sha1_bank, NULL, ATTEST_REFUSED, "quote.sha1" },
-	{ "SHA-384", sha384_bank, NULL, ATTEST_REFUSED, "quote.selection" },
-	{ "two banks", two_banks, NULL, ATTEST_REFUSED, "quote.selection" },
-	{ "the bank twice", the_bank_twice, NULL, ATTEST_REFUSED, "quote.selection" },
-	{ "an empty bank too", an_empty_bank_beside, NULL, ATTEST_REFUSED, "quote.selection" },
-	{ "two bytes", two_bytes_of_selection, NULL, ATTEST_REFUSED, "quote.selection" },
-	{ "four bytes", four_bytes_of_selection, NULL, ATTEST_REFUSED, "quote.selection" },
-	{ "too many banks", seventeen_banks, NULL, ATTEST_MALFORMED, "quote.parse" },
-	{ "five bytes", five_bytes_of_selection, NULL, ATTEST_MALFORMED, "quote.parse" },
-	{ "resetCount back", reset_count_back, NULL, ATTEST_REFUSED, "quote.clock.reset" },
-	{ "restartCount back", restart_count_back, NULL, ATTEST_REFUSED, "quote.clock.restart" },
-	{ "clock back", clock_back, NULL, ATTEST_REFUSED, "quote.clock.time" },
-	{ "TPM2_Clear", cleared, NULL, ATTEST_REFUSED, "quote.clock.reset" },
-	{ "safe is no boolean", impossible_safe, NULL, ATTEST_MALFORMED, "quote.parse" },
-	{ "r = 0", NULL, r_is_zero, ATTEST_REFUSED, "quote.signature.zero" },
-	{ "s = 0", NULL, s_is_zero, ATTEST_REFUSED, "quote.signature.zero" },
-	{ "r empty", NULL, r_is_empty, ATTEST_REFUSED, "quote.signature.size" },
-	{ "r of 33 bytes", NULL, r_is_too_long, ATTEST_REFUSED, "quote.signature.size" },
-	{ "r above the order", NULL, r_is_out_of_range, ATTEST_SIGNATURE, "quote.signature" },
-	{ "r and s exchanged", NULL, r_and_s_exchanged, ATTEST_SIGNATURE, "quote.signature" },
-	{ "ECDAA", NULL, says_ecdaa, ATTEST_REFUSED, "quote.scheme" },
-	{ "SHA-1 signature", NULL, says_sha1, ATTEST_REFUSED, "quote.scheme" },
-	{ "RSASSA", NULL, says_rsa, ATTEST_REFUSED, "quote.scheme" },
-	{ "no algorithm", NULL, says_null, ATTEST_REFUSED, "quote.scheme" },
-	{ "trailing", NULL, trailing_byte_in_signature, ATTEST_MALFORMED, "quote.signature.parse" },
-	{ "no signature", NULL, no_signature, ATTEST_MALFORMED, "quote.signature.parse" },
-	{ "another key", NULL, forged_by_another_key, ATTEST_SIGNATURE, "quote.signature" },
-	{ "changed", NULL, changed_after_signing, ATTEST_SIGNATURE, "quote.signature" },
-	{ "trailing, signed", NULL, trailing_byte_that_is_signed, ATTEST_MALFORMED, "quote.parse" },
-	{ "another digest", wrong_digest, NULL, ATTEST_REFUSED, "quote.pcrs" },
-	{ "no digest", no_digest, NULL, ATTEST_REFUSED, "quote.pcrs" },
-	{ "short digest", short_digest, NULL, ATTEST_REFUSED, "quote.pcrs" },
+	{"magic", wrong_magic, NULL, ATTEST_REFUSED, "quote.magic"},
+	{"no magic", no_magic, NULL, ATTEST_REFUSED, "quote.magic"},
+	{"another attestation", a_certify, NULL, ATTEST_REFUSED, "quote.type"},
+	{"another signer", other_signer, NULL, ATTEST_REFUSED, "quote.signer"},
+	{"owner hierarchy", owner_hierarchy, NULL, ATTEST_REFUSED, "quote.signer"},
+	{"name", the_name_for_the_qualified_name, NULL, ATTEST_REFUSED, "quote.signer"},
+	{"no signer", no_signer, NULL, ATTEST_REFUSED, "quote.signer"},
+	{"another nonce", other_extra_data, NULL, ATTEST_REFUSED, "quote.qualifying"},
+	{"no nonce", no_extra_data, NULL, ATTEST_REFUSED, "quote.qualifying"},
+	{"longer nonce", longer_extra_data, NULL, ATTEST_REFUSED, "quote.qualifying"},
+	{"shorter nonce", prefix_of_extra_data, NULL, ATTEST_REFUSED, "quote.qualifying"},
+	{"15 PCRs", pcrs_0_to_14, NULL, ATTEST_REFUSED, "quote.selection"},
+	{"17 PCRs", pcrs_0_to_16, NULL, ATTEST_REFUSED, "quote.selection"},
+	{"PCR 23 for 15", resettable_pcr_for_another, NULL, ATTEST_REFUSED, "quote.selection"},
+	{"no PCRs", no_pcrs, NULL, ATTEST_REFUSED, "quote.selection"},
+	{"no banks", no_banks, NULL, ATTEST_REFUSED, "quote.selection"},
+	{"SHA-1", sha1_bank, NULL, ATTEST_REFUSED, "quote.sha1"},
+	{"SHA-384", sha384_bank, NULL, ATTEST_REFUSED, "quote.selection"},
+	{"two banks", two_banks, NULL, ATTEST_REFUSED, "quote.selection"},
+	{"the bank twice", the_bank_twice, NULL, ATTEST_REFUSED, "quote.selection"},
+	{"an empty bank too", an_empty_bank_beside, NULL, ATTEST_REFUSED, "quote.selection"},
+	{"two bytes", two_bytes_of_selection, NULL, ATTEST_REFUSED, "quote.selection"},
+	{"four bytes", four_bytes_of_selection, NULL, ATTEST_REFUSED, "quote.selection"},
+	{"too many banks", seventeen_banks, NULL, ATTEST_MALFORMED, "quote.parse"},
+	{"five bytes", five_bytes_of_selection, NULL, ATTEST_MALFORMED, "quote.parse"},
+	{"resetCount back", reset_count_back, NULL, ATTEST_REFUSED, "quote.clock.reset"},
+	{"restartCount back", restart_count_back, NULL, ATTEST_REFUSED, "quote.clock.restart"},
+	{"clock back", clock_back, NULL, ATTEST_REFUSED, "quote.clock.time"},
+	{"TPM2_Clear", cleared, NULL, ATTEST_REFUSED, "quote.clock.reset"},
+	{"safe is no boolean", impossible_safe, NULL, ATTEST_MALFORMED, "quote.parse"},
+	{"r = 0", NULL, r_is_zero, ATTEST_REFUSED, "quote.signature.zero"},
+	{"s = 0", NULL, s_is_zero, ATTEST_REFUSED, "quote.signature.zero"},
+	{"r empty", NULL, r_is_empty, ATTEST_REFUSED, "quote.signature.size"},
+	{"r of 33 bytes", NULL, r_is_too_long, ATTEST_REFUSED, "quote.signature.size"},
+	{"r above the order", NULL, r_is_out_of_range, ATTEST_SIGNATURE, "quote.signature"},
+	{"r and s exchanged", NULL, r_and_s_exchanged, ATTEST_SIGNATURE, "quote.signature"},
+	{"ECDAA", NULL, says_ecdaa, ATTEST_REFUSED, "quote.scheme"},
+	{"SHA-1 signature", NULL, says_sha1, ATTEST_REFUSED, "quote.scheme"},
+	{"RSASSA", NULL, says_rsa, ATTEST_REFUSED, "quote.scheme"},
+	{"no algorithm", NULL, says_null, ATTEST_REFUSED, "quote.scheme"},
+	{"trailing", NULL, trailing_byte_in_signature, ATTEST_MALFORMED, "quote.signature.parse"},
+	{"no signature", NULL, no_signature, ATTEST_MALFORMED, "quote.signature.parse"},
+	{"another key", NULL, forged_by_another_key, ATTEST_SIGNATURE, "quote.signature"},
+	{"changed", NULL, changed_after_signing, ATTEST_SIGNATURE, "quote.signature"},
+	{"trailing, signed", NULL, trailing_byte_that_is_signed, ATTEST_MALFORMED, "quote.parse"},
+	{"another digest", wrong_digest, NULL, ATTEST_REFUSED, "quote.pcrs"},
+	{"no digest", no_digest, NULL, ATTEST_REFUSED, "quote.pcrs"},
+	{"short digest", short_digest, NULL, ATTEST_REFUSED, "quote.pcrs"},
 };
 
 static void
 every_spoil_is_refused_by_its_name(void **state)
 {
-	const struct attest_clock previous = { 3, 1, 1000 };
+	const struct attest_clock previous = {3, 1, 1000};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(SPOILS) / sizeof(SPOILS[0]); i++) {
 		struct software_quote quote;
 		struct attest_quote seen;
-		struct attest_error err = { 0 };
+		struct attest_error err = {0};
 
 		software_quote_fill(&tpm, QUALIFYING, &quote);
 		if (SPOILS[i].before != NULL)
@@ -511,9 +316,8 @@ clocks_go_forward_as_one_tuple(void **state)
 		struct attest_clock previous;
 		bool good;
 	} cases[] = {
-		{ { 3, 1, 1000 }, true }, { { 3, 1, 1001 }, false }, { { 3, 2, 0 }, false },
-		{ { 4, 0, 0 }, false },	  { { 3, 0, 9999 }, true },  { { 2, 9, 9999 }, true },
-		{ { 0, 0, 0 }, true },
+		{{3, 1, 1000}, true}, {{3, 1, 1001}, false}, {{3, 2, 0}, false}, {{4, 0, 0}, false},
+		{{3, 0, 9999}, true}, {{2, 9, 9999}, true},  {{0, 0, 0}, true},
 	};
 
 	(void)state;
@@ -536,20 +340,20 @@ pcr_values_that_were_not_quoted_are_refused(void **state)
 	struct software_quote quote;
 	struct attest_quote seen;
 	struct attest_error err;
-	uint8_t values[17 * 32] = { 0 };
+	uint8_t values[17 * 32] = {0};
 
 	(void)state;
 	software_quote_make(&tpm, QUALIFYING, &quote);
 	struct attest_quote_input input = input_of(&quote);
 	memcpy(values, tpm.pcrs, sizeof(tpm.pcrs));
 	for (size_t size = 0; size <= sizeof(values); size++) {
-		input.pcrs = (struct bytes){ values, size };
+		input.pcrs = (struct bytes){values, size};
 		assert_int_equal(attest_quote_verify(&input, &seen, &err),
 				 size == 512 ? ATTEST_OK : ATTEST_REFUSED);
 		if (size != 512)
 			assert_string_equal(err.check, "quote.pcrs.count");
 	}
-	input.pcrs = (struct bytes){ values, 512 };
+	input.pcrs = (struct bytes){values, 512};
 	for (size_t i = 0; i < 512; i++) {
 		values[i] ^= 0x80;
 		assert_int_equal(attest_quote_verify(&input, &seen, &err), ATTEST_REFUSED);
@@ -614,7 +418,8 @@ oversized_input_is_a_limit(void **state)
 	}
 }
 
-/* r or s with leading zeros, or written without them: TPMs do both, and both are the same number. */
+/* r or s with leading zeros, or written without them: TPMs do both, and both are the same number.
+ */
 static void
 short_and_padded_numbers_verify(void **state)
 {
@@ -632,10 +437,11 @@ short_and_padded_numbers_verify(void **state)
 		struct attest_quote_input input = input_of(&quote);
 		assert_int_equal(attest_quote_verify(&input, &seen, &err), ATTEST_OK);
 		struct software_quote copy = quote;
-		struct bytes numbers[2] = { part(&copy, 0), part(&copy, 1) };
+		struct bytes numbers[2] = {part(&copy, 0), part(&copy, 1)};
 		for (unsigned k = 0; k < 2; k++)
 			while (numbers[k].data[0] == 0)
-				numbers[k] = (struct bytes){ numbers[k].data + 1, numbers[k].size - 1 };
+				numbers[k] =
+					(struct bytes){numbers[k].data + 1, numbers[k].size - 1};
 		signature_of(&quote, "0018000b", numbers[0], numbers[1]);
 		input = input_of(&quote);
 		assert_int_equal(attest_quote_verify(&input, &seen, &err), ATTEST_OK);
