@@ -21,7 +21,7 @@ find_slot(struct entity *const *slots, size_t slot_count, const struct policy_va
 	return slot;
 }
 
-/* At most half full. */
+/* At most half full, so that a search always meets a free place. */
 static bool
 make_room(struct policy_facts *facts)
 {
@@ -85,6 +85,7 @@ has_ancestor(const struct ancestors *ancestors, const struct policy_value *name)
 	return false;
 }
 
+/* Rebuilt at four times the count, rounded up to a power of two: seldom, and then for long. */
 static bool
 index_ancestors(struct arena *arena, struct ancestors *ancestors)
 {

@@ -22,7 +22,7 @@ evaluate_call(struct evaluation *evaluation, const struct expression *expression
 						   value_kind_name(function->kinds[i]));
 	}
 	const struct policy_value *value =
-		function->apply(&evaluation->facts->arena, arguments, &reason);
+		extension_apply(function, &evaluation->facts->arena, arguments, &reason);
 	if (reason != NULL)
 		return evaluation_fail(evaluation, expression, "`%s`: %s", function->name, reason);
 	return value != NULL ? value : evaluation_out_of_memory(evaluation);

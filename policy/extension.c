@@ -3,6 +3,8 @@
  * kinds when a function is applied. */
 #include "extension.h"
 
+#define SECOND 1000 /* in milliseconds */
+
 typedef const struct policy_value *const *arguments_of;
 
 static const struct policy_value *
@@ -52,24 +54,59 @@ construct_ip(struct arena *arena, arguments_of arguments, const char **ret_reaso
 	return value_ip(arena, &range);
 }
 
-#define PREDICATE(name, holds)                                                                     \
-	static const struct policy_value *name(struct arena *arena, arguments_of arguments,        \
-					       const char **ret_reason)                            \
-	{                                                                                          \
-		(void)arena;                                                                       \
-		(void)ret_reason;                                                                  \
-		return value_boolean(holds);                                                       \
-	}
+static bool
+is_ipv4(arguments_of arguments)
+{
+	return !arguments[0]->ip.v6;
+}
 
-PREDICATE(is_ipv4, !arguments[0]->ip.v6)
-PREDICATE(is_ipv6, arguments[0]->ip.v6)
-PREDICATE(is_loopback, ip_is_loopback(&arguments[0]->ip))
-PREDICATE(is_multicast, ip_is_multicast(&arguments[0]->ip))
-PREDICATE(is_in_range, ip_in_range(&arguments[0]->ip, &arguments[1]->ip))
-PREDICATE(less_than, arguments[0]->number < arguments[1]->number)
-PREDICATE(less_than_or_equal, arguments[0]->number <= arguments[1]->number)
-PREDICATE(greater_than, arguments[0]->number > arguments[1]->number)
-PREDICATE(greater_than_or_equal, arguments[0]->number >= arguments[1]->number)
+static bool
+is_ipv6(arguments_of arguments)
+{
+	return arguments[0]->ip.v6;
+}
+
+static bool
+is_loopback(arguments_of arguments)
+{
+	return ip_is_loopback(&arguments[0]->ip);
+}
+
+static bool
+is_multicast(arguments_of arguments)
+{
+	return ip_is_multicast(&arguments[0]->ip);
+}
+
+static bool
+is_in_range(arguments_of arguments)
+{
+	return ip_in_range(&arguments[0]->ip, &arguments[1]->ip);
+}
+
+static bool
+less_than(arguments_of arguments)
+{
+	return arguments[0]->number < arguments[1]->number;
+}
+
+static bool
+less_than_or_equal(arguments_of arguments)
+{
+	return arguments[0]->number <= arguments[1]->number;
+}
+
+static bool
+greater_than(arguments_of arguments)
+{
+	return arguments[0]->number > arguments[1]->number;
+}
+
+static bool
+greater_than_or_equal(arguments_of arguments)
+{
+	return arguments[0]->number >= arguments[1]->number;
+}
 
 static const struct policy_value *
 overflow(const char **ret_reason)
@@ -115,53 +152,44 @@ to_time(struct arena *arena, arguments_of arguments, const char **ret_reason)
 	return value_number(arena, VALUE_DURATION, datetime_time(arguments[0]->number));
 }
 
-/* Rounded towards zero. */
-#define DURATION_IN(name, milliseconds)                                                            \
-	static const struct policy_value *name(struct arena *arena, arguments_of arguments,        \
-					       const char **ret_reason)                            \
-	{                                                                                          \
-		(void)ret_reason;                                                                  \
-		return value_number(arena, VALUE_LONG, arguments[0]->number / (milliseconds));     \
-	}
-
-DURATION_IN(to_milliseconds, 1)
-DURATION_IN(to_seconds, 1000)
-DURATION_IN(to_minutes, 60 * 1000)
-DURATION_IN(to_hours, 60 * 60 * 1000)
-DURATION_IN(to_days, 24 * 60 * 60 * 1000)
-
+/* clang-format off: one line each */
 static const struct extension_function functions[] = {
-	{"ip", EXTENSION_CONSTRUCTOR, 1, {VALUE_STRING}, construct_ip},
-	{"decimal", EXTENSION_CONSTRUCTOR, 1, {VALUE_STRING}, construct_decimal},
-	{"datetime", EXTENSION_CONSTRUCTOR, 1, {VALUE_STRING}, construct_datetime},
-	{"duration", EXTENSION_CONSTRUCTOR, 1, {VALUE_STRING}, construct_duration},
-	{"isIpv4", EXTENSION_METHOD, 1, {VALUE_IP}, is_ipv4},
-	{"isIpv6", EXTENSION_METHOD, 1, {VALUE_IP}, is_ipv6},
-	{"isLoopback", EXTENSION_METHOD, 1, {VALUE_IP}, is_loopback},
-	{"isMulticast", EXTENSION_METHOD, 1, {VALUE_IP}, is_multicast},
-	{"isInRange", EXTENSION_METHOD, 2, {VALUE_IP, VALUE_IP}, is_in_range},
-	{"lessThan", EXTENSION_METHOD, 2, {VALUE_DECIMAL, VALUE_DECIMAL}, less_than},
+	{"ip", EXTENSION_CONSTRUCTOR, 1, {VALUE_STRING}, .apply = construct_ip},
+	{"decimal", EXTENSION_CONSTRUCTOR, 1, {VALUE_STRING}, .apply = construct_decimal},
+	{"datetime", EXTENSION_CONSTRUCTOR, 1, {VALUE_STRING}, .apply = construct_datetime},
+	{"duration", EXTENSION_CONSTRUCTOR, 1, {VALUE_STRING}, .apply = construct_duration},
+	{"isIpv4", EXTENSION_METHOD, 1, {VALUE_IP}, .holds = is_ipv4},
+	{"isIpv6", EXTENSION_METHOD, 1, {VALUE_IP}, .holds = is_ipv6},
+	{"isLoopback", EXTENSION_METHOD, 1, {VALUE_IP}, .holds = is_loopback},
+	{"isMulticast", EXTENSION_METHOD, 1, {VALUE_IP}, .holds = is_multicast},
+	{"isInRange", EXTENSION_METHOD, 2, {VALUE_IP, VALUE_IP}, .holds = is_in_range},
+	{"lessThan", EXTENSION_METHOD, 2, {VALUE_DECIMAL, VALUE_DECIMAL}, .holds = less_than},
 	{"lessThanOrEqual",
 	 EXTENSION_METHOD,
 	 2,
 	 {VALUE_DECIMAL, VALUE_DECIMAL},
-	 less_than_or_equal},
-	{"greaterThan", EXTENSION_METHOD, 2, {VALUE_DECIMAL, VALUE_DECIMAL}, greater_than},
+	 .holds = less_than_or_equal},
+	{"greaterThan", EXTENSION_METHOD, 2, {VALUE_DECIMAL, VALUE_DECIMAL}, .holds = greater_than},
 	{"greaterThanOrEqual",
 	 EXTENSION_METHOD,
 	 2,
 	 {VALUE_DECIMAL, VALUE_DECIMAL},
-	 greater_than_or_equal},
-	{"offset", EXTENSION_METHOD, 2, {VALUE_DATETIME, VALUE_DURATION}, offset},
-	{"durationSince", EXTENSION_METHOD, 2, {VALUE_DATETIME, VALUE_DATETIME}, duration_since},
-	{"toDate", EXTENSION_METHOD, 1, {VALUE_DATETIME}, to_date},
-	{"toTime", EXTENSION_METHOD, 1, {VALUE_DATETIME}, to_time},
-	{"toMilliseconds", EXTENSION_METHOD, 1, {VALUE_DURATION}, to_milliseconds},
-	{"toSeconds", EXTENSION_METHOD, 1, {VALUE_DURATION}, to_seconds},
-	{"toMinutes", EXTENSION_METHOD, 1, {VALUE_DURATION}, to_minutes},
-	{"toHours", EXTENSION_METHOD, 1, {VALUE_DURATION}, to_hours},
-	{"toDays", EXTENSION_METHOD, 1, {VALUE_DURATION}, to_days},
+	 .holds = greater_than_or_equal},
+	{"offset", EXTENSION_METHOD, 2, {VALUE_DATETIME, VALUE_DURATION}, .apply = offset},
+	{"durationSince",
+	 EXTENSION_METHOD,
+	 2,
+	 {VALUE_DATETIME, VALUE_DATETIME},
+	 .apply = duration_since},
+	{"toDate", EXTENSION_METHOD, 1, {VALUE_DATETIME}, .apply = to_date},
+	{"toTime", EXTENSION_METHOD, 1, {VALUE_DATETIME}, .apply = to_time},
+	{"toMilliseconds", EXTENSION_METHOD, 1, {VALUE_DURATION}, .unit = 1},
+	{"toSeconds", EXTENSION_METHOD, 1, {VALUE_DURATION}, .unit = SECOND},
+	{"toMinutes", EXTENSION_METHOD, 1, {VALUE_DURATION}, .unit = 60 * SECOND},
+	{"toHours", EXTENSION_METHOD, 1, {VALUE_DURATION}, .unit = 60 * 60 * SECOND},
+	{"toDays", EXTENSION_METHOD, 1, {VALUE_DURATION}, .unit = 24 * 60 * 60 * SECOND},
 };
+/* clang-format on */
 
 const struct extension_function *
 extension_find(const struct text *name, enum extension_style style)
@@ -171,4 +199,16 @@ extension_find(const struct text *name, enum extension_style style)
 			return &functions[i];
 	}
 	return NULL;
+}
+
+const struct policy_value *
+extension_apply(const struct extension_function *function, struct arena *arena,
+		const struct policy_value *const *arguments, const char **ret_reason)
+{
+	if (function->holds != NULL)
+		return value_boolean(function->holds(arguments));
+	/* Rounded towards zero. */
+	if (function->unit != 0)
+		return value_number(arena, VALUE_LONG, arguments[0]->number / function->unit);
+	return function->apply(arena, arguments, ret_reason);
 }

@@ -14,15 +14,23 @@ struct extension_function {
 	enum extension_style style;
 	size_t arguments;
 	enum value_kind kinds[EXTENSION_ARGUMENTS_MAX];
-	/* NULL with a reason when there is no result, without one when memory ran out. */
+	/* One of: a function of its own, a question, or a unit to count a duration in. */
 	const struct policy_value *(*apply)(struct arena *arena,
 					    const struct policy_value *const *arguments,
 					    const char **ret_reason);
+	bool (*holds)(const struct policy_value *const *arguments);
+	int64_t unit;
 };
 
 /* NULL where there is no such function or method. */
 const struct extension_function *extension_find(const struct text *name,
 						enum extension_style style);
+/* Arguments are of the right number and kinds. NULL with a reason when there is no result, without
+ * one when memory ran out. */
+const struct policy_value *extension_apply(const struct extension_function *function,
+					   struct arena *arena,
+					   const struct policy_value *const *arguments,
+					   const char **ret_reason);
 
 /* ---- extension_time.c, extension_ip.c: what constructors read; false where it is malformed ----
  */

@@ -25,6 +25,7 @@ policy_facts_free(struct policy_facts *facts)
 	free(facts);
 }
 
+/* What lies in the arena is forgotten as a whole: so is every address into it. */
 void
 policy_facts_clear(struct policy_facts *facts)
 {
@@ -44,7 +45,7 @@ facts_fail(struct policy_facts *facts, enum policy_status status)
 	return NULL;
 }
 
-/* A builder's result, or its failure. */
+/* A builder's result, or its failure. A value's height bounds how deep comparing it recurses. */
 static const struct policy_value *
 built(struct policy_facts *facts, const struct policy_value *value)
 {
@@ -55,6 +56,7 @@ built(struct policy_facts *facts, const struct policy_value *value)
 	return value;
 }
 
+/* Texts are checked here, so that everything behind may rely on UTF-8. */
 static bool
 copy_text(struct policy_facts *facts, struct policy_text source, struct text *ret_copy)
 {
@@ -93,6 +95,8 @@ is_type_name(struct policy_text name)
 	}
 	return !at_start;
 }
+
+/* ---- builders: each copies what it is given, and fails once for all ---- */
 
 const struct policy_value *
 policy_value_boolean(struct policy_facts *facts, bool value)
@@ -144,7 +148,8 @@ policy_value_extension(struct policy_facts *facts, const char *constructor,
 		return NULL;
 	if (function == NULL)
 		return facts_fail(facts, POLICY_INVALID);
-	const struct policy_value *value = function->apply(&facts->arena, &string, &reason);
+	const struct policy_value *value =
+		extension_apply(function, &facts->arena, &string, &reason);
 	return reason != NULL ? facts_fail(facts, POLICY_INVALID) : built(facts, value);
 }
 

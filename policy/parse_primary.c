@@ -201,7 +201,7 @@ fold_constructor(struct parser *parser, const struct extension_function *functio
 	if (argument->kind != EXPRESSION_LITERAL || argument->literal->kind != VALUE_STRING)
 		return make_call(parser, function, at, base);
 	const struct policy_value *value =
-		function->apply(parser->arena, &argument->literal, &reason);
+		extension_apply(function, parser->arena, &argument->literal, &reason);
 	if (reason != NULL)
 		return make_call(parser, function, at, base);
 	parser->stack_count = base;

@@ -31,6 +31,7 @@ value_kind_name(enum value_kind kind)
 	return "nothing";
 }
 
+/* Zeroed, so that no value carries what its kind does not use. */
 static struct policy_value *
 take_value(struct arena *arena, enum value_kind kind)
 {
@@ -43,6 +44,7 @@ take_value(struct arena *arena, enum value_kind kind)
 	return value;
 }
 
+/* Their hashes may be any two that no other kind is likely to have: the kind is compared too. */
 const struct policy_value *
 value_boolean(bool boolean)
 {
@@ -210,6 +212,7 @@ compare_items(const void *a, const void *b)
 	return compare_values(*x, *y);
 }
 
+/* Of items in order: equal ones are neighbours. */
 static size_t
 drop_duplicates(const struct policy_value **items, size_t count)
 {
@@ -222,6 +225,8 @@ drop_duplicates(const struct policy_value **items, size_t count)
 	return kept;
 }
 
+/* Members are hashed in their order, which depends on nothing but the members: equal sets come to
+ * equal hashes however they were written. */
 const struct policy_value *
 value_set(struct arena *arena, const struct policy_value **items, size_t count)
 {
@@ -287,6 +292,7 @@ value_record(struct arena *arena, struct value_field *fields, size_t count)
 	return value;
 }
 
+/* The item is hashed already, so most steps compare two numbers. */
 bool
 value_set_contains(const struct policy_value *set, const struct policy_value *item)
 {
