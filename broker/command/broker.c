@@ -167,7 +167,8 @@ broker_try(struct broker *broker, broker_exchange *exchange, void *user,
 			if (exchange(user, i, ret_problem))
 				return true;
 		}
-		if (ret_problem->status != EX_TEMPFAIL)
+		if (ret_problem->status != EX_TEMPFAIL ||
+		    (broker->cautious && ret_problem->uncertain))
 			return false;
 		if (i + 1 < broker->count)
 			remark("%s; trying the next", ret_problem->message);

@@ -7,12 +7,15 @@
 #include "json.h"
 #include "wire/settings.h"
 
+#include <stdbool.h>
+
 #define BROKER_ADDRESSES_MAX 8
 
 struct broker {
 	struct http *http;
 	size_t count;
 	const char *addresses[BROKER_ADDRESSES_MAX]; /* the settings' */
+	bool cautious; /* what may have been carried out is not sent to another address */
 };
 
 /* Why there is no answer. */

@@ -187,9 +187,10 @@ challenge_get(struct asking *asking, size_t index, uint8_t ret_challenge[WIRE_CH
 	json_t *body = json_pack("{s:s}", "operator", asking->client->operator_name);
 
 	if (!broker_post(&asking->client->broker, index, "/v1/operator/challenge", body, &json,
-			 problem))
+			 problem)) {
+		problem->uncertain = false; /* a challenge changes nothing */
 		return false;
-	problem->uncertain = false;
+	}
 	if (!json_bytes_exact(json, "challenge", ret_challenge, WIRE_CHALLENGE_SIZE))
 		return broker_fail(problem, EX_DATAERR, "the broker's challenge is malformed");
 	*ret_revision = json_number(json, "trust_revision");
@@ -303,10 +304,11 @@ client_ask(struct client *client, struct operation_request *request,
 
 	if (asking.memory == NULL)
 		return complain(EX_SOFTWARE, "out of memory");
+	client->broker.cautious = request->operation >= OPERATION_SECRET_PUT;
 	for (int tries = 1;; tries++) {
 		if (!broker_try(&client->broker, ask_one, &asking, &problem)) {
 			free(asking.memory);
-			return problem_say(&problem, request->operation >= OPERATION_SECRET_PUT);
+			return problem_say(&problem, client->broker.cautious);
 		}
 		if (asking.answer.outcome != OUTCOME_STALE || asking.revision != 0 ||
 		    tries == STALE_TRIES)

@@ -94,8 +94,8 @@ entry_print(const json_t *item)
 	static const struct column columns[] = {{"", "time", COLUMN_TIME},
 						{"", "kind", COLUMN_TEXT},
 						{"", "outcome", COLUMN_TEXT}};
-	static const char *const about[] = {"operator", "operation", "name", "machine",	 "path",
-					    "resource", "secrets",   "word", "effect", "count"};
+	static const char *const about[] = {"operator", "operation", "subject", "machine",
+					    "name",	"secrets",   "reason",	"count"};
 	const json_t *embedded = json_object_get(item, "entry");
 	const char *text = json_string_value(embedded);
 	auto_json *parsed = text != NULL ? json_parse(text, strlen(text)) : NULL;

@@ -87,7 +87,7 @@ proof_make(struct enrolment *enrolment, const json_t *answer, const uint8_t tran
 	enum attester_status status = attester_activate(enrolment->guest->attester, &credential,
 							secret->bytes, &size, &err);
 	if (status != ATTESTER_OK)
-		return broker_fail(problem, attester_exit(status), "TPM: %s", err.message);
+		return broker_fail(problem, attester_exit(status), "%s", err.message);
 	activation_proof((struct bytes){secret->bytes, size}, transcript, ret_proof);
 	return true;
 }
@@ -184,7 +184,7 @@ enrol_run(struct guest *guest, enum attester_ek_kind kind, bool json)
 	enrolment->guest = guest;
 	enum attester_status read = attester_ek(guest->attester, kind, &enrolment->ek, &err);
 	if (read != ATTESTER_OK)
-		status = complain(attester_exit(read), "TPM: %s", err.message);
+		status = complain(attester_exit(read), "%s", err.message);
 	else if (broker_try(&guest->broker, enrol_at, enrolment, &problem))
 		status = enrol_report(enrolment->answer, json);
 	else

@@ -155,8 +155,9 @@ cmd_policy_check(int argc, char **argv)
 {
 	static const struct column columns[] = {{"MACHINE", "machine", COLUMN_TEXT},
 						{"NAME", "name", COLUMN_TEXT},
-						{"LOSES", "loses", COLUMN_TEXT},
-						{"GAINS", "gains", COLUMN_TEXT}};
+						{"SECRET", "path", COLUMN_TEXT},
+						{"NOW", "before", COLUMN_TEXT},
+						{"THEN", "after", COLUMN_TEXT}};
 	struct common common = {.json = false};
 	auto_answer answer = {.json = NULL};
 	int status = policy_ask(argc, argv, OPERATION_POLICY_CHECK, &common, &answer);
@@ -165,8 +166,13 @@ cmd_policy_check(int argc, char **argv)
 		return status;
 	if (common.json)
 		return output_json(answer.json);
-	OUTPUT_TABLE(json_object_get(answer.json, "changes"), columns,
-		     "no machine would lose or gain anything");
+	const json_t *changes = json_object_get(answer.json, "changes");
+	OUTPUT_TABLE(changes, columns, "no machine would lose or gain anything");
+	(void)printf("%zu changes, by what %llu machines quoted last%s\n",
+		     json_array_size(changes),
+		     (unsigned long long)json_number(answer.json, "machines"),
+		     json_is_true(json_object_get(answer.json, "truncated")) ?
+			     "; there are more than could be listed" : "");
 	return 0;
 }
 

@@ -108,9 +108,11 @@ decision_print(const json_t *decision)
 	static const struct column columns[] = {{"", "time", COLUMN_TIME},
 						{"", "kind", COLUMN_TEXT},
 						{"", "outcome", COLUMN_TEXT},
+						{"", "operator", COLUMN_TEXT},
+						{"", "operation", COLUMN_TEXT},
 						{"", "secrets", COLUMN_TEXT},
 						{"", "reason", COLUMN_TEXT}};
-	char cells[5][512];
+	char cells[7][512];
 	size_t index;
 	json_t *item;
 

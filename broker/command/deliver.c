@@ -131,8 +131,13 @@ deliver_print(const struct delivery *delivery, bool json)
 	const struct delivered *only = &delivery->secrets[0];
 	auto_secret *text = NULL;
 
-	if (!json && delivery->count == 1)
-		return file_write_all(STDOUT_FILENO, only->value.data, only->value.size);
+	if (!json && delivery->count == 1) {
+		int status = file_write_all(STDOUT_FILENO, only->value.data, only->value.size);
+		/* for the eye alone: a pipe gets the value and nothing else */
+		if (status == 0 && isatty(STDOUT_FILENO))
+			status = file_write_all(STDOUT_FILENO, "\n", 1);
+		return status;
+	}
 	if (!deliver_json(delivery, &text))
 		return complain(EX_SOFTWARE, "memory cannot be locked: raise ulimit -l");
 	return file_write_all(STDOUT_FILENO, text->bytes, text->size);

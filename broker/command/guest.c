@@ -69,7 +69,7 @@ attester_start(struct guest *guest, const char *tcti)
 	if (status == ATTESTER_OK)
 		status = attester_ak(guest->attester, &guest->ak, &err);
 	if (status != ATTESTER_OK)
-		return complain(attester_exit(status), "TPM: %s", err.message);
+		return complain(attester_exit(status), "%s", err.message);
 	return 0;
 }
 
@@ -126,7 +126,7 @@ guest_quote(struct guest *guest, const uint8_t transcript[ATTEST_HASH_SIZE],
 		attester_quote(guest->attester, transcript, ret_quote, &err);
 
 	if (status != ATTESTER_OK)
-		return broker_fail(ret_problem, attester_exit(status), "TPM: %s", err.message);
+		return broker_fail(ret_problem, attester_exit(status), "%s", err.message);
 	return true;
 }
 

@@ -10,20 +10,33 @@
 
 static struct rlimit core_before;
 
-/* Bytes that a terminal could act upon: C0, DEL, and C1 as UTF-8 writes them (C2 80..9F). */
+/* What a terminal could act upon, or what hides text: C0, DEL, C1 as UTF-8 writes them (C2 80..9F), and marks of
+ * direction (E2 80 8E, 8F, AA..AE; E2 81 A6..A9). */
+static bool
+acts(const unsigned char *before, size_t count, unsigned char c)
+{
+	unsigned char one = count > 0 ? before[-1] : 0, two = count > 1 ? before[-2] : 0;
+
+	if (c < 0x20 || c == 0x7f || (one == 0xc2 && c >= 0x80 && c <= 0x9f))
+		return true;
+	if (two != 0xe2)
+		return false;
+	return (one == 0x80 && (c == 0x8e || c == 0x8f || (c >= 0xa8 && c <= 0xae))) ||
+	       (one == 0x81 && c >= 0xa6 && c <= 0xa9);
+}
+
 void
 text_tame(const char *text, size_t size, char *ret_tame, size_t capacity)
 {
+	const unsigned char *bytes = (const unsigned char *)text;
 	size_t out = 0;
 
-	for (size_t i = 0; i < size && out + 1 < capacity; i++) {
-		unsigned char c = (unsigned char)text[i];
-		unsigned char before = i > 0 ? (unsigned char)text[i - 1] : 0;
-		bool acts = c < 0x20 || c == 0x7f || (before == 0xc2 && c >= 0x80 && c <= 0x9f);
-		ret_tame[out++] = acts ? '?' : text[i];
-	}
+	for (size_t i = 0; i < size && out + 1 < capacity; i++)
+		ret_tame[out++] = acts(bytes + i, i, bytes[i]) ? '?' : text[i];
 	ret_tame[out] = '\0';
 }
+
+static void say(const char *format, va_list list) __attribute__((format(printf, 1, 0)));
 
 static void
 say(const char *format, va_list list)
