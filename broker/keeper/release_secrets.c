@@ -31,7 +31,7 @@ find_version(struct worker *worker, struct release *release, size_t index, uint3
 {
 	struct wanted_secret wanted = release->wanted.secrets[index];
 	struct secret_record record;
-	struct store_error err;
+	struct store_error err = {.message = "does not parse"};
 	char key[RECORD_KEY_SIZE];
 
 	record_secret_key(wanted.path, key);
@@ -42,7 +42,7 @@ find_version(struct worker *worker, struct release *release, size_t index, uint3
 	if (status != STORE_OK ||
 	    !secret_record_read((struct bytes){worker->record->bytes, worker->record->size},
 				&record))
-		return broken(worker, wanted.path, "its record cannot be read");
+		return broken(worker, wanted.path, err.message);
 	*ret_version = wanted.version == 0 ? record.newest : wanted.version;
 	if (*ret_version < record.oldest || *ret_version > record.newest)
 		return missing(worker, wanted.path, "not in that version");
@@ -51,20 +51,19 @@ find_version(struct worker *worker, struct release *release, size_t index, uint3
 
 /* Into worker->record, which grows for a large one. */
 static enum store_status
-read_value(struct worker *worker, struct bytes path, uint32_t version)
+read_value(struct worker *worker, struct bytes path, uint32_t version, struct store_error *err)
 {
-	struct store_error err;
 	uint64_t revision;
 	char key[RECORD_KEY_SIZE];
 
 	record_value_key(path, version, key);
 	enum store_status status =
-		store_get_into(worker->keeper->store, key, worker->record, &revision, &err);
+		store_get_into(worker->keeper->store, key, worker->record, &revision, err);
 	if (status != STORE_LIMIT)
 		return status;
 	if (!worker_secret(&worker->record, WIRE_SECRET_MAX))
 		return STORE_MEMORY;
-	return store_get_into(worker->keeper->store, key, worker->record, &revision, &err);
+	return store_get_into(worker->keeper->store, key, worker->record, &revision, err);
 }
 
 /* Room for `size` more bytes behind `used` of worker->values. */
@@ -100,6 +99,7 @@ release_gather(struct worker *worker, struct release *release)
 {
 	size_t sizes[WIRE_WANTED_MAX] = {0};
 	size_t used = 0;
+	struct store_error err = {.message = "it cannot be read"};
 
 	for (size_t i = 0; i < release->wanted.count; i++) {
 		struct bytes path = release->wanted.secrets[i].path;
@@ -109,8 +109,8 @@ release_gather(struct worker *worker, struct release *release)
 		if (status != WIRE_OK)
 			return status;
 		worker->record->size = worker->record->capacity;
-		if (read_value(worker, path, version) != STORE_OK)
-			return broken(worker, path, "its value cannot be read");
+		if (read_value(worker, path, version, &err) != STORE_OK)
+			return broken(worker, path, err.message); /* names the record */
 		if (worker->record->size > WIRE_SECRET_MAX - used)
 			return missing(worker, path,
 				       "all values together are over the limit of one release");
