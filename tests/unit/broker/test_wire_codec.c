@@ -220,6 +220,45 @@ test_wrong_sizes_are_not_written(void **state)
 	assert_true(w.failed);
 }
 
+/* A release request with parts of these sizes. */
+static bool
+release_accepted(size_t challenge, size_t ak, size_t wanted, size_t quote)
+{
+	static uint8_t memory[64 * 1024];
+	static const uint8_t zeros[32 * 1024];
+	struct wire_release_request decoded;
+	struct writer w = writer_of(memory, sizeof(memory));
+	write_lp(&w, (struct bytes){ zeros, challenge });
+	write_bytes_be16(&w, (struct bytes){ zeros, ak });
+	write_bytes(&w, (struct bytes){ zeros, WIRE_KEY_SIZE });
+	write_lp(&w, (struct bytes){ zeros, wanted });
+	write_bytes_be16(&w, (struct bytes){ zeros, quote });
+	write_bytes_be16(&w, (struct bytes){ zeros, 1 });
+	write_bytes(&w, (struct bytes){ zeros, WIRE_PCRS_SIZE });
+	for (int i = 0; i < 3; i++)
+		write_lp(&w, (struct bytes){ NULL, 0 });
+	assert_false(w.failed);
+	return wire_release_request_read(writer_bytes(&w), &decoded);
+}
+
+static void
+test_wrong_sizes_are_not_read(void **state)
+{
+	const size_t exact = WIRE_CHALLENGE_SIZE, public = ATTEST_PUBLIC_SIZE_MAX;
+	const size_t wanted = WIRE_WANTED_SIZE_MAX, quote = ATTEST_QUOTE_SIZE_MAX;
+	(void)state;
+	assert_true(release_accepted(exact, 1, 0, 1));
+	assert_true(release_accepted(exact, public, wanted, quote));
+	assert_false(release_accepted(exact - 1, public, wanted, quote));
+	assert_false(release_accepted(exact + 1, public, wanted, quote));
+	assert_false(release_accepted(0, public, wanted, quote));
+	assert_false(release_accepted(exact, public + 1, wanted, quote));
+	assert_false(release_accepted(exact, 0, wanted, quote));
+	assert_false(release_accepted(exact, public, wanted + 1, quote));
+	assert_false(release_accepted(exact, public, wanted, quote + 1));
+	assert_false(release_accepted(exact, public, wanted, 0));
+}
+
 static void
 test_refused_answer_has_no_payload(void **state)
 {
@@ -389,6 +428,7 @@ main(void)
 		cmocka_unit_test(test_wanted_order),
 		cmocka_unit_test(test_wanted_limits),
 		cmocka_unit_test(test_wrong_sizes_are_not_written),
+		cmocka_unit_test(test_wrong_sizes_are_not_read),
 		cmocka_unit_test(test_refused_answer_has_no_payload),
 		cmocka_unit_test(test_status_words),
 		cmocka_unit_test(test_appraisal_text),

@@ -214,7 +214,7 @@ test_low_order_points(void **state)
 	/* Two of the small subgroup's points: 0 and 1. */
 	static const uint8_t points[2][HPKE_KEY_SIZE] = { { 0 }, { 1 } };
 	uint8_t sealed[HPKE_OVERHEAD + 1];
-	uint8_t plain[1];
+	uint8_t plain[1] = { 5 };
 	uint8_t private[HPKE_KEY_SIZE] = { 7 };
 	uint8_t public[HPKE_KEY_SIZE];
 	const struct bytes none = { NULL, 0 };
@@ -225,7 +225,9 @@ test_low_order_points(void **state)
 		assert_false(hpke_seal(points[i], private, public, none, none, BYTES_OF(plain), sealed));
 		memset(sealed, 0, sizeof(sealed));
 		memcpy(sealed, points[i], HPKE_KEY_SIZE);
+		plain[0] = 0xee;
 		assert_false(hpke_open(private, public, NULL, none, none, BYTES_OF(sealed), plain));
+		assert_int_equal(plain[0], 0);
 		/* And a sender's key of low order would agree with everybody. */
 		assert_true(hpke_seal(public, NULL, NULL, none, none, BYTES_OF(plain), sealed));
 		assert_false(hpke_open(private, public, points[i], none, none, BYTES_OF(sealed), plain));
