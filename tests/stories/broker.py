@@ -16,8 +16,11 @@ STOP_SECONDS = 20
 COMMAND_SECONDS = 60
 
 
+PROGRAMS = {"posternd": "broker/posternd", "postern": "broker/command/postern"}
+
+
 def program(name):
-    path = BUILD / "broker" / name
+    path = BUILD / PROGRAMS[name]
     if not path.exists():
         raise FileNotFoundError(f"{path}: build first, or set POSTERN_BUILD (tests/run.sh does both)")
     return str(path)
@@ -136,6 +139,7 @@ class Broker:
         finally:
             self.kill()
             words = self.stderr()
+            print(words)  # pytest shows it where the story failed
             self.log.close()
         assert "Sanitizer" not in words and "runtime error:" not in words, words
 

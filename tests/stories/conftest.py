@@ -24,6 +24,13 @@ class Bare:
 
     def __init__(self, folder, **settings):
         self.broker = Broker(folder, **settings)
+        try:
+            self.fill()
+        except BaseException:
+            self.broker.close()
+            raise
+
+    def fill(self):
         self.broker.start()
         self.client = Client("127.0.0.1", self.broker.port, self.broker.certificate)
         key = Ed25519PrivateKey.from_private_bytes(self.broker.operator_seed())
@@ -67,8 +74,8 @@ class House(Bare):
 
     POLICY = 'permit (principal in MachineGroup::"db", action == Action::"release", resource in Folder::"db");'
 
-    def __init__(self, folder, **settings):
-        super().__init__(folder, **settings)
+    def fill(self):
+        super().fill()
         self.value = b"hunter2-" + os.urandom(12).hex().encode()
         assert self.put("db/prod", self.value)["outcome"] == "ok"
         self.names = {}
@@ -96,8 +103,13 @@ class House(Bare):
         """What the command tells of a machine's newest decisions, newest first."""
         return json.loads(self.postern("explain", self.id_of(guest), "--json").stdout)
 
-    def explained(self, guest):
+    def newest(self, guest):
+        """A machine's newest decision, with all its checks."""
         return self.explain(guest)["decisions"][0]
+
+    def explained(self, guest):
+        """The check that it ended with."""
+        return self.newest(guest)["checks"][-1]
 
 
 def made(kind, request):

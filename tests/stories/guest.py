@@ -83,12 +83,12 @@ class Guest:
         return answer
 
     def request(self, challenge, secrets, recipient=None, **spoils):
-        """A release's request, its quote honest but for `spoils`; `sent_*` replace what is sent, after quoting."""
+        """A release's request, its quote honest but for `spoils`."""
         recipient = recipient or X25519PrivateKey.generate()
         key = wire.raw_public(recipient.public_key())
         raw, release_key = unb64(challenge["challenge"]), unb64(challenge["release_key"])
         transcript = wire.release_transcript(release_key, raw, key, secrets)
-        message, signature, pcrs = self.tpm.quote(spoils.get("qualifying", transcript), **spoils)
+        message, signature, pcrs = self.tpm.quote(spoils.pop("qualifying", transcript), **spoils)
         body = {
             "challenge": challenge["challenge"], "ak_public": b64(self.tpm.ak_public), "recipient_key": b64(key),
             "secrets": [{"path": path, "version": version} for path, version in secrets],

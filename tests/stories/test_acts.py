@@ -80,7 +80,7 @@ def test_an_operator_without_the_right(house):
     house.add_operator("bob", roles=["nothing"])
     bob = house.operators["bob"]
     for operation, fields in [
-            ("machine-list", {}), ("audit-read", {}), ("secret-list", {}),
+            ("machine-list", {}), ("audit-read", {"from": wire.number_field(1)}), ("secret-list", {}),
             ("machine-suspend", {"machine": house.id_of(guest), "reason": "why not"}),
             ("policy-apply", {"name": "mine", "policy": 'permit (principal in MachineGroup::"db", action, resource);'}),
             ("operator-add", {"name": "carol", "operator_key": bytes(range(32)), "roles": wire.list_field(["admin"])})]:
@@ -174,7 +174,7 @@ def test_check_and_set(house):
 
 def test_operators_cannot_read_values_back(house):
     house.put("db/a", b"never to be seen again")
-    for operation, fields in [("secret-show", {"path": "db/a"}), ("secret-list", {}), ("audit-read", {})]:
+    for operation, fields in [("secret-show", {"path": "db/a"}), ("secret-list", {}), ("audit-read", {"from": wire.number_field(1)})]:
         assert "never to be seen" not in str(house.operator.do(operation, **fields))
 
 

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """posternd from outside: how it starts and ends, and what each of its processes holds."""
+import json
 import os
 import re
 import signal
+import socket
+import ssl
 import threading
 import time
 
@@ -12,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 import wire
+from broker import Broker, program, run
 from guest import Refused, unb64
 
 ROLES = ["door", "gateway", "keeper", "appraiser"]
@@ -88,7 +92,7 @@ def test_what_each_process_has_open(house):
     guest = house.admitted()
     guest.fetch("db/prod")
     children = house.broker.children()
-    folder = os.path.realpath(house.broker.folder)
+    folder = os.path.realpath(house.broker.folder) + "/"
     ours = {role: {path for path in files_of(pid) if path.startswith(folder)} for role, pid in children.items()}
     assert ours["gateway"] == set() and ours["appraiser"] == set()
     assert ours["door"] == set()  # its key and certificate are read and closed
@@ -189,3 +193,85 @@ def test_releases_are_audited_and_signed(house):
         body["checkpoint"]["signature"], wire.checkpoint_message(body["checkpoint"]))
     assert body["lease_id"] in str(house.audit())
     assert house.postern("audit", "verify").returncode == 0
+
+
+# ---- configuration ----
+
+
+def check(broker):
+    return run(program("posternd"), "--config", broker.config, "--check", status=None)
+
+
+def test_check_reads_and_starts_nothing(bare):
+    bare.broker.stop()
+    assert check(bare.broker).returncode == 0
+    assert not os.path.exists(f"/proc/{bare.broker.process.pid}")
+
+
+@pytest.mark.parametrize("line,words", [
+    ("nonsense = 1", "nonsense"), ("workers = many", "workers"), ("workers = 0", "workers"), ("challenge_lifetime = 61", "challenge"),
+    ("listen = somewhere", "listen"), ("no line at all", ":")], ids=lambda text: text)
+def test_a_configuration_that_is_none(bare, line, words):
+    bare.broker.stop()
+    with open(bare.broker.config, "a", encoding="utf-8") as file:
+        file.write(line + "\n")
+    done = check(bare.broker)
+    assert done.returncode == 78 and words in done.stderr
+    with pytest.raises(AssertionError):
+        bare.broker.start()
+    assert bare.broker.process.returncode == 78
+
+
+def test_a_root_key_that_others_can_read(bare):
+    bare.broker.stop()
+    os.chmod(bare.broker.root_key, 0o644)
+    done = check(bare.broker)
+    assert done.returncode == 78 and "root_key" in done.stderr
+
+
+def test_two_daemons_on_one_store(bare):
+    """The second is refused, and the first goes on."""
+    second = Broker.__new__(Broker)
+    second.__dict__.update(bare.broker.__dict__, process=None)
+    with pytest.raises(AssertionError):
+        second.start()
+    assert second.process.returncode not in (None, 0)
+    assert bare.client.raw("GET", "/v1/sys/health")[0] == 200
+
+
+def test_a_role_cannot_be_started_by_hand(bare):
+    for role in ROLES:
+        done = run(program("posternd"), f"--role={role}", status=None)
+        assert done.returncode != 0
+
+
+def test_health_and_its_word(bare):
+    status, headers, data = bare.client.raw("GET", "/v1/sys/health")
+    assert status == 200 and headers["Cache-Control"] == "no-store"
+    health = json.loads(data)
+    assert health["initialized"] is True and health["sealed"] is False
+
+
+def test_only_tls_1_3(bare):
+    old = ssl.create_default_context(cafile=bare.broker.certificate)
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    with socket.create_connection(("127.0.0.1", bare.broker.port), timeout=10) as plain, pytest.raises((ssl.SSLError, OSError)):
+        old.wrap_socket(plain, server_hostname="127.0.0.1")
+    with socket.create_connection(("127.0.0.1", bare.broker.port), timeout=10) as plain:
+        plain.sendall(b"GET /v1/sys/health HTTP/1.1\r\nHost: x\r\n\r\n")
+        try:
+            assert b"HTTP/1.1 200" not in plain.recv(4096)
+        except OSError:
+            pass
+    assert bare.client.raw("GET", "/v1/sys/health")[0] == 200
+
+
+def test_callers_who_stall_do_not_stop_others(house):
+    """Half a handshake, half a request, and nothing at all, a hundred times: the next guest is served."""
+    guest = house.admitted()
+    idle = [socket.create_connection(("127.0.0.1", house.broker.port)) for _ in range(100)]
+    for index, connection in enumerate(idle):
+        connection.sendall([b"", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n"][index % 3])
+    assert guest.fetch("db/prod")
+    for connection in idle:
+        connection.close()
