@@ -15,12 +15,12 @@
 #endif
 #endif
 #ifdef ARENA_POISONED
-#include <sanitizer/asan_interface.h>
 #define GAP 16
+/* As <sanitizer/asan_interface.h> declares them, which is no header of libc. */
+void __asan_poison_memory_region(const volatile void *address, size_t size);
+void __asan_unpoison_memory_region(const volatile void *address, size_t size);
 #else
-#define ASAN_POISON_MEMORY_REGION(address, size)   ((void)(address), (void)(size))
-#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
-#define GAP					   0
+#define GAP 0
 #endif
 
 #define CHUNK_SIZE_FIRST 4096
@@ -35,6 +35,28 @@ struct arena_chunk {
 	/* The header's size must keep the bytes aligned. */
 	_Alignas(ALIGNMENT) unsigned char bytes[];
 };
+
+static void
+poison(const void *address, size_t size)
+{
+#ifdef ARENA_POISONED
+	__asan_poison_memory_region(address, size);
+#else
+	(void)address;
+	(void)size;
+#endif
+}
+
+static void
+unpoison(const void *address, size_t size)
+{
+#ifdef ARENA_POISONED
+	__asan_unpoison_memory_region(address, size);
+#else
+	(void)address;
+	(void)size;
+#endif
+}
 
 /* Chunks grow with the arena, so that a large set does not cost thousands of allocations. */
 static size_t
@@ -60,7 +82,7 @@ add_chunk(struct arena *arena, size_t size)
 		return NULL;
 	chunk->size = chunk_size;
 	chunk->used = 0;
-	ASAN_POISON_MEMORY_REGION(chunk->bytes, chunk_size);
+	poison(chunk->bytes, chunk_size);
 	if (arena->current == NULL) {
 		chunk->next = arena->first;
 		arena->first = chunk;
@@ -105,7 +127,7 @@ arena_take(struct arena *arena, size_t count, size_t size)
 		return NULL;
 	void *taken = chunk->bytes + chunk->used;
 	chunk->used += bytes;
-	ASAN_UNPOISON_MEMORY_REGION(taken, wanted);
+	unpoison(taken, wanted);
 	return taken;
 }
 
@@ -128,7 +150,7 @@ void
 arena_reset(struct arena *arena)
 {
 	for (struct arena_chunk *chunk = arena->first; chunk != NULL; chunk = chunk->next)
-		ASAN_POISON_MEMORY_REGION(chunk->bytes, chunk->size);
+		poison(chunk->bytes, chunk->size);
 	arena->current = NULL;
 }
 
@@ -139,7 +161,7 @@ arena_free(struct arena *arena)
 
 	while (chunk != NULL) {
 		struct arena_chunk *next = chunk->next;
-		ASAN_UNPOISON_MEMORY_REGION(chunk->bytes, chunk->size);
+		unpoison(chunk->bytes, chunk->size);
 		free(chunk);
 		chunk = next;
 	}
