@@ -402,6 +402,85 @@ look_alikes_cost_little(void **state)
 			     ATTEST_OK);
 }
 
+/* A helper that does not parse helps nobody and hurts nobody; an anchor that does not is our own
+ * defect. */
+static void
+only_helpers_may_be_broken(void **state)
+{
+	static const uint8_t junk[] = {0x30, 0x03, 1, 2, 3};
+	static const uint8_t large[ATTEST_CERTIFICATE_MAX + 1];
+	struct software_tpm *tpm = &tpms[1];
+	struct bytes sent[2] = {{tpm->ek_certificate, tpm->ek_certificate_size}, BYTES_OF(junk)};
+	struct bytes anchors[2] = {{tpm->ca_certificate, tpm->ca_certificate_size}, BYTES_OF(junk)};
+	struct attest_chain chain;
+	struct attest_error err;
+
+	(void)state;
+	assert_int_equal(attest_chain_verify(eks[1], sent, 2, anchors, 1, NOW, &chain, &err),
+			 ATTEST_OK);
+	assert_int_equal(attest_chain_verify(eks[1], sent, 1, anchors, 2, NOW, &chain, &err),
+			 ATTEST_MALFORMED);
+	assert_int_equal(attest_chain_verify(eks[1], sent + 1, 1, anchors, 1, NOW, &chain, &err),
+			 ATTEST_MALFORMED);
+	sent[1] = BYTES_OF(large);
+	assert_int_equal(attest_chain_verify(eks[1], sent, 2, anchors, 1, NOW, &chain, &err),
+			 ATTEST_LIMIT);
+}
+
+static void
+keys_of_other_kinds_are_refused(void **state)
+{
+	EVP_PKEY *other = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	struct world world = good_world(0);
+	struct attest_chain chain;
+	struct attest_error err;
+	struct attest_ek *ek;
+	uint8_t leaf[4096];
+
+	(void)state;
+	world.recipes[LOWER].key = other;
+	assert_int_equal(verify(&world, &chain, &err), ATTEST_REFUSED);
+	assert_string_equal(err.check, "ca.key");
+	world = good_world(0);
+	world.recipes[LEAF].key = other;
+	assert_int_equal(verify(&world, &chain, &err), ATTEST_UNSUPPORTED);
+	assert_int_equal(
+		attest_ek_from_certificate(dress_leaf(&world, leaf, sizeof(leaf)), &ek, &err),
+		ATTEST_UNSUPPORTED);
+	EVP_PKEY_free(other);
+}
+
+/* Two anchors that certify each other: both are named, once. */
+static void
+a_circle_of_anchors_ends(void **state)
+{
+	struct software_certificate recipe = {.subject = "lower",
+					      .issuer = "other",
+					      .constraints = "critical,CA:TRUE",
+					      .usage = "critical,keyCertSign",
+					      .key = ca_keys[LOWER],
+					      .signer = ca_keys[ROOT]};
+	struct world world = good_world(0);
+	struct attest_chain chain;
+	struct attest_error err;
+	uint8_t der[2][2048];
+	uint8_t memory[4096];
+	struct bytes leaf = dress_leaf(&world, memory, sizeof(memory));
+
+	(void)state;
+	size_t size = software_certificate_make(&recipe, der[0], sizeof(der[0]));
+	recipe.subject = "other";
+	recipe.issuer = "lower";
+	recipe.key = ca_keys[ROOT];
+	recipe.signer = ca_keys[LOWER];
+	struct bytes anchors[] = {
+		{der[0], size},
+		{der[1], software_certificate_make(&recipe, der[1], sizeof(der[1]))}};
+	assert_int_equal(attest_chain_verify(eks[0], &leaf, 1, anchors, 2, NOW, &chain, &err),
+			 ATTEST_OK);
+	assert_int_equal(chain.ca_count, 2);
+}
+
 static void
 too_many_is_a_limit(void **state)
 {
@@ -489,6 +568,9 @@ main(void)
 		cmocka_unit_test(an_ecc_certificate_must_agree),
 		cmocka_unit_test(a_path_is_at_most_four_long),
 		cmocka_unit_test(look_alikes_cost_little),
+		cmocka_unit_test(only_helpers_may_be_broken),
+		cmocka_unit_test(keys_of_other_kinds_are_refused),
+		cmocka_unit_test(a_circle_of_anchors_ends),
 		cmocka_unit_test(too_many_is_a_limit),
 		cmocka_unit_test(no_truncation_and_no_flip_passes),
 		cmocka_unit_test(anchors_are_described_or_refused),
