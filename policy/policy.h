@@ -69,15 +69,17 @@ size_t policy_set_count(const struct policy_set *set);
 void policy_set_summary(const struct policy_set *set, size_t index,
 			struct policy_summary *ret_summary);
 /* Could this policy's action scope cover the action `type::"id"` itself (an action group that
- * contains it is not known here: `in` scopes are answered true)? */
+ * contains it is not known here: `in` scopes are answered true, but for an empty list)? */
 bool policy_set_may_cover(const struct policy_set *set, size_t index, struct policy_text type,
 			  struct policy_text id);
 
 /* ---- facts: the values and entities that requests are decided on ----
  *
  * An arena. Values are immutable and live until policy_facts_clear or policy_facts_free. Texts are
- * copied. When memory runs out, builders return NULL, pass a NULL operand on, and policy_decide
- * answers POLICY_MEMORY: check once, at the end.
+ * copied. A builder that fails returns NULL, a NULL operand is passed on, and the layer is unfit
+ * until it is cleared: policy_decide answers what failed first, in it or below. So check once, at
+ * the end. POLICY_MEMORY: memory ran out; POLICY_INVALID: not UTF-8, no type name, a key twice,
+ * malformed; POLICY_LIMIT: nested too deep.
  */
 struct policy_facts;
 struct policy_value;
@@ -115,7 +117,8 @@ const struct policy_value *policy_value_record(struct policy_facts *facts,
 					       const struct policy_field *fields, size_t count);
 
 /* Says that an entity exists, with its attributes (a record, or NULL for none) and direct parents
- * (entity references). Ancestors are followed through both layers; a cycle is POLICY_INVALID. */
+ * (entity references). Ancestors are followed through all layers; a cycle is POLICY_INVALID, and so
+ * is a second declaration in one layer. One of the same name below is hidden. */
 __attribute__((warn_unused_result)) enum policy_status
 policy_facts_entity(struct policy_facts *facts, const struct policy_value *entity,
 		    const struct policy_value *attributes,
