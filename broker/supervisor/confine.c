@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a role may still do once it has all it needs. Two layers: Landlock takes the file system (and, where the kernel
- * can, TCP and signals) away; a seccomp allow-list takes every system call away that the role does not use.
+ * What a role may still do once it has all it needs. Two layers: Landlock takes the file system (not the keeper's) and,
+ * where the kernel can, TCP and signals away; a seccomp allow-list takes every system call away that the role does not use.
  */
 #include "filter.h"
 #include "role.h"
@@ -47,9 +47,10 @@ ruleset_for(long abi, struct ruleset *ret_rules)
 	return abi >= 6 ? sizeof(rules) : abi >= 4 ? 2 * sizeof(uint64_t) : sizeof(uint64_t);
 }
 
-/* No rule is added to the set: nothing of what it handles is permitted. */
+/* No rule is added to the set: nothing of what it handles is permitted. The keeper, which lives on its store's files, keeps
+ * the file system. */
 static bool
-deny_files(void)
+deny(bool file_system)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	/* Not in this kernel, not enabled, or kept from us by the unit's own filter: seccomp remains. */
@@ -57,6 +58,10 @@ deny_files(void)
 		return errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM;
 	struct ruleset rules;
 	size_t size = ruleset_for(abi, &rules);
+	if (!file_system)
+		rules.file_system = 0;
+	if (!file_system && abi < 4) /* nothing is left, and the kernel wants something */
+		return true;
 	long descriptor = syscall(SYS_landlock_create_ruleset, &rules, size, 0);
 	if (descriptor < 0)
 		return false;
@@ -70,18 +75,15 @@ role_confine(enum role_kind kind)
 {
 #ifdef POSTERN_SANITIZED
 	/* The sanitizers' run time maps files, starts a process to look for leaks, and reads /proc/self. */
-	(void)deny_files;
+	(void)deny;
 	return kind < ROLE_COUNT;
 #else
-	/* The keeper lives on its store's files. */
-	if (kind == ROLE_KEEPER)
-		return true;
-	if (!deny_files()) {
+	if (!deny(kind != ROLE_KEEPER)) {
 		role_complain("Landlock: %s", strerror(errno));
 		return false;
 	}
-	/* The door's calls are OpenSSL's and the sockets': Landlock is what it gets. */
-	if (kind == ROLE_DOOR)
+	/* The door's calls are OpenSSL's and the sockets', the keeper's the store's: Landlock is what they get. */
+	if (kind == ROLE_DOOR || kind == ROLE_KEEPER)
 		return true;
 	if (!filter_install(kind)) {
 		role_complain("seccomp: %s", strerror(errno));

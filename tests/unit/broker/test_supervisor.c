@@ -10,6 +10,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/landlock.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -21,6 +23,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -201,6 +204,27 @@ work_confined(void)
 	return AS_EXPECTED;
 }
 
+/* TCP is out of the keeper's reach where the kernel's Landlock is new enough to take it; else nobody listens there. */
+static int
+connect_confined(void)
+{
+	const struct sockaddr_in nobody = {
+		.sin_family = AF_INET,
+		.sin_port = htons(1),
+		.sin_addr = { htonl(INADDR_LOOPBACK) },
+	};
+	int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (descriptor < 0 || connect(descriptor, (const struct sockaddr *)&nobody, sizeof(nobody)) == 0)
+		return 75;
+#ifndef POSTERN_SANITIZED
+	int error = errno;
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	if (error != (abi >= 4 ? EACCES : ECONNREFUSED) || kill(getppid(), 0) != (abi >= 6 ? -1 : 0))
+		return 76;
+#endif
+	return open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0 ? AS_EXPECTED : 77;
+}
+
 static int
 act(const char *mode, enum role_kind kind)
 {
@@ -226,6 +250,8 @@ act(const char *mode, enum role_kind kind)
 		return inspect(kind == ROLE_DOOR ? 4 : 5);
 	if (strcmp(mode, "work") == 0)
 		return role_confine(ROLE_GATEWAY) ? work_confined() : 80;
+	if (strcmp(mode, "connect") == 0)
+		return role_confine(ROLE_KEEPER) ? connect_confined() : 80;
 	if (strcmp(mode, "socket") == 0)
 		return role_confine(ROLE_GATEWAY) ? socket(AF_INET, SOCK_STREAM, 0) : 80;
 	if (strcmp(mode, "exec") == 0)
@@ -337,6 +363,7 @@ run_supervisor(int stop_signal)
 		alarm(PATIENCE);
 		setenv("NOTIFY_SOCKET", name, 1);
 		dup2(said, STDERR_FILENO);
+		dup2(said, 40); /* somebody's, left open over exec: no role may inherit it */
 		_exit(process_harden() ? supervise(&config) : 99);
 	}
 	if (stop_signal != 0) {
@@ -435,7 +462,7 @@ test_kills_what_does_not_stop(void **state)
 static void
 test_keeper_side(void **state)
 {
-	static const char *const modes[] = { "enrol", "enrol-many", "inspect" };
+	static const char *const modes[] = { "enrol", "enrol-many", "inspect", "connect" };
 	(void)state;
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		set_mode(ROLE_KEEPER, modes[i]);
