@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An AK that equals the template is restricted and fixed to its TPM: it signs nothing that looks
+ * like an attestation but what the TPM made. That it lives in a TPM at all, only the credential
+ * proves.
+ */
 #include "ak.h"
 
 #include "error.h"

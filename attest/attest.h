@@ -87,7 +87,7 @@ attest_credential_make(const struct attest_ek *ek, const struct attest_name *ak_
 /* ---- EK certificates: a path to a pinned anchor (PARAMETERS: X.509 for EK certificates) ---- */
 
 struct attest_chain {
-	uint32_t ca_count; /* issuers used, nearest first, the anchor last */
+	uint32_t ca_count; /* issuers used, nearest first, then pinned anchors above; an anchor last */
 	uint8_t ca_ids[ATTEST_CHAIN_MAX][ATTEST_HASH_SIZE]; /* SHA-256 of each CA's SubjectPublicKeyInfo */
 	char manufacturer[16];				    /* "id:53544D20", empty if absent */
 	char model[64];

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * take() and write_bytes() are the only places of the verifier, and of the broker's frames, that
+ * compute with addresses of outside bytes. A failure empties the reader, so that no later read can
+ * succeed.
+ */
 #include "bytes.h"
 
 #include <string.h>

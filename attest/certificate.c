@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Judged here rather than with OpenSSL's purposes, which know TLS and mail but no EKs: a critical
+ * SAN, an empty subject, a key marked for OAEP and padding out of NV are all normal, and
+ * digitalSignature is not.
+ */
 #include "certificate.h"
 
 #include "error.h"

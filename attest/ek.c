@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An EK is taken only from the TCG's templates, so that all of its attributes are known and none
+ * comes from the wire: what is left to the guest is the key itself.
+ */
 #include "ek.h"
 
 #include "error.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Every text is cut to its field by snprintf: an error never grows with the input that caused it.
+ */
 #include "error.h"
 
 #include <stdarg.h>

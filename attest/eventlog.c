@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The form of a log, and no meaning. Real firmware leaves banks out of events, orders digests
+ * otherwise than its header, pads, and notes events at a PCR that does not exist: that much is let
+ * pass, and no more.
+ */
 #include "eventlog.h"
 
 #include "error.h"

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A quote: TPMS_ATTEST, its signature, and the PCR values that it stands for. Decoded here and not
+ * by tpm2-tss, whose decoder had a hole (CVE-2024-29040). What costs nothing is checked before the
+ * signature, so that a forger with a wrong nonce buys no public-key operation; and nothing is
+ * returned before everything holds.
+ */
 #include "ak.h"
 #include "error.h"
 #include "tpm.h"

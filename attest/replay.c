@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A log is the guest's word; PCR values are the TPM's. Both meet here: what the log's digests do
+ * not replay to yields no claim, whatever the log says. CLAIMS.md has the reasons.
+ */
 #include "crypto.h"
 #include "error.h"
 #include "eventlog.h"
