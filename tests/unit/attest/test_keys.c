@@ -124,6 +124,27 @@ an_ak_of_another_template_is_refused_by_name(void **state)
 	}
 }
 
+/* What an operator reads: both values, and a long one cut with its size beside it. */
+static void
+a_refusal_shows_what_was_expected_and_seen(void **state)
+{
+	uint8_t area[ATTEST_PUBLIC_SIZE_MAX];
+	struct attest_error err;
+
+	(void)state;
+	memcpy(area, ak_public().data, ak_public().size);
+	area[5] = 0x04;
+	assert_false(ak_accepts((struct bytes){area, ak_public().size}, &err));
+	assert_string_equal(err.expected, "00050472");
+	assert_string_equal(err.seen, "00040472");
+	memset(area, 0xab, sizeof(area));
+	struct attest_ek *ek;
+	assert_int_equal(attest_ek_decode((struct bytes){area, 314}, &ek, &err), ATTEST_REFUSED);
+	assert_string_equal(err.expected, "");
+	assert_int_equal(strlen(err.seen), 2 * 48 + strlen("... (314 bytes)"));
+	assert_string_equal(err.seen + 96, "... (314 bytes)");
+}
+
 /* The same key in another encoding would have another name. */
 static void
 an_ak_with_short_or_padded_coordinates_is_refused(void **state)
@@ -296,6 +317,7 @@ main(void)
 		cmocka_unit_test(an_ak_of_another_size_is_refused),
 		cmocka_unit_test(an_ak_with_any_bit_flipped_is_refused),
 		cmocka_unit_test(an_ak_of_another_template_is_refused_by_name),
+		cmocka_unit_test(a_refusal_shows_what_was_expected_and_seen),
 		cmocka_unit_test(an_ak_with_short_or_padded_coordinates_is_refused),
 		cmocka_unit_test(eks_of_each_template_are_taken),
 		cmocka_unit_test(spoiled_eks_are_refused),
