@@ -131,7 +131,8 @@ struct attest_quote {
 };
 
 /* In the designed order: parse, magic, type, qualified signer, extraData, signed selection, clock, signature, PCR
- * values. Stops at the first that fails; err names it. */
+ * values. Stops at the first that fails; err names it. "quote.clock.*" comes before the signature: whoever acts on it
+ * (suspends a machine) first verifies again with previous = NULL, or anybody could make it act. */
 __attribute__((warn_unused_result)) enum attest_status
 attest_quote_verify(const struct attest_quote_input *input, struct attest_quote *ret_quote,
 		    struct attest_error *err);
