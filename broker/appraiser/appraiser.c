@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Examines what guests made: event logs of admitted machines, and certificates and log of an enrolment. Holds nothing worth
- * stealing, can open nothing, and its answers are claims, never decisions.
+ * Examines what guests made: event logs of admitted machines, and certificates and log of an
+ * enrolment. Holds nothing worth stealing, can open nothing, and its answers are claims, never
+ * decisions.
  */
 #include "supervisor/role.h"
 #include "wire/message.h"
@@ -10,13 +11,14 @@
 #include <sys/resource.h>
 
 #define ANSWER_SIZE 4096
-/* Several times what the largest log and chain took; an appraiser beyond them has been taken over by its input. */
-#define MEMORY_MAX	     (512UL * 1024 * 1024)
+/* Several times what the largest log and chain took; an appraiser beyond them has been taken over
+ * by its input. */
+#define MEMORY_MAX	  (512UL * 1024 * 1024)
 #define ENROLMENT_SECONDS 5 /* of CPU: an enrolment's appraiser does nothing else */
 
 static const struct settings_key keys[] = {
-	{ "once", false, false },
-	{ NULL, false, false },
+	{"once", false, false},
+	{NULL, false, false},
 };
 
 struct pcr_block {
@@ -30,7 +32,7 @@ examine_log(struct bytes log, struct bytes pcrs, struct wire_appraisal *appraisa
 		return;
 	/* The decoder has seen to its size, and bytes have no alignment. */
 	const struct pcr_block *block = (const void *)pcrs.data;
-	struct attest_error err = { 0 };
+	struct attest_error err = {0};
 	if (attest_eventlog_examine(log, block->values, &appraisal->report, &err) == ATTEST_OK) {
 		appraisal->log = WIRE_VERIFIED;
 		return;
@@ -44,7 +46,7 @@ examine_chain(const struct wire_examine_enrolment *request, struct wire_appraisa
 {
 	if (request->certificate_count == 0)
 		return;
-	struct attest_error err = { 0 };
+	struct attest_error err = {0};
 	struct attest_ek *ek = NULL;
 	enum attest_status status = attest_ek_decode(request->ek_public, &ek, &err);
 	if (status == ATTEST_OK)
@@ -61,7 +63,7 @@ examine_chain(const struct wire_examine_enrolment *request, struct wire_appraisa
 static bool
 examine(const struct frame *frame, struct wire_appraisal *ret_appraisal)
 {
-	struct wire_appraisal appraisal = { 0 };
+	struct wire_appraisal appraisal = {0};
 	struct wire_examine_log log;
 	struct wire_examine_enrolment enrolment;
 	if (frame->type == FRAME_EXAMINE_LOG && wire_examine_log_read(frame->body, &log)) {
@@ -97,10 +99,10 @@ answer(uint64_t id, const struct wire_appraisal *appraisal)
 static int
 serve(bool once)
 {
-	struct frame_buffer buffer = { 0 };
+	struct frame_buffer buffer = {0};
 	int status = ROLE_EXIT_FAILED;
 	for (;;) {
-		struct frame frame = { .descriptor = -1 };
+		struct frame frame = {.descriptor = -1};
 		struct wire_appraisal appraisal;
 		if (channel_receive(APPRAISER_KEEPER_CHANNEL, &buffer, &frame) != CHANNEL_OK) {
 			status = ROLE_EXIT_ORPHANED;
@@ -126,11 +128,11 @@ serve(bool once)
 static bool
 limit_resources(bool once)
 {
-	const struct rlimit seconds = { ENROLMENT_SECONDS, ENROLMENT_SECONDS };
+	const struct rlimit seconds = {ENROLMENT_SECONDS, ENROLMENT_SECONDS};
 	if (once && setrlimit(RLIMIT_CPU, &seconds) < 0)
 		return false;
 #ifndef POSTERN_SANITIZED /* whose shadow memory is terabytes of address space */
-	const struct rlimit memory = { MEMORY_MAX, MEMORY_MAX };
+	const struct rlimit memory = {MEMORY_MAX, MEMORY_MAX};
 	if (setrlimit(RLIMIT_AS, &memory) < 0)
 		return false;
 #endif

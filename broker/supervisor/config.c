@@ -28,16 +28,16 @@ static const struct key {
 	long most;
 	long absent;
 } keys[] = {
-	{ "listen", LISTEN, true, 1u << ROLE_DOOR, 0, 0, 0 },
-	{ "tls_certificate", PUBLIC_FILE, true, 1u << ROLE_DOOR, 0, 0, 0 },
-	{ "tls_key", PRIVATE_FILE, true, 1u << ROLE_DOOR, 0, 0, 0 },
-	{ "store", DIRECTORY, true, 1u << ROLE_KEEPER, 0, 0, 0 },
-	{ "root_key", PRIVATE_FILE, true, 1u << ROLE_KEEPER, 0, 0, 0 },
-	{ "workers", NUMBER, false, 1u << ROLE_KEEPER, 1, 64, 8 },
-	{ "challenge_lifetime", NUMBER, false, 1u << ROLE_KEEPER, 5, 60, 60 },
-	{ "lease_lifetime", NUMBER, false, 1u << ROLE_KEEPER, 60, 604800, 3600 },
-	{ "pending_max", NUMBER, false, 1u << ROLE_KEEPER, 1, 1000000, 1000 },
-	{ "max_connections", NUMBER, false, 1u << ROLE_DOOR | 1u << ROLE_GATEWAY, 1, 100000, 1000 },
+	{"listen", LISTEN, true, 1u << ROLE_DOOR, 0, 0, 0},
+	{"tls_certificate", PUBLIC_FILE, true, 1u << ROLE_DOOR, 0, 0, 0},
+	{"tls_key", PRIVATE_FILE, true, 1u << ROLE_DOOR, 0, 0, 0},
+	{"store", DIRECTORY, true, 1u << ROLE_KEEPER, 0, 0, 0},
+	{"root_key", PRIVATE_FILE, true, 1u << ROLE_KEEPER, 0, 0, 0},
+	{"workers", NUMBER, false, 1u << ROLE_KEEPER, 1, 64, 8},
+	{"challenge_lifetime", NUMBER, false, 1u << ROLE_KEEPER, 5, 60, 60},
+	{"lease_lifetime", NUMBER, false, 1u << ROLE_KEEPER, 60, 604800, 3600},
+	{"pending_max", NUMBER, false, 1u << ROLE_KEEPER, 1, 1000000, 1000},
+	{"max_connections", NUMBER, false, 1u << ROLE_DOOR | 1u << ROLE_GATEWAY, 1, 100000, 1000},
 };
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
@@ -72,9 +72,11 @@ check_listen(const struct loading *loading, const char *value)
 			       : memchr(value, ':', (size_t)(colon - value)) == NULL);
 	unsigned port = 0;
 	char rest;
-	if (!host || strspn(colon + 1, "0123456789") != strlen(colon + 1) || strlen(colon + 1) > 5 ||
-	    sscanf(colon + 1, "%5u%c", &port, &rest) != 1 || port < 1 || port > 65535)
-		return refuse(loading, "listen = %.100s: write HOST:PORT, as 0.0.0.0:8443 or [::]:8443",
+	if (!host || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
+	    strlen(colon + 1) > 5 || sscanf(colon + 1, "%5u%c", &port, &rest) != 1 || port < 1 ||
+	    port > 65535)
+		return refuse(loading,
+			      "listen = %.100s: write HOST:PORT, as 0.0.0.0:8443 or [::]:8443",
 			      value);
 	return true;
 }
@@ -99,10 +101,13 @@ resolve(const struct loading *loading, const char *key, const char *value,
 		const char *directory = getenv("CREDENTIALS_DIRECTORY");
 		const char *name = value + sizeof(credential) - 1;
 		if (directory == NULL)
-			return refuse(loading, "%s = %.100s: no credentials: add LoadCredential= to the unit",
-				      key, value);
+			return refuse(
+				loading,
+				"%s = %.100s: no credentials: add LoadCredential= to the unit", key,
+				value);
 		if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL)
-			return refuse(loading, "%s = %.100s: not the name of a credential", key, value);
+			return refuse(loading, "%s = %.100s: not the name of a credential", key,
+				      value);
 		size = snprintf(ret_path, SETTINGS_VALUE_MAX + 1, "%s/%s", directory, name);
 	} else {
 		bool prefixed = strncmp(value, file, sizeof(file) - 1) == 0;
@@ -118,7 +123,8 @@ resolve(const struct loading *loading, const char *key, const char *value,
 
 /* Who could have put something else there. */
 static bool
-check_owner(const struct loading *loading, const char *key, const char *path, const struct stat *info)
+check_owner(const struct loading *loading, const char *key, const char *path,
+	    const struct stat *info)
 {
 	if (info->st_uid == 0 || info->st_uid == geteuid() || geteuid() == 0)
 		return true;
@@ -126,11 +132,12 @@ check_owner(const struct loading *loading, const char *key, const char *path, co
 }
 
 static bool
-check_mode(const struct loading *loading, const char *key, const char *path, const struct stat *info,
-	   enum form form)
+check_mode(const struct loading *loading, const char *key, const char *path,
+	   const struct stat *info, enum form form)
 {
 	mode_t forbidden = form == PUBLIC_FILE ? S_IWGRP | S_IWOTH : OTHERS_ALL;
-	/* systemd gives a credential to its user by an access list, whose mask shows as the group's bits. */
+	/* systemd gives a credential to its user by an access list, whose mask shows as the
+	 * group's bits. */
 	if (form == PRIVATE_FILE && credentials_hold(path))
 		forbidden &= ~(mode_t)S_IRGRP;
 	if ((info->st_mode & forbidden) == 0)
@@ -160,7 +167,8 @@ check_path(const struct loading *loading, const char *key, const char *path, enu
 			      directory ? "directory" : "regular file");
 	if (!directory && info.st_size == 0)
 		return refuse(loading, "%s: %.200s is empty", key, path);
-	return check_owner(loading, key, path, &info) && check_mode(loading, key, path, &info, form);
+	return check_owner(loading, key, path, &info) &&
+	       check_mode(loading, key, path, &info, form);
 }
 
 /* ---- the roles' parts ---- */
@@ -173,7 +181,8 @@ give(const struct loading *loading, const struct key *key, const char *value)
 			continue;
 		char *text = loading->config->setup[role].text;
 		size_t used = loading->config->setup[role].size;
-		int size = snprintf(text + used, CONFIG_SETUP_SIZE - used, "%s = %s\n", key->key, value);
+		int size = snprintf(text + used, CONFIG_SETUP_SIZE - used, "%s = %s\n", key->key,
+				    value);
 		if (size < 0 || (size_t)size >= CONFIG_SETUP_SIZE - used)
 			return refuse(loading, "too much of %s", key->key);
 		loading->config->setup[role].size += (size_t)size;
@@ -185,8 +194,10 @@ static bool
 load_number(const struct loading *loading, const struct key *key)
 {
 	long number;
-	if (!settings_number(loading->settings, key->key, key->least, key->most, key->absent, &number))
-		return refuse(loading, "%s: a number from %ld to %ld", key->key, key->least, key->most);
+	if (!settings_number(loading->settings, key->key, key->least, key->most, key->absent,
+			     &number))
+		return refuse(loading, "%s: a number from %ld to %ld", key->key, key->least,
+			      key->most);
 	char text[24];
 	snprintf(text, sizeof(text), "%ld", number);
 	return give(loading, key, text);
@@ -242,8 +253,9 @@ check_descriptors(const struct loading *loading)
 	rlim_t needed = (rlim_t)DESCRIPTORS_FOR(connections);
 	if (limit.rlim_max >= needed)
 		return true;
-	return refuse(loading, "max_connections = %ld needs %lu open files and %lu are allowed: raise "
-			       "LimitNOFILE= or lower it",
+	return refuse(loading,
+		      "max_connections = %ld needs %lu open files and %lu are allowed: raise "
+		      "LimitNOFILE= or lower it",
 		      connections, (unsigned long)needed, (unsigned long)limit.rlim_max);
 }
 
@@ -260,15 +272,15 @@ load(const struct loading *loading)
 struct config *
 config_load(const char *file, char problem[CONFIG_PROBLEM_SIZE])
 {
-	struct settings_key known[KEY_COUNT + 1] = { 0 };
+	struct settings_key known[KEY_COUNT + 1] = {0};
 	for (size_t i = 0; i < KEY_COUNT; i++)
-		known[i] = (struct settings_key){ keys[i].key, keys[i].form == LISTEN,
-						  keys[i].required };
+		known[i] = (struct settings_key){keys[i].key, keys[i].form == LISTEN,
+						 keys[i].required};
 	auto_settings *settings = settings_load(file, known, problem);
 	if (settings == NULL)
 		return NULL;
 	struct config *config = calloc(1, sizeof(*config));
-	const struct loading loading = { file, settings, config, problem };
+	const struct loading loading = {file, settings, config, problem};
 	if (config == NULL) {
 		refuse(&loading, "out of memory");
 		return NULL;

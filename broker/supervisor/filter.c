@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Allow-lists, because a list of what is forbidden is never complete. What is not on a role's list kills the process, and
- * with it the daemon: a role that asks for something else is not ours any more.
+ * Allow-lists, because a list of what is forbidden is never complete. What is not on a role's
+ * list kills the process, and with it the daemon: a role that asks for something else is not ours
+ * any more.
  */
 #include "filter.h"
 
@@ -34,15 +35,22 @@
 
 enum test { ALWAYS, BITS_CLEAR, BITS_SET, EQUALS };
 
-/* A call is allowed when any rule for it holds. Arguments are looked at in their low 32 bits, where all of these are. */
+/* A call is allowed when any rule for it holds. Arguments are looked at in their low 32 bits,
+ * where all of these are. */
 struct rule {
 	uint32_t call;
 	enum test test;
 	uint8_t argument;
 	uint32_t value;
 };
-#define ALLOW(name)			  { SYS_##name, ALWAYS, 0, 0 }
-#define ALLOW_IF(name, argument, test, value) { SYS_##name, test, argument, (uint32_t)(value) }
+#define ALLOW(name)                                                                                \
+	{                                                                                          \
+		SYS_##name, ALWAYS, 0, 0                                                           \
+	}
+#define ALLOW_IF(name, argument, test, value)                                                      \
+	{                                                                                          \
+		SYS_##name, test, argument, (uint32_t)(value)                                      \
+	}
 
 /* Memory, time, frames, and a way out. */
 static const struct rule common[] = {
@@ -52,7 +60,8 @@ static const struct rule common[] = {
 	ALLOW(write),
 	ALLOW(close),
 	ALLOW(pread64),
-	/* The sizes and seals of spilled frames. Landlock does not cover stat: it can tell that a path exists. */
+	/* The sizes and seals of spilled frames. Landlock does not cover stat: it can tell that a
+	 * path exists. */
 	ALLOW(fstat),
 	ALLOW(newfstatat),
 	ALLOW(fcntl),
@@ -83,7 +92,8 @@ static const struct rule common[] = {
 	ALLOW(exit_group),
 };
 
-/* libmicrohttpd's threads, epoll and sockets that it is given; frames too large for one datagram. */
+/* libmicrohttpd's threads, epoll and sockets that it is given; frames too large for one datagram.
+ * */
 static const struct rule gateway[] = {
 	ALLOW_IF(clone, 0, BITS_SET, CLONE_THREAD),
 	ALLOW(set_robust_list),
@@ -123,26 +133,27 @@ static const struct rule gateway[] = {
 	ALLOW(pwrite64),
 };
 
-/* Refused in a way that libraries cope with: the C library asks for a file of the time zone, jansson for /dev/urandom
- * and OpenSSL for its configuration, each with something to fall back on. A refusal is as strong as a kill. */
+/* Refused in a way that libraries cope with: the C library asks for a file of the time zone,
+ * jansson for /dev/urandom and OpenSSL for its configuration, each with something to fall back
+ * on. A refusal is as strong as a kill. */
 static const struct {
 	uint32_t call;
 	uint32_t error;
 } refused[] = {
 #ifdef SYS_open
-	{ SYS_open, EACCES },
+	{SYS_open, EACCES},
 #endif
-	{ SYS_openat, EACCES },
+	{SYS_openat, EACCES},
 #ifdef SYS_access
-	{ SYS_access, EACCES },
+	{SYS_access, EACCES},
 #endif
-	{ SYS_faccessat, EACCES },
+	{SYS_faccessat, EACCES},
 #ifdef SYS_readlink
-	{ SYS_readlink, EACCES },
+	{SYS_readlink, EACCES},
 #endif
-	{ SYS_readlinkat, EACCES },
+	{SYS_readlinkat, EACCES},
 	/* Its flags lie in memory, where a filter cannot look: the C library then uses clone. */
-	{ SYS_clone3, ENOSYS },
+	{SYS_clone3, ENOSYS},
 };
 
 struct program {
@@ -170,7 +181,8 @@ emit_load(struct program *program, size_t offset)
 static void
 emit_jump(struct program *program, uint16_t test, uint32_t value, uint8_t yes, uint8_t no)
 {
-	emit(program, (struct sock_filter)BPF_JUMP((uint16_t)(BPF_JMP | BPF_K | test), value, yes, no));
+	emit(program,
+	     (struct sock_filter)BPF_JUMP((uint16_t)(BPF_JMP | BPF_K | test), value, yes, no));
 }
 
 static void
@@ -233,12 +245,12 @@ build(struct program *program, enum role_kind kind)
 bool
 filter_install(enum role_kind kind)
 {
-	struct program program = { .count = 0 };
+	struct program program = {.count = 0};
 	build(&program, kind);
 	if (program.full) {
 		errno = E2BIG;
 		return false;
 	}
-	struct sock_fprog filter = { .len = program.count, .filter = program.code };
+	struct sock_fprog filter = {.len = program.count, .filter = program.code};
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) == 0;
 }

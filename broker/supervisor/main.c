@@ -25,14 +25,14 @@ static bool
 parse_options(int count, char **arguments, struct options *ret_options)
 {
 	static const struct option known[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "check", no_argument, NULL, 'n' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'v' },
-		{ "role", required_argument, NULL, 'r' }, /* for the supervisor alone */
-		{ NULL, 0, NULL, 0 },
+		{"config", required_argument, NULL, 'c'},
+		{"check", no_argument, NULL, 'n'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'},
+		{"role", required_argument, NULL, 'r'}, /* for the supervisor alone */
+		{NULL, 0, NULL, 0},
 	};
-	struct options options = { 0 };
+	struct options options = {0};
 	for (int found; (found = getopt_long(count, arguments, "", known, NULL)) != -1;) {
 		switch (found) {
 		case 'c':

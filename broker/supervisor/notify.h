@@ -5,7 +5,8 @@
 
 /* "READY=1"; nothing where no service manager asked for it. */
 void notify(const char *state);
-/* Milliseconds between two signs of life that the service manager wants, half of what it allows; -1: none. */
+/* Milliseconds between two signs of life that the service manager wants, half of what it allows;
+ * -1: none. */
 int notify_watchdog_interval(void);
 
 #endif

@@ -46,7 +46,8 @@ role_complain(const char *format, ...)
 	if (size == sizeof(line) - 1)
 		size--;
 	line[size] = '\n';
-	/* In one write: lines of several processes must not mix. If stderr is gone nobody is there to be told. */
+	/* In one write: lines of several processes must not mix. If stderr is gone nobody is
+	 * there to be told. */
 	ssize_t written = write(STDERR_FILENO, line, size + 1);
 	(void)written;
 }
@@ -54,7 +55,7 @@ role_complain(const char *format, ...)
 bool
 process_harden(void)
 {
-	const struct rlimit none = { 0, 0 };
+	const struct rlimit none = {0, 0};
 #ifdef POSTERN_SANITIZED
 	const unsigned long dumpable = 1; /* the leak checker attaches to its own process */
 #else
@@ -68,7 +69,8 @@ process_harden(void)
 	return true;
 }
 
-/* Door and gateway hold descriptors for every connection: the soft limit of 1024 is there for select() alone. */
+/* Door and gateway hold descriptors for every connection: the soft limit of 1024 is there for
+ * select() alone. */
 static bool
 raise_descriptor_limit(void)
 {
@@ -113,16 +115,16 @@ role_start(enum role_kind kind)
 struct settings *
 role_begin(const struct settings_key *keys)
 {
-	struct frame_buffer buffer = { 0 };
-	struct frame frame = { 0 };
+	struct frame_buffer buffer = {0};
+	struct frame frame = {0};
 	struct settings *settings = NULL;
 	enum channel_status status = channel_receive(ROLE_SUPERVISOR_CHANNEL, &buffer, &frame);
 	if (status != CHANNEL_OK || frame.type != FRAME_SETUP) {
 		role_complain("no setup from the supervisor (roles are started by posternd alone)");
 	} else {
 		char problem[200];
-		settings = settings_parse((const char *)frame.body.data, frame.body.size, "setup", keys,
-					  problem);
+		settings = settings_parse((const char *)frame.body.data, frame.body.size, "setup",
+					  keys, problem);
 		if (settings == NULL)
 			role_complain("%s", problem);
 	}
@@ -135,7 +137,7 @@ role_begin(const struct settings_key *keys)
 bool
 role_ready(void)
 {
-	const struct frame frame = { .type = FRAME_READY, .descriptor = -1 };
+	const struct frame frame = {.type = FRAME_READY, .descriptor = -1};
 	if (channel_send(ROLE_SUPERVISOR_CHANNEL, &frame) == CHANNEL_OK)
 		return true;
 	role_complain("the supervisor is gone");

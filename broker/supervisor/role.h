@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What every role of posternd has in common: the descriptors it starts with, how it gets its part of the
- * configuration, how it confines itself, and how it reports that it is ready. PROTOCOL.md, "Processes".
+ * What every role of posternd has in common: the descriptors it starts with, how it gets its part
+ * of the configuration, how it confines itself, and how it reports that it is ready. PROTOCOL.md,
+ * "Processes".
  *
- * A role's main is called hardened (no core dumps, not dumpable, no new privileges, dies with the supervisor, SIGPIPE
- * and SIGINT ignored, libsodium ready) and does:
+ * A role's main is called hardened (no core dumps, not dumpable, no new privileges, dies with the
+ * supervisor, SIGPIPE and SIGINT ignored, libsodium ready) and does:
  *
  *	auto_settings *settings = role_begin(keys);
  *	if (settings == NULL)
  *		return ROLE_EXIT_FAILED;
- *	... open what is its own; on a mistake in it: role_complain(...); return ROLE_EXIT_CONFIGURATION;
+ *	... open what is its own; where that is wrong: role_complain(...), ROLE_EXIT_CONFIGURATION
  *	if (!role_confine(ROLE_KEEPER) || !role_ready())
  *		return ROLE_EXIT_FAILED;
- *	... serve until a channel closes: return ROLE_EXIT_ORPHANED. It is the end of the daemon, whatever is returned.
+ *	... serve until a channel closes, which is the end of the daemon
+ *	return ROLE_EXIT_ORPHANED;
  */
 #ifndef POSTERN_SUPERVISOR_ROLE_H
 #define POSTERN_SUPERVISOR_ROLE_H
@@ -27,23 +29,25 @@ enum role_kind { ROLE_DOOR, ROLE_GATEWAY, ROLE_KEEPER, ROLE_APPRAISER };
 const char *role_name(enum role_kind kind);
 
 /* Descriptors that a role starts with. */
-#define ROLE_SUPERVISOR_CHANNEL 3
-#define DOOR_GATEWAY_CHANNEL	4
-#define GATEWAY_DOOR_CHANNEL	4
-#define GATEWAY_KEEPER_CHANNEL	5
-#define KEEPER_GATEWAY_CHANNEL	4
+#define ROLE_SUPERVISOR_CHANNEL	 3
+#define DOOR_GATEWAY_CHANNEL	 4
+#define GATEWAY_DOOR_CHANNEL	 4
+#define GATEWAY_KEEPER_CHANNEL	 5
+#define KEEPER_GATEWAY_CHANNEL	 4
 #define KEEPER_APPRAISER_CHANNEL 5
 #define APPRAISER_KEEPER_CHANNEL 4
 
-/* Exit statuses. The supervisor passes 78 on and turns any other into 1. ORPHANED says that a peer's channel has closed: the
- * supervisor then names the peer, whose own end may come to it a moment later. */
+/* Exit statuses. The supervisor passes 78 on and turns any other into 1. ORPHANED says that a
+ * peer's channel has closed: the supervisor then names the peer, whose own end may come to it a
+ * moment later. */
 #define ROLE_EXIT_OK		0
 #define ROLE_EXIT_FAILED	1
 #define ROLE_EXIT_USAGE		64
 #define ROLE_EXIT_ORPHANED	69
 #define ROLE_EXIT_CONFIGURATION 78
 
-/* Keys that reach each role in its SETUP; all values are checked by the supervisor, defaults are filled in.
+/* Keys that reach each role in its SETUP; all values are checked by the supervisor, defaults are
+ * filled in.
  *   door       listen (repeated), tls_certificate, tls_key, max_connections
  *   gateway    max_connections
  *   keeper     store, root_key (a path), workers, challenge_lifetime, lease_lifetime, pending_max
@@ -51,8 +55,9 @@ const char *role_name(enum role_kind kind);
 
 /* Receives SETUP. NULL: said on stderr. */
 struct settings *role_begin(const struct settings_key *keys);
-/* The role's part of the confinement, to be called once all it needs is open and before any outside byte is read. Threads
- * started later inherit it; none may run yet. False: said on stderr. */
+/* The role's part of the confinement, to be called once all it needs is open and before any
+ * outside byte is read. Threads started later inherit it; none may run yet. False: said on
+ * stderr. */
 __attribute__((warn_unused_result)) bool role_confine(enum role_kind kind);
 /* Answers READY. */
 __attribute__((warn_unused_result)) bool role_ready(void);

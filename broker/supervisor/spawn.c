@@ -53,11 +53,11 @@ become(enum role_kind kind, pid_t supervisor, const int *channels, size_t count)
 	char role[32];
 	snprintf(role, sizeof(role), "--role=%s", role_name(kind));
 	char program[] = "posternd";
-	char *arguments[] = { program, role, NULL };
+	char *arguments[] = {program, role, NULL};
 #ifdef POSTERN_SANITIZED
 	char **environment = environ; /* the sanitizers' options */
 #else
-	char *environment[] = { NULL };
+	char *environment[] = {NULL};
 #endif
 	/* If the supervisor went between fork and prctl nobody would ever end us. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != supervisor)

@@ -8,8 +8,8 @@
 
 #define SPAWN_CHANNELS_MAX 3
 
-/* Starts this executable anew as a role, with channels[i] as descriptor 3 + i and nothing else but stderr. The channels
- * stay the caller's to close. -1 with errno. */
+/* Starts this executable anew as a role, with channels[i] as descriptor 3 + i and nothing else
+ * but stderr. The channels stay the caller's to close. -1 with errno. */
 pid_t spawn_role(enum role_kind kind, const int *channels, size_t count);
 
 #endif

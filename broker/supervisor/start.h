@@ -5,7 +5,8 @@
 
 #include "role.h"
 
-/* No core dumps, not dumpable (exec sets it again, so each process does it for itself), no new privileges. False: said. */
+/* No core dumps, not dumpable (exec sets it again, so each process does it for itself), no new
+ * privileges. False: said. */
 __attribute__((warn_unused_result)) bool process_harden(void);
 /* The same and the rest of what role.h promises; `kind` also names the process in role_complain. */
 __attribute__((warn_unused_result)) bool role_start(enum role_kind kind);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The keeper starts first, because what is wrong with the store is what an operator wants to hear; the others when it
- * is ready. Any role's end is the daemon's end: nothing is restarted in here, that is the service manager's work.
+ * The keeper starts first, because what is wrong with the store is what an operator wants to
+ * hear; the others when it is ready. Any role's end is the daemon's end: nothing is restarted in
+ * here, that is the service manager's work.
  */
 #include "supervise.h"
 
@@ -17,11 +18,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ENROLMENTS_MAX	    8	  /* appraisers for one enrolment each, at once */
-#define ENROLMENT_LIFETIME  10000 /* milliseconds */
-#define STOP_PATIENCE	    5000  /* milliseconds between SIGTERM and SIGKILL */
-#define ORPHAN_PATIENCE	    1000  /* milliseconds for the end that left a role alone to arrive */
-#define RUNNING		    (-1)  /* no exit status decided yet */
+#define ENROLMENTS_MAX	   8	 /* appraisers for one enrolment each, at once */
+#define ENROLMENT_LIFETIME 10000 /* milliseconds */
+#define STOP_PATIENCE	   5000	 /* milliseconds between SIGTERM and SIGKILL */
+#define ORPHAN_PATIENCE	   1000	 /* milliseconds for the end of its peer to arrive */
+#define RUNNING		   (-1)	 /* no exit status decided yet */
 
 struct child {
 	pid_t pid;   /* 0: none */
@@ -90,7 +91,7 @@ send_setup(int channel, const char *text, size_t size)
 {
 	const struct frame frame = {
 		.type = FRAME_SETUP,
-		.body = { (const uint8_t *)text, size },
+		.body = {(const uint8_t *)text, size},
 		.descriptor = -1,
 	};
 	return channel_send(channel, &frame) == CHANNEL_OK;
@@ -104,7 +105,7 @@ start(enum role_kind kind, const int *others, size_t count, const char *setup, s
 	int ends[2];
 	if (channel_pair(ends) != CHANNEL_OK)
 		return false;
-	int channels[SPAWN_CHANNELS_MAX] = { ends[1] };
+	int channels[SPAWN_CHANNELS_MAX] = {ends[1]};
 	for (size_t i = 0; i < count; i++)
 		channels[1 + i] = others[i];
 	pid_t pid = spawn_role(kind, channels, 1 + count);
@@ -134,14 +135,14 @@ start_role(struct supervisor *supervisor, enum role_kind kind, const int *others
 static void
 start_keeper(struct supervisor *supervisor)
 {
-	const int others[] = { supervisor->gateway_keeper[1], supervisor->keeper_appraiser[0] };
+	const int others[] = {supervisor->gateway_keeper[1], supervisor->keeper_appraiser[0]};
 	start_role(supervisor, ROLE_KEEPER, others, 2);
 }
 
 static void
 start_others(struct supervisor *supervisor)
 {
-	const int gateway[] = { supervisor->door_gateway[1], supervisor->gateway_keeper[0] };
+	const int gateway[] = {supervisor->door_gateway[1], supervisor->gateway_keeper[0]};
 	start_role(supervisor, ROLE_APPRAISER, &supervisor->keeper_appraiser[1], 1);
 	start_role(supervisor, ROLE_GATEWAY, gateway, 2);
 	start_role(supervisor, ROLE_DOOR, &supervisor->door_gateway[0], 1);
@@ -201,7 +202,7 @@ static void
 need_appraiser(struct supervisor *supervisor, uint64_t id)
 {
 	int end = start_enrolment(supervisor);
-	const struct frame frame = { .type = FRAME_APPRAISER, .id = id, .descriptor = end };
+	const struct frame frame = {.type = FRAME_APPRAISER, .id = id, .descriptor = end};
 	if (channel_send(supervisor->children[ROLE_KEEPER].channel, &frame) == CHANNEL_IO)
 		role_complain("an appraiser could not be handed to the keeper");
 	close_at(&end);
@@ -210,14 +211,15 @@ need_appraiser(struct supervisor *supervisor, uint64_t id)
 static void
 enrolment_ended(struct enrolment *enrolment, int how)
 {
-	/* Its one answer is what the keeper waits for: whatever happened, that enrolment alone is refused. */
+	/* Its one answer is what the keeper waits for: whatever happened, that enrolment alone is
+	 * refused. */
 	if (enrolment->late)
 		role_complain("an enrolment's appraiser took too long and was killed");
 	else if (WIFSIGNALED(how))
-		role_complain("an enrolment's appraiser was killed by signal %d (%s)", WTERMSIG(how),
-			      strsignal(WTERMSIG(how)));
+		role_complain("an enrolment's appraiser was killed by signal %d (%s)",
+			      WTERMSIG(how), strsignal(WTERMSIG(how)));
 	close_at(&enrolment->channel);
-	*enrolment = (struct enrolment){ .channel = -1 };
+	*enrolment = (struct enrolment){.channel = -1};
 }
 
 /* ---- what happens ---- */
@@ -238,7 +240,8 @@ role_ended(struct supervisor *supervisor, enum role_kind kind, int how)
 	child->pid = 0;
 	if (supervisor->status != RUNNING)
 		return;
-	/* A dying process closes its channels before it can be waited for: its peers may be here first. */
+	/* A dying process closes its channels before it can be waited for: its peers may be here
+	 * first. */
 	if (left_alone(how)) {
 		if (supervisor->orphaned_until == 0)
 			supervisor->orphaned_until = now_milliseconds() + ORPHAN_PATIENCE;
@@ -277,7 +280,8 @@ on_signal(struct supervisor *supervisor)
 		if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
 			give_up(supervisor, ROLE_EXIT_OK);
 	}
-	/* Children that end because of the same stop are reaped after it was noted, and say nothing. */
+	/* Children that end because of the same stop are reaped after it was noted, and say
+	 * nothing. */
 	reap(supervisor);
 }
 
@@ -295,7 +299,7 @@ static void
 on_frame(struct supervisor *supervisor, enum role_kind kind)
 {
 	struct child *child = &supervisor->children[kind];
-	struct frame frame = { .descriptor = -1 };
+	struct frame frame = {.descriptor = -1};
 	enum channel_status status = channel_receive(child->channel, &supervisor->buffer, &frame);
 	if (status == CHANNEL_CLOSED) { /* its end follows */
 		close_at(&child->channel);
@@ -377,7 +381,7 @@ do_timed(struct supervisor *supervisor)
 static void
 wait_and_serve(struct supervisor *supervisor)
 {
-	struct pollfd watched[1 + ROLE_COUNT] = { { supervisor->signals, POLLIN, 0 } };
+	struct pollfd watched[1 + ROLE_COUNT] = {{supervisor->signals, POLLIN, 0}};
 	for (size_t i = 0; i < ROLE_COUNT; i++) {
 		watched[1 + i].fd = supervisor->children[i].channel;
 		watched[1 + i].events = POLLIN;
@@ -421,7 +425,7 @@ stop(struct supervisor *supervisor)
 		int64_t left = deadline - now_milliseconds();
 		if (!signal_all(supervisor, 0) || left <= 0)
 			break;
-		struct pollfd watched = { supervisor->signals, POLLIN, 0 };
+		struct pollfd watched = {supervisor->signals, POLLIN, 0};
 		struct signalfd_siginfo info;
 		if (poll(&watched, 1, (int)left) > 0 &&
 		    read(supervisor->signals, &info, sizeof(info)) < 0 && errno != EAGAIN)
@@ -466,9 +470,9 @@ supervise(const struct config *config)
 	struct supervisor supervisor = {
 		.config = config,
 		.signals = -1,
-		.door_gateway = { -1, -1 },
-		.gateway_keeper = { -1, -1 },
-		.keeper_appraiser = { -1, -1 },
+		.door_gateway = {-1, -1},
+		.gateway_keeper = {-1, -1},
+		.keeper_appraiser = {-1, -1},
 		.watchdog = notify_watchdog_interval(),
 		.status = RUNNING,
 	};

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an appraiser answers: the only message from a process that reads what guests made and that the keeper acts on.
- * Every number is bounded and every text is plain ASCII, whatever the appraiser has become.
+ * What an appraiser answers: the only message from a process that reads what guests made and that
+ * the keeper acts on. Every number is bounded and every text is plain ASCII, whatever the
+ * appraiser has become.
  *
- *   log:u8 || chain:u8 || report, where log is verified || chain fields, where chain is || lp(log error) || lp(chain error)
+ *   log:u8 || chain:u8 || report, where log is verified || chain fields, where chain is ||
+ *       lp(log error) || lp(chain error)
  *   report = event_count:u32 || pcr:u8 * 16 || replays:u8 || secure_boot:u8
- *   chain fields = ca_count:u8 || ca_id:32 * ca_count || lp(manufacturer) || lp(model) || lp(version) || expires:u64
+ *   chain fields = ca_count:u8 || ca_id:32 * ca_count || lp(manufacturer) || lp(model) ||
+ *       lp(version) || expires:u64
  */
 #include "message.h"
 
@@ -21,7 +24,7 @@ write_text(struct writer *w, const char *text, size_t capacity)
 	write_be32(w, (uint32_t)size);
 	for (size_t i = 0; i < size; i++) {
 		const uint8_t byte = (uint8_t)text[i];
-		write_u8(w, text_plain((struct bytes){ &byte, 1 }) ? byte : '?');
+		write_u8(w, text_plain((struct bytes){&byte, 1}) ? byte : '?');
 	}
 }
 
@@ -53,7 +56,8 @@ read_report(struct reader *r, struct attest_report *ret_report)
 {
 	ret_report->event_count = read_be32(r);
 	for (size_t i = 0; i < ATTEST_PCR_COUNT; i++)
-		ret_report->pcrs[i] = (enum attest_pcr_verdict)read_count(r, read_u8(r), ATTEST_PCR_PREFIX);
+		ret_report->pcrs[i] =
+			(enum attest_pcr_verdict)read_count(r, read_u8(r), ATTEST_PCR_PREFIX);
 	ret_report->replays = read_count(r, read_u8(r), 1) == 1;
 	ret_report->secure_boot = (enum attest_answer)read_count(r, read_u8(r), ATTEST_YES);
 }
@@ -106,7 +110,7 @@ bool
 wire_appraisal_read(struct bytes body, struct wire_appraisal *ret_message)
 {
 	struct reader r = reader_of(body);
-	struct wire_appraisal message = { 0 };
+	struct wire_appraisal message = {0};
 	message.log = (enum wire_verdict)read_count(&r, read_u8(&r), WIRE_VERIFIED);
 	message.chain = (enum wire_verdict)read_count(&r, read_u8(&r), WIRE_VERIFIED);
 	if (message.log == WIRE_VERIFIED)

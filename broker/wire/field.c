@@ -26,7 +26,7 @@ bool
 name_list_read(struct bytes encoded, struct name_list *ret_list)
 {
 	struct reader r = reader_of(encoded);
-	struct name_list list = { 0 };
+	struct name_list list = {0};
 	list.count = (uint16_t)read_count(&r, read_be16(&r), OPERATION_LIST_MAX);
 	/* FIELD_POLICIES has texts among its names: each reader of a list checks what it holds. */
 	for (uint16_t i = 0; i < list.count; i++)
@@ -51,7 +51,7 @@ bool
 pcr_values_read(struct bytes encoded, struct pcr_values *ret_values)
 {
 	struct reader r = reader_of(encoded);
-	struct pcr_values values = { 0 };
+	struct pcr_values values = {0};
 	values.mask = read_be16(&r);
 	for (unsigned i = 0; i < ATTEST_PCR_COUNT; i++) {
 		if ((values.mask & 1u << i) != 0)
@@ -140,15 +140,15 @@ word_in(struct bytes value, const char *const *words)
 static bool
 kind_valid(struct bytes value)
 {
-	static const char *const kinds[] = { "ek-ca",	 "ek",	     "ak", "machine",
-					     "baseline", "operator", NULL };
+	static const char *const kinds[] = {"ek-ca",	"ek",	    "ak", "machine",
+					    "baseline", "operator", NULL};
 	return word_in(value, kinds);
 }
 
 static bool
 state_valid(struct bytes value)
 {
-	static const char *const states[] = { "pending", "admitted", "suspended", NULL };
+	static const char *const states[] = {"pending", "admitted", "suspended", NULL};
 	return word_in(value, states);
 }
 
@@ -158,7 +158,8 @@ id_valid(const struct operation_request *request)
 {
 	struct bytes id = request->fields[FIELD_ID];
 	struct bytes kind = request->fields[FIELD_KIND];
-	if (!operation_has(request, FIELD_KIND) || text_equals(kind, "ek-ca") || text_equals(kind, "ek"))
+	if (!operation_has(request, FIELD_KIND) || text_equals(kind, "ek-ca") ||
+	    text_equals(kind, "ek"))
 		return text_hex(id, HEX(ATTEST_HASH_SIZE));
 	if (text_equals(kind, "ak"))
 		return text_hex(id, HEX(AK_NAME_SIZE));
@@ -234,7 +235,9 @@ struct problems {
 	const char *malformed;
 };
 #define PROBLEMS(word, form)                                                                       \
-	{ word ": missing", word ": not for this operation", word ": must be " form }
+	{                                                                                          \
+		word ": missing", word ": not for this operation", word ": must be " form          \
+	}
 
 static const struct problems problems[FIELD_LIMIT] = {
 	[FIELD_MACHINE] = PROBLEMS("machine", "a machine's id or name"),

@@ -40,7 +40,7 @@ frame_buffer_clear(struct frame_buffer *buffer)
 	if (buffer->memory != NULL)
 		sodium_memzero(buffer->memory, buffer->capacity);
 	free(buffer->memory);
-	*buffer = (struct frame_buffer){ 0 };
+	*buffer = (struct frame_buffer){0};
 }
 
 /* What the buffer held is gone afterwards: a frame is received whole into one place. */
@@ -123,16 +123,16 @@ send_datagram(int channel, struct bytes header, struct bytes body, const int *de
 	union {
 		const uint8_t *read;
 		void *written;
-	} parts[2] = { { .read = header.data }, { .read = body.data } };
+	} parts[2] = {{.read = header.data}, {.read = body.data}};
 	struct iovec pieces[2] = {
-		{ .iov_base = parts[0].written, .iov_len = header.size },
-		{ .iov_base = parts[1].written, .iov_len = body.size },
+		{.iov_base = parts[0].written, .iov_len = header.size},
+		{.iov_base = parts[1].written, .iov_len = body.size},
 	};
 	union {
 		struct cmsghdr aligned;
 		char bytes[CMSG_SPACE(sizeof(int) * DESCRIPTORS_MAX)];
-	} control = { .bytes = { 0 } };
-	struct msghdr message = { .msg_iov = pieces, .msg_iovlen = body.size > 0 ? 2 : 1 };
+	} control = {.bytes = {0}};
+	struct msghdr message = {.msg_iov = pieces, .msg_iovlen = body.size > 0 ? 2 : 1};
 
 	if (descriptor_count > 0) {
 		size_t size = sizeof(int) * descriptor_count;
@@ -180,7 +180,7 @@ channel_send(int channel, const struct frame *frame)
 	write_u8(&w, flags);
 	write_be16(&w, frame->type);
 	write_be64(&w, frame->id);
-	struct bytes body = spilled ? (struct bytes){ 0 } : frame->body;
+	struct bytes body = spilled ? (struct bytes){0} : frame->body;
 	return send_datagram(channel, writer_bytes(&w), body, descriptors, count);
 }
 
@@ -200,7 +200,8 @@ descriptors_close(struct descriptors *descriptors)
 }
 #define auto_descriptors __attribute__((cleanup(descriptors_close))) struct descriptors
 
-/* Takes every descriptor that came, so that none is left open; false when anything else came too. */
+/* Takes every descriptor that came, so that none is left open; false when anything else came too.
+ * */
 static bool
 collect_descriptors(struct msghdr *message, struct descriptors *ret_descriptors)
 {
@@ -233,8 +234,8 @@ receive_datagram(int channel, struct frame_buffer *buffer, struct descriptors *r
 	union {
 		struct cmsghdr aligned;
 		char bytes[CMSG_SPACE(sizeof(int) * DESCRIPTORS_ROOM)];
-	} control = { .bytes = { 0 } };
-	struct iovec piece = { .iov_base = buffer->memory, .iov_len = DATAGRAM_MAX };
+	} control = {.bytes = {0}};
+	struct iovec piece = {.iov_base = buffer->memory, .iov_len = DATAGRAM_MAX};
 	struct msghdr message = {
 		.msg_iov = &piece,
 		.msg_iovlen = 1,
@@ -253,11 +254,12 @@ receive_datagram(int channel, struct frame_buffer *buffer, struct descriptors *r
 	/* An empty datagram looks the same as the end. Neither is a frame. */
 	if (n == 0)
 		return CHANNEL_CLOSED;
-	*ret_datagram = (struct bytes){ buffer->memory, (size_t)n };
+	*ret_datagram = (struct bytes){buffer->memory, (size_t)n};
 	return CHANNEL_OK;
 }
 
-/* Copied out and never mapped: a mapping could be pulled away under the reader if a seal were missing. */
+/* Copied out and never mapped: a mapping could be pulled away under the reader if a seal were
+ * missing. */
 static enum channel_status
 read_spilled(int memory, struct frame_buffer *buffer, struct bytes *ret_body)
 {
@@ -279,7 +281,7 @@ read_spilled(int memory, struct frame_buffer *buffer, struct bytes *ret_body)
 			return n == 0 ? CHANNEL_MALFORMED : CHANNEL_IO;
 		done += (size_t)n;
 	}
-	*ret_body = (struct bytes){ buffer->memory, size };
+	*ret_body = (struct bytes){buffer->memory, size};
 	return CHANNEL_OK;
 }
 
@@ -302,8 +304,8 @@ channel_receive(int channel, struct frame_buffer *buffer, struct frame *ret_fram
 {
 	if (!buffer_reserve(buffer, DATAGRAM_MAX))
 		return CHANNEL_IO;
-	auto_descriptors descriptors = { 0 };
-	struct bytes datagram = { 0 };
+	auto_descriptors descriptors = {0};
+	struct bytes datagram = {0};
 	enum channel_status status = receive_datagram(channel, buffer, &descriptors, &datagram);
 	if (status != CHANNEL_OK)
 		return status;

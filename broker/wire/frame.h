@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames between the processes of posternd: one SOCK_SEQPACKET datagram each, so that any number of threads may
- * receive from one end. PROTOCOL.md, "Frames".
+ * Frames between the processes of posternd: one SOCK_SEQPACKET datagram each, so that any number
+ * of threads may receive from one end. PROTOCOL.md, "Frames".
  *
  *   frame = version:u8 (1) || flags:u8 || type:u16 || id:u64 || body
  *
- * A body above FRAME_INLINE_MAX travels in a sealed memfd beside the 12 bytes (flag FRAME_SPILLED) and is copied out
- * on receipt. Another descriptor may travel with a frame (flag FRAME_DESCRIPTOR).
+ * A body above FRAME_INLINE_MAX travels in a sealed memfd beside the 12 bytes (flag
+ * FRAME_SPILLED) and is copied out on receipt. Another descriptor may travel with a frame (flag
+ * FRAME_DESCRIPTOR).
  */
 #ifndef POSTERN_WIRE_FRAME_H
 #define POSTERN_WIRE_FRAME_H
@@ -14,17 +15,18 @@
 #include "attest/bytes.h"
 
 #define FRAME_HEADER_SIZE 12
-#define FRAME_INLINE_MAX (64 * 1024)
-#define FRAME_BODY_MAX (4 * 1024 * 1024)
+#define FRAME_INLINE_MAX  (64 * 1024)
+#define FRAME_BODY_MAX	  (4 * 1024 * 1024)
 
 enum frame_type {
 	/* supervisor <-> child */
-	FRAME_SETUP = 1,      /* supervisor -> child: struct settings as text; FRAME_READY comes back */
-	FRAME_READY,	      /* child -> supervisor */
+	FRAME_SETUP = 1, /* supervisor -> child: struct settings as text; READY comes back */
+	FRAME_READY,
 	FRAME_NEED_APPRAISER, /* keeper -> supervisor: an appraiser for one enrolment */
-	FRAME_APPRAISER,      /* supervisor -> keeper: its end of the channel, as descriptor; same id. None: try later */
+	/* supervisor -> keeper, same id: its end of the channel, as descriptor. None: try later */
+	FRAME_APPRAISER,
 	/* door -> gateway */
-	FRAME_CONNECTION, /* the peer's address as struct sockaddr bytes; the socket as descriptor */
+	FRAME_CONNECTION, /* the peer's struct sockaddr; the socket as descriptor */
 	/* gateway -> keeper; the answer has the same id and type FRAME_ANSWER */
 	FRAME_CHALLENGE,
 	FRAME_RELEASE,
@@ -63,8 +65,10 @@ void frame_buffer_clear(struct frame_buffer *buffer);
 
 /* A connected pair, close-on-exec, non-inheritable until the supervisor says so. */
 __attribute__((warn_unused_result)) enum channel_status channel_pair(int ret_ends[2]);
-/* Blocks until sent. Safe from many threads. A body above FRAME_BODY_MAX is CHANNEL_MALFORMED, and nothing is sent. */
-__attribute__((warn_unused_result)) enum channel_status channel_send(int channel, const struct frame *frame);
+/* Blocks until sent. Safe from many threads. A body above FRAME_BODY_MAX is CHANNEL_MALFORMED,
+ * and nothing is sent. */
+__attribute__((warn_unused_result)) enum channel_status channel_send(int channel,
+								     const struct frame *frame);
 /* Blocks until a frame is there. */
 __attribute__((warn_unused_result)) enum channel_status
 channel_receive(int channel, struct frame_buffer *buffer, struct frame *ret_frame);

@@ -11,8 +11,8 @@
 
 enum mode { MODE_BASE = 0x00, MODE_AUTH = 0x02 };
 
-static const uint8_t kem_suite[] = { 'K', 'E', 'M', 0x00, 0x20 };
-static const uint8_t hpke_suite[] = { 'H', 'P', 'K', 'E', 0x00, 0x20, 0x00, 0x01, 0x00, 0x03 };
+static const uint8_t kem_suite[] = {'K', 'E', 'M', 0x00, 0x20};
+static const uint8_t hpke_suite[] = {'H', 'P', 'K', 'E', 0x00, 0x20, 0x00, 0x01, 0x00, 0x03};
 
 /* ---- HKDF, RFC 5869 ---- */
 
@@ -55,7 +55,7 @@ expand_pieces(const uint8_t key[HASH_SIZE], const struct bytes *info, size_t cou
 			hmac_update(&state, BYTES_OF(block));
 		for (size_t i = 0; i < count; i++)
 			hmac_update(&state, info[i]);
-		hmac_update(&state, (struct bytes){ &number, 1 });
+		hmac_update(&state, (struct bytes){&number, 1});
 		crypto_auth_hmacsha256_final(&state, block);
 		memcpy(ret + done, block, size - done < HASH_SIZE ? size - done : HASH_SIZE);
 	}
@@ -72,7 +72,7 @@ hkdf_expand(const uint8_t key[32], struct bytes info, uint8_t *ret_output, size_
 static struct bytes
 label_of(const char *text)
 {
-	return (struct bytes){ (const uint8_t *)text, strlen(text) };
+	return (struct bytes){(const uint8_t *)text, strlen(text)};
 }
 
 /* LabeledExtract, 4. */
@@ -95,9 +95,9 @@ static void
 labeled_expand(struct bytes suite, const uint8_t key[HASH_SIZE], const char *label,
 	       struct bytes info, uint8_t *ret, size_t size)
 {
-	const uint8_t length[2] = { (uint8_t)(size >> 8), (uint8_t)size };
-	const struct bytes pieces[] = { BYTES_OF(length), label_of("HPKE-v1"), suite,
-					label_of(label), info };
+	const uint8_t length[2] = {(uint8_t)(size >> 8), (uint8_t)size};
+	const struct bytes pieces[] = {BYTES_OF(length), label_of("HPKE-v1"), suite,
+				       label_of(label), info};
 	expand_pieces(key, pieces, sizeof(pieces) / sizeof(pieces[0]), ret, size);
 }
 
@@ -124,16 +124,16 @@ extract_and_expand(const struct agreed *agreed, const uint8_t *enc, const uint8_
 	bool auth = agreed->mode == MODE_AUTH;
 	uint8_t context[3 * HPKE_KEY_SIZE];
 	struct writer w = writer_of(context, sizeof(context));
-	write_bytes(&w, (struct bytes){ enc, HPKE_KEY_SIZE });
-	write_bytes(&w, (struct bytes){ recipient, HPKE_KEY_SIZE });
+	write_bytes(&w, (struct bytes){enc, HPKE_KEY_SIZE});
+	write_bytes(&w, (struct bytes){recipient, HPKE_KEY_SIZE});
 	if (auth)
-		write_bytes(&w, (struct bytes){ sender, HPKE_KEY_SIZE });
+		write_bytes(&w, (struct bytes){sender, HPKE_KEY_SIZE});
 
-	struct bytes secrets = { agreed->secrets[0], auth ? 2 * HPKE_KEY_SIZE : HPKE_KEY_SIZE };
+	struct bytes secrets = {agreed->secrets[0], auth ? 2 * HPKE_KEY_SIZE : HPKE_KEY_SIZE};
 	uint8_t extracted[HASH_SIZE];
-	labeled_extract(BYTES_OF(kem_suite), (struct bytes){ 0 }, "eae_prk", secrets, extracted);
-	labeled_expand(BYTES_OF(kem_suite), extracted, "shared_secret", writer_bytes(&w), ret_shared,
-		       HASH_SIZE);
+	labeled_extract(BYTES_OF(kem_suite), (struct bytes){0}, "eae_prk", secrets, extracted);
+	labeled_expand(BYTES_OF(kem_suite), extracted, "shared_secret", writer_bytes(&w),
+		       ret_shared, HASH_SIZE);
 	sodium_memzero(extracted, sizeof(extracted));
 }
 
@@ -159,11 +159,11 @@ schedule_keys(struct schedule *schedule, enum mode mode, struct bytes info)
 	const struct bytes suite = BYTES_OF(hpke_suite);
 	uint8_t context[1 + 2 * HASH_SIZE];
 	context[0] = (uint8_t)mode;
-	labeled_extract(suite, (struct bytes){ 0 }, "psk_id_hash", (struct bytes){ 0 }, context + 1);
-	labeled_extract(suite, (struct bytes){ 0 }, "info_hash", info, context + 1 + HASH_SIZE);
+	labeled_extract(suite, (struct bytes){0}, "psk_id_hash", (struct bytes){0}, context + 1);
+	labeled_extract(suite, (struct bytes){0}, "info_hash", info, context + 1 + HASH_SIZE);
 
 	uint8_t secret[HASH_SIZE];
-	labeled_extract(suite, BYTES_OF(schedule->shared), "secret", (struct bytes){ 0 }, secret);
+	labeled_extract(suite, BYTES_OF(schedule->shared), "secret", (struct bytes){0}, secret);
 	labeled_expand(suite, secret, "key", BYTES_OF(context), schedule->key,
 		       sizeof(schedule->key));
 	labeled_expand(suite, secret, "base_nonce", BYTES_OF(context), schedule->nonce,
@@ -177,24 +177,23 @@ bool
 hpke_seal_with(const struct hpke_seal_input *input, const uint8_t ephemeral_private[HPKE_KEY_SIZE],
 	       uint8_t *ret_sealed)
 {
-	auto_agreed agreed = { .mode = input->sender_private != NULL ? MODE_AUTH : MODE_BASE };
-	auto_schedule schedule = { 0 };
+	auto_agreed agreed = {.mode = input->sender_private != NULL ? MODE_AUTH : MODE_BASE};
+	auto_schedule schedule = {0};
 	uint8_t enc[HPKE_KEY_SIZE];
 	/* libsodium answers -1 for the all-zero result, which 7.1.4 has us refuse. */
 	if (crypto_scalarmult_base(enc, ephemeral_private) != 0 ||
 	    crypto_scalarmult(agreed.secrets[0], ephemeral_private, input->recipient_public) != 0)
 		return false;
-	if (agreed.mode == MODE_AUTH &&
-	    crypto_scalarmult(agreed.secrets[1], input->sender_private, input->recipient_public) != 0)
+	if (agreed.mode == MODE_AUTH && crypto_scalarmult(agreed.secrets[1], input->sender_private,
+							  input->recipient_public) != 0)
 		return false;
 	extract_and_expand(&agreed, enc, input->recipient_public, input->sender_public,
 			   schedule.shared);
 	schedule_keys(&schedule, agreed.mode, input->info);
 	memcpy(ret_sealed, enc, sizeof(enc));
-	crypto_aead_chacha20poly1305_ietf_encrypt(ret_sealed + HPKE_KEY_SIZE, NULL, input->plain.data,
-						  input->plain.size, input->aad.data,
-						  input->aad.size, NULL, schedule.nonce,
-						  schedule.key);
+	crypto_aead_chacha20poly1305_ietf_encrypt(
+		ret_sealed + HPKE_KEY_SIZE, NULL, input->plain.data, input->plain.size,
+		input->aad.data, input->aad.size, NULL, schedule.nonce, schedule.key);
 	return true;
 }
 
@@ -203,8 +202,8 @@ hpke_seal(const uint8_t recipient_public[HPKE_KEY_SIZE], const uint8_t *sender_p
 	  const uint8_t *sender_public, struct bytes info, struct bytes aad, struct bytes plain,
 	  uint8_t *ret_sealed)
 {
-	const struct hpke_seal_input input = { recipient_public, sender_private, sender_public,
-					       info,		 aad,		 plain };
+	const struct hpke_seal_input input = {
+		recipient_public, sender_private, sender_public, info, aad, plain};
 	uint8_t ephemeral[HPKE_KEY_SIZE];
 	randombytes_buf(ephemeral, sizeof(ephemeral));
 	bool sealed = hpke_seal_with(&input, ephemeral, ret_sealed);
@@ -217,8 +216,8 @@ open_checked(const uint8_t *recipient_private, const uint8_t *recipient_public,
 	     const uint8_t *sender_public, struct bytes info, struct bytes aad, struct bytes sealed,
 	     uint8_t *ret_plain)
 {
-	auto_agreed agreed = { .mode = sender_public != NULL ? MODE_AUTH : MODE_BASE };
-	auto_schedule schedule = { 0 };
+	auto_agreed agreed = {.mode = sender_public != NULL ? MODE_AUTH : MODE_BASE};
+	auto_schedule schedule = {0};
 	const uint8_t *enc = sealed.data;
 	if (crypto_scalarmult(agreed.secrets[0], recipient_private, enc) != 0)
 		return false;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hpke_seal with the ephemeral key given, for RFC 9180's test vectors alone: a key used twice gives the plain text away. */
+/* hpke_seal with the ephemeral key given, for RFC 9180's test vectors alone: a key used twice
+ * gives the plain text away. */
 #ifndef POSTERN_WIRE_HPKE_INTERNAL_H
 #define POSTERN_WIRE_HPKE_INTERNAL_H
 

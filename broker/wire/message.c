@@ -16,16 +16,16 @@ static const struct {
 	const char *word;
 	unsigned http;
 } statuses[] = {
-	[WIRE_OK] = { "ok", 200 },
-	[WIRE_MALFORMED] = { "malformed", 400 },
-	[WIRE_CHALLENGE] = { "challenge", 403 },
-	[WIRE_IDENTITY] = { "identity", 403 },
-	[WIRE_QUOTE] = { "quote", 403 },
-	[WIRE_POLICY] = { "policy", 403 },
-	[WIRE_OPERATOR] = { "operator", 403 },
-	[WIRE_LIMIT] = { "limit", 413 },
-	[WIRE_BUSY] = { "busy", 503 },
-	[WIRE_FAILED] = { "failed", 500 },
+	[WIRE_OK] = {"ok", 200},
+	[WIRE_MALFORMED] = {"malformed", 400},
+	[WIRE_CHALLENGE] = {"challenge", 403},
+	[WIRE_IDENTITY] = {"identity", 403},
+	[WIRE_QUOTE] = {"quote", 403},
+	[WIRE_POLICY] = {"policy", 403},
+	[WIRE_OPERATOR] = {"operator", 403},
+	[WIRE_LIMIT] = {"limit", 413},
+	[WIRE_BUSY] = {"busy", 503},
+	[WIRE_FAILED] = {"failed", 500},
 };
 #define STATUS_COUNT (sizeof(statuses) / sizeof(statuses[0]))
 
@@ -43,7 +43,8 @@ wire_status_http(enum wire_status status)
 
 /* ---- pieces ---- */
 
-/* A piece of one possible size: another is the caller's mistake or a guest's, and nothing is sent. */
+/* A piece of one possible size: another is the caller's mistake or a guest's, and nothing is
+ * sent. */
 static void
 write_exact(struct writer *w, struct bytes value, size_t size)
 {
@@ -133,7 +134,7 @@ bool
 wire_challenge_request_read(struct bytes body, struct wire_challenge_request *ret_message)
 {
 	struct reader r = reader_of(body);
-	struct wire_challenge_request message = { 0 };
+	struct wire_challenge_request message = {0};
 	message.evidence = read_u8(&r);
 	message.ak_public = read_tpm(&r, ATTEST_PUBLIC_SIZE_MAX);
 	if (!reader_finished(&r))
@@ -161,7 +162,7 @@ bool
 wire_release_request_read(struct bytes body, struct wire_release_request *ret_message)
 {
 	struct reader r = reader_of(body);
-	struct wire_release_request message = { 0 };
+	struct wire_release_request message = {0};
 	message.challenge = read_challenge(&r);
 	message.ak_public = read_tpm(&r, ATTEST_PUBLIC_SIZE_MAX);
 	message.recipient_key = read_bytes(&r, WIRE_KEY_SIZE);
@@ -189,7 +190,7 @@ bool
 wire_enroll_request_read(struct bytes body, struct wire_enroll_request *ret_message)
 {
 	struct reader r = reader_of(body);
-	struct wire_enroll_request message = { 0 };
+	struct wire_enroll_request message = {0};
 	message.ek_public = read_tpm(&r, ATTEST_PUBLIC_SIZE_MAX);
 	message.ak_public = read_tpm(&r, ATTEST_PUBLIC_SIZE_MAX);
 	if (!reader_finished(&r))
@@ -218,13 +219,12 @@ bool
 wire_activate_request_read(struct bytes body, struct wire_activate_request *ret_message)
 {
 	struct reader r = reader_of(body);
-	struct wire_activate_request message = { 0 };
+	struct wire_activate_request message = {0};
 	message.challenge = read_challenge(&r);
 	message.proof = read_bytes(&r, WIRE_KEY_SIZE);
 	message.ek_public = read_tpm(&r, ATTEST_PUBLIC_SIZE_MAX);
 	message.ak_public = read_tpm(&r, ATTEST_PUBLIC_SIZE_MAX);
-	message.certificate_count =
-		(uint8_t)read_count(&r, read_u8(&r), ATTEST_CERTIFICATES_MAX);
+	message.certificate_count = (uint8_t)read_count(&r, read_u8(&r), ATTEST_CERTIFICATES_MAX);
 	read_certificates(&r, message.certificates, message.certificate_count);
 	message.quote = read_tpm(&r, ATTEST_QUOTE_SIZE_MAX);
 	message.signature = read_tpm(&r, ATTEST_QUOTE_SIZE_MAX);
@@ -268,7 +268,7 @@ bool
 wire_operator_request_read(struct bytes body, struct wire_operator_request *ret_message)
 {
 	struct reader r = reader_of(body);
-	struct wire_operator_request message = { 0 };
+	struct wire_operator_request message = {0};
 	message.request = read_lp(&r, OPERATION_REQUEST_MAX);
 	message.signature = read_bytes(&r, WIRE_SIGNATURE_SIZE);
 	message.peer = read_peer(&r);
@@ -295,7 +295,7 @@ wire_answer_read(struct bytes body, struct wire_answer *ret_message)
 	struct bytes payload = read_lp(&r, FRAME_BODY_MAX);
 	if (!reader_finished(&r) || (status != WIRE_OK && payload.size > 0))
 		return false;
-	*ret_message = (struct wire_answer){ (enum wire_status)status, payload };
+	*ret_message = (struct wire_answer){(enum wire_status)status, payload};
 	return true;
 }
 
@@ -311,7 +311,7 @@ bool
 wire_challenge_answer_read(struct bytes body, struct wire_challenge_answer *ret_message)
 {
 	struct reader r = reader_of(body);
-	struct wire_challenge_answer message = { 0 };
+	struct wire_challenge_answer message = {0};
 	message.challenge = read_bytes(&r, WIRE_CHALLENGE_SIZE);
 	message.expires_in = read_be32(&r);
 	message.release_key = read_bytes(&r, WIRE_KEY_SIZE);
@@ -335,7 +335,7 @@ bool
 wire_enroll_answer_read(struct bytes body, struct wire_enroll_answer *ret_message)
 {
 	struct reader r = reader_of(body);
-	struct wire_enroll_answer message = { 0 };
+	struct wire_enroll_answer message = {0};
 	message.challenge = read_bytes(&r, WIRE_CHALLENGE_SIZE);
 	message.expires_in = read_be32(&r);
 	message.blob = read_tpm(&r, ATTEST_CREDENTIAL_MAX);
@@ -358,7 +358,7 @@ bool
 wire_activate_answer_read(struct bytes body, struct wire_activate_answer *ret_message)
 {
 	struct reader r = reader_of(body);
-	struct wire_activate_answer message = { 0 };
+	struct wire_activate_answer message = {0};
 	message.admitted = read_flag(&r);
 	message.machine = read_lp(&r, MACHINE_ID_MAX);
 	if (!reader_finished(&r) || !name_valid(message.machine))
@@ -381,7 +381,7 @@ wire_operator_challenge_answer_read(struct bytes body,
 				    struct wire_operator_challenge_answer *ret_message)
 {
 	struct reader r = reader_of(body);
-	struct wire_operator_challenge_answer message = { 0 };
+	struct wire_operator_challenge_answer message = {0};
 	message.challenge = read_bytes(&r, WIRE_CHALLENGE_SIZE);
 	message.expires_in = read_be32(&r);
 	message.trust_revision = read_be64(&r);
@@ -402,7 +402,7 @@ bool
 wire_operator_answer_read(struct bytes body, struct wire_operator_answer *ret_message)
 {
 	struct reader r = reader_of(body);
-	struct wire_operator_answer message = { 0 };
+	struct wire_operator_answer message = {0};
 	message.answer = read_lp(&r, OPERATION_ANSWER_MAX);
 	message.signature = read_bytes(&r, WIRE_SIGNATURE_SIZE);
 	if (!reader_finished(&r))
@@ -424,7 +424,7 @@ bool
 wire_examine_log_read(struct bytes body, struct wire_examine_log *ret_message)
 {
 	struct reader r = reader_of(body);
-	struct wire_examine_log message = { 0 };
+	struct wire_examine_log message = {0};
 	message.pcrs = read_bytes(&r, WIRE_PCRS_SIZE);
 	message.event_log = read_lp(&r, ATTEST_EVENTLOG_MAX);
 	if (!reader_finished(&r))
@@ -450,11 +450,10 @@ bool
 wire_examine_enrolment_read(struct bytes body, struct wire_examine_enrolment *ret_message)
 {
 	struct reader r = reader_of(body);
-	struct wire_examine_enrolment message = { 0 };
+	struct wire_examine_enrolment message = {0};
 	message.now = read_time(&r);
 	message.ek_public = read_tpm(&r, ATTEST_PUBLIC_SIZE_MAX);
-	message.certificate_count =
-		(uint8_t)read_count(&r, read_u8(&r), ATTEST_CERTIFICATES_MAX);
+	message.certificate_count = (uint8_t)read_count(&r, read_u8(&r), ATTEST_CERTIFICATES_MAX);
 	read_certificates(&r, message.certificates, message.certificate_count);
 	message.anchor_count = (uint16_t)read_count(&r, read_be16(&r), ATTEST_ANCHORS_MAX);
 	read_certificates(&r, message.anchors, message.anchor_count);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bodies of frames between gateway, keeper and appraiser: a struct, an encoder and a decoder each. Decoders
- * answer false for anything malformed; what they return points into the body. A decoded challenge, key, proof,
- * signature (of operators) or block of PCR values has exactly its size, a TPM structure is never empty, a certificate
- * neither, names are name_valid, and a peer is plain text.
+ * The bodies of frames between gateway, keeper and appraiser: a struct, an encoder and a decoder
+ * each. Decoders answer false for anything malformed; what they return points into the body. A
+ * decoded challenge, key, proof, signature (of operators) or block of PCR values has exactly its
+ * size, a TPM structure is never empty, a certificate neither, names are name_valid, and a peer
+ * is plain text.
  */
 #ifndef POSTERN_WIRE_MESSAGE_H
 #define POSTERN_WIRE_MESSAGE_H
@@ -11,19 +12,21 @@
 #include "attest/attest.h"
 
 #define WIRE_CHALLENGE_SIZE 58 /* version 1, evidence 1, issued 8, random 16, MAC 32 */
-#define WIRE_KEY_SIZE 32
+#define WIRE_KEY_SIZE	    32
 #define WIRE_SIGNATURE_SIZE 64 /* Ed25519 */
-#define WIRE_PATH_MAX 255
-#define WIRE_WANTED_MAX 64		/* secrets in one request */
-#define WIRE_SECRET_MAX (1024 * 1024) /* bytes of one value, and of one release's values together */
+#define WIRE_PATH_MAX	    255
+#define WIRE_WANTED_MAX	    64 /* secrets in one request */
+/* Bytes of one value, and of one release's values together. */
+#define WIRE_SECRET_MAX	     (1024 * 1024)
 #define WIRE_WANTED_SIZE_MAX (2 + WIRE_WANTED_MAX * (4 + WIRE_PATH_MAX + 4))
-#define WIRE_IMA_LOG_MAX (2 * 1024 * 1024)
-#define WIRE_PEER_MAX 128 /* printable ASCII without quote and backslash */
-#define WIRE_PCRS_SIZE (ATTEST_PCR_COUNT * ATTEST_HASH_SIZE)
+#define WIRE_IMA_LOG_MAX     (2 * 1024 * 1024)
+#define WIRE_PEER_MAX	     128 /* printable ASCII without quote and backslash */
+#define WIRE_PCRS_SIZE	     (ATTEST_PCR_COUNT * ATTEST_HASH_SIZE)
 
 enum wire_evidence { WIRE_EVIDENCE_TPM2 = 1 };
 
-/* What a caller is told: one coarse word (wire_status_word) and an HTTP status (wire_status_http). */
+/* What a caller is told: one coarse word (wire_status_word) and an HTTP status
+ * (wire_status_http). */
 enum wire_status {
 	WIRE_OK = 0,
 	WIRE_MALFORMED, /* 400 malformed: the request itself */
@@ -31,10 +34,10 @@ enum wire_status {
 	WIRE_IDENTITY,	/* 403 identity: AK unknown, not admitted, suspended or revoked */
 	WIRE_QUOTE,	/* 403 quote: does not prove what it says */
 	WIRE_POLICY,	/* 403 policy: proved, and not allowed; also a secret that is not there */
-	WIRE_OPERATOR,	/* 403 operator: signature, operator or challenge of an operator's request */
-	WIRE_LIMIT,	/* 413 limit */
-	WIRE_BUSY,	/* 503 busy: try again */
-	WIRE_FAILED,	/* 500 failed: the store or the keeper itself */
+	WIRE_OPERATOR, /* 403 operator: signature, operator or challenge of an operator's request */
+	WIRE_LIMIT,    /* 413 limit */
+	WIRE_BUSY,     /* 503 busy: try again */
+	WIRE_FAILED,   /* 500 failed: the store or the keeper itself */
 };
 const char *wire_status_word(enum wire_status status);
 unsigned wire_status_http(enum wire_status status);
@@ -44,8 +47,9 @@ struct wire_challenge_request {
 	uint8_t evidence;
 	struct bytes ak_public; /* TPMT_PUBLIC */
 };
-/* FRAME_RELEASE = lp(challenge) || u16-sized ak_public || recipient_key:32 || lp(wanted) || u16-sized quote ||
- * u16-sized signature || pcrs:512 || lp(event_log; empty: none) || lp(ima_log; empty: none) || lp(peer) */
+/* FRAME_RELEASE = lp(challenge) || u16-sized ak_public || recipient_key:32 || lp(wanted) ||
+ * u16-sized quote || u16-sized signature || pcrs:512 || lp(event_log; empty: none) || lp(ima_log;
+ * empty: none) || lp(peer) */
 struct wire_release_request {
 	struct bytes challenge;
 	struct bytes ak_public;
@@ -63,8 +67,9 @@ struct wire_enroll_request {
 	struct bytes ek_public; /* TPMT_PUBLIC */
 	struct bytes ak_public;
 };
-/* FRAME_ACTIVATE = lp(challenge) || proof:32 || u16-sized ek_public || u16-sized ak_public || count:u8 ||
- * lp(certificate)* || u16-sized quote || u16-sized signature || pcrs:512 || lp(event_log) || lp(peer) */
+/* FRAME_ACTIVATE = lp(challenge) || proof:32 || u16-sized ek_public || u16-sized ak_public ||
+ * count:u8 || lp(certificate)* || u16-sized quote || u16-sized signature || pcrs:512 ||
+ * lp(event_log) || lp(peer) */
 struct wire_activate_request {
 	struct bytes challenge;
 	struct bytes proof;
@@ -90,10 +95,12 @@ struct wire_operator_request {
 };
 /* FRAME_HEALTH has an empty body. */
 
-/* FRAME_ANSWER = status:u8 || lp(payload); payload empty unless status is WIRE_OK, and then by request:
+/* FRAME_ANSWER = status:u8 || lp(payload); payload empty unless status is WIRE_OK, and then by
+ * request:
  *   CHALLENGE           challenge:58 || expires_in:u32 || release_key:32
  *   RELEASE             enc:32 || ciphertext (HPKE auth mode; PROTOCOL.md)
- *   ENROLL              challenge:58 || expires_in:u32 || u16-sized blob || u16-sized secret || release_key:32
+ *   ENROLL              challenge:58 || expires_in:u32 || u16-sized blob || u16-sized secret ||
+ *       release_key:32
  *   ACTIVATE            admitted:u8 || lp(machine id)
  *   OPERATOR_CHALLENGE  challenge:58 || expires_in:u32 || trust_revision:u64
  *   OPERATOR_REQUEST    lp(answer) || signature:64 (operation.h)
@@ -133,8 +140,8 @@ struct wire_examine_log {
 	struct bytes pcrs;
 	struct bytes event_log;
 };
-/* FRAME_EXAMINE_ENROLMENT = now:u64 || u16-sized ek_public || count:u8 || lp(certificate)* || count:u16 || lp(anchor)* ||
- * pcrs:512 || lp(event_log) */
+/* FRAME_EXAMINE_ENROLMENT = now:u64 || u16-sized ek_public || count:u8 || lp(certificate)* ||
+ * count:u16 || lp(anchor)* || pcrs:512 || lp(event_log) */
 struct wire_examine_enrolment {
 	int64_t now;
 	struct bytes ek_public;
@@ -145,23 +152,25 @@ struct wire_examine_enrolment {
 	struct bytes pcrs;
 	struct bytes event_log;
 };
-/* FRAME_APPRAISED = log:u8 || chain:u8 || report || chain fields || lp(log error) || lp(chain error); fields in appraisal.c.
- * The keeper trusts none of it beyond claims and the chain's verdict, and bounds all of it. */
+/* FRAME_APPRAISED = log:u8 || chain:u8 || report || chain fields || lp(log error) || lp(chain
+ * error); fields in appraisal.c. The keeper trusts none of it beyond claims and the chain's
+ * verdict, and bounds all of it. */
 enum wire_verdict { WIRE_ABSENT = 0, WIRE_REFUSED, WIRE_VERIFIED };
 struct wire_appraisal {
 	enum wire_verdict log; /* absent: none was sent; refused: it did not parse */
 	enum wire_verdict chain;
-	struct attest_report report; /* where log is verified */
+	struct attest_report report;  /* where log is verified */
 	struct attest_chain ek_chain; /* where chain is verified */
 	char log_error[200];
 	char chain_error[200];
 };
 
-/* Encoders write into `w`; a short buffer, or a piece that is not of its one size, shows as w->failed. Decoders demand reader_finished. */
+/* Encoders write into `w`; a short buffer, or a piece that is not of its one size, shows as
+ * w->failed. Decoders demand reader_finished. */
 #define WIRE_CODEC(name)                                                                           \
-	void wire_##name##_write(struct writer *w, const struct wire_##name *message);            \
-	__attribute__((warn_unused_result)) bool wire_##name##_read(struct bytes body,             \
-								     struct wire_##name *ret_message)
+	void wire_##name##_write(struct writer *w, const struct wire_##name *message);             \
+	__attribute__((warn_unused_result)) bool wire_##name##_read(                               \
+		struct bytes body, struct wire_##name *ret_message)
 WIRE_CODEC(challenge_request);
 WIRE_CODEC(release_request);
 WIRE_CODEC(enroll_request);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one table of operations, and the request's and the answer's frames. The forms of fields: field.c. */
+/* The one table of operations, and the request's and the answer's frames. The forms of fields:
+ * field.c. */
 #include "operation.h"
 
 #include "field.h"
@@ -13,41 +14,41 @@
 #define F(field) (1u << FIELD_##field)
 
 static const struct operation_info operations[] = {
-	{ OPERATION_STATUS, "status", "read", false, 0, 0 },
-	{ OPERATION_SECRET_LIST, "secret-list", "read", false, 0, F(PATH) | F(AFTER) | F(COUNT) },
-	{ OPERATION_SECRET_SHOW, "secret-show", "read", false, F(PATH), 0 },
-	{ OPERATION_MACHINE_LIST, "machine-list", "read", false, 0, F(STATE) | F(AFTER) | F(COUNT) },
-	{ OPERATION_MACHINE_SHOW, "machine-show", "read", false, F(MACHINE), 0 },
-	{ OPERATION_BASELINE_LIST, "baseline-list", "read", false, 0, 0 },
-	{ OPERATION_POLICY_SHOW, "policy-show", "read", false, 0, F(NAME) },
-	{ OPERATION_POLICY_CHECK, "policy-check", "read", false, F(NAME) | F(POLICY), 0 },
-	{ OPERATION_OPERATOR_LIST, "operator-list", "read", false, 0, 0 },
-	{ OPERATION_ANCHOR_LIST, "anchor-list", "read", false, 0, 0 },
-	{ OPERATION_EXPLAIN, "explain", "read", false, F(MACHINE), F(COUNT) },
-	{ OPERATION_AUDIT_READ, "audit-read", "read", false, F(FROM), F(COUNT) },
-	{ OPERATION_ACT_READ, "act-read", "read", false, F(FROM), F(COUNT) },
+	{OPERATION_STATUS, "status", "read", false, 0, 0},
+	{OPERATION_SECRET_LIST, "secret-list", "read", false, 0, F(PATH) | F(AFTER) | F(COUNT)},
+	{OPERATION_SECRET_SHOW, "secret-show", "read", false, F(PATH), 0},
+	{OPERATION_MACHINE_LIST, "machine-list", "read", false, 0, F(STATE) | F(AFTER) | F(COUNT)},
+	{OPERATION_MACHINE_SHOW, "machine-show", "read", false, F(MACHINE), 0},
+	{OPERATION_BASELINE_LIST, "baseline-list", "read", false, 0, 0},
+	{OPERATION_POLICY_SHOW, "policy-show", "read", false, 0, F(NAME)},
+	{OPERATION_POLICY_CHECK, "policy-check", "read", false, F(NAME) | F(POLICY), 0},
+	{OPERATION_OPERATOR_LIST, "operator-list", "read", false, 0, 0},
+	{OPERATION_ANCHOR_LIST, "anchor-list", "read", false, 0, 0},
+	{OPERATION_EXPLAIN, "explain", "read", false, F(MACHINE), F(COUNT)},
+	{OPERATION_AUDIT_READ, "audit-read", "read", false, F(FROM), F(COUNT)},
+	{OPERATION_ACT_READ, "act-read", "read", false, F(FROM), F(COUNT)},
 
-	{ OPERATION_SECRET_PUT, "secret-put", "write", false, F(PATH) | F(CAS) | F(SEALED), 0 },
-	{ OPERATION_SECRET_DELETE, "secret-delete", "write", false, F(PATH), F(CAS) },
+	{OPERATION_SECRET_PUT, "secret-put", "write", false, F(PATH) | F(CAS) | F(SEALED), 0},
+	{OPERATION_SECRET_DELETE, "secret-delete", "write", false, F(PATH), F(CAS)},
 
-	{ OPERATION_GENESIS, "genesis", "trust", true,
-	  F(NAME) | F(OPERATOR_KEY) | F(ROLES) | F(POLICIES), 0 },
-	{ OPERATION_MACHINE_REGISTER, "machine-register", "trust", true,
-	  F(EK_ID) | F(NAME) | F(GROUPS), 0 },
-	{ OPERATION_MACHINE_ADMIT, "machine-admit", "trust", true,
-	  F(MACHINE) | F(EK_ID) | F(AK_NAME) | F(NAME) | F(GROUPS), 0 },
-	{ OPERATION_MACHINE_SUSPEND, "machine-suspend", "trust", true, F(MACHINE) | F(REASON), 0 },
-	{ OPERATION_MACHINE_READMIT, "machine-readmit", "trust", true, F(MACHINE) | F(REASON), 0 },
-	{ OPERATION_MACHINE_GROUP, "machine-group", "trust", true, F(MACHINE) | F(GROUPS), 0 },
-	{ OPERATION_BASELINE_ADD, "baseline-add", "trust", true, F(NAME) | F(PCRS) | F(FROM),
-	  F(UNTIL) },
-	{ OPERATION_BASELINE_END, "baseline-end", "trust", true, F(NAME) | F(UNTIL), 0 },
-	{ OPERATION_POLICY_APPLY, "policy-apply", "trust", true, F(NAME) | F(POLICY), 0 },
-	{ OPERATION_POLICY_DELETE, "policy-delete", "trust", true, F(NAME), 0 },
-	{ OPERATION_ANCHOR_ADD, "anchor-add", "trust", true, F(CERTIFICATE) | F(ID) | F(SUBJECT), 0 },
-	{ OPERATION_REVOKE, "revoke", "trust", true, F(KIND) | F(ID) | F(REASON), 0 },
-	{ OPERATION_OPERATOR_ADD, "operator-add", "trust", true, F(NAME) | F(OPERATOR_KEY) | F(ROLES),
-	  0 },
+	{OPERATION_GENESIS, "genesis", "trust", true,
+	 F(NAME) | F(OPERATOR_KEY) | F(ROLES) | F(POLICIES), 0},
+	{OPERATION_MACHINE_REGISTER, "machine-register", "trust", true,
+	 F(EK_ID) | F(NAME) | F(GROUPS), 0},
+	{OPERATION_MACHINE_ADMIT, "machine-admit", "trust", true,
+	 F(MACHINE) | F(EK_ID) | F(AK_NAME) | F(NAME) | F(GROUPS), 0},
+	{OPERATION_MACHINE_SUSPEND, "machine-suspend", "trust", true, F(MACHINE) | F(REASON), 0},
+	{OPERATION_MACHINE_READMIT, "machine-readmit", "trust", true, F(MACHINE) | F(REASON), 0},
+	{OPERATION_MACHINE_GROUP, "machine-group", "trust", true, F(MACHINE) | F(GROUPS), 0},
+	{OPERATION_BASELINE_ADD, "baseline-add", "trust", true, F(NAME) | F(PCRS) | F(FROM),
+	 F(UNTIL)},
+	{OPERATION_BASELINE_END, "baseline-end", "trust", true, F(NAME) | F(UNTIL), 0},
+	{OPERATION_POLICY_APPLY, "policy-apply", "trust", true, F(NAME) | F(POLICY), 0},
+	{OPERATION_POLICY_DELETE, "policy-delete", "trust", true, F(NAME), 0},
+	{OPERATION_ANCHOR_ADD, "anchor-add", "trust", true, F(CERTIFICATE) | F(ID) | F(SUBJECT), 0},
+	{OPERATION_REVOKE, "revoke", "trust", true, F(KIND) | F(ID) | F(REASON), 0},
+	{OPERATION_OPERATOR_ADD, "operator-add", "trust", true,
+	 F(NAME) | F(OPERATOR_KEY) | F(ROLES), 0},
 };
 #define OPERATION_COUNT (sizeof(operations) / sizeof(operations[0]))
 
@@ -79,7 +80,7 @@ operation_set(struct operation_request *request, enum operation_field field, str
 void
 operation_set_text(struct operation_request *request, enum operation_field field, const char *text)
 {
-	operation_set(request, field, (struct bytes){ (const uint8_t *)text, strlen(text) });
+	operation_set(request, field, (struct bytes){(const uint8_t *)text, strlen(text)});
 }
 
 bool
@@ -112,7 +113,7 @@ operation_number(const struct operation_request *request, enum operation_field f
 static bool
 label_is(struct bytes label, const char *text)
 {
-	return bytes_equal(label, (struct bytes){ (const uint8_t *)text, strlen(text) });
+	return bytes_equal(label, (struct bytes){(const uint8_t *)text, strlen(text)});
 }
 
 void
@@ -192,7 +193,7 @@ operation_request_read(struct bytes encoded, struct operation_request *ret_reque
 		       const char **ret_problem)
 {
 	struct reader r = reader_of(encoded);
-	struct operation_request request = { 0 };
+	struct operation_request request = {0};
 	struct bytes label = read_lp(&r, sizeof(REQUEST_LABEL));
 	request.answer_key = read_bytes(&r, WIRE_KEY_SIZE);
 	request.operator_name = read_lp(&r, WIRE_PATH_MAX);
@@ -233,7 +234,7 @@ bool
 operation_answer_read(struct bytes encoded, struct operation_answer *ret_answer)
 {
 	struct reader r = reader_of(encoded);
-	struct operation_answer answer = { 0 };
+	struct operation_answer answer = {0};
 	struct bytes label = read_lp(&r, sizeof(ANSWER_LABEL));
 	answer.request_hash = read_bytes(&r, HASH_SIZE);
 	answer.outcome = (uint8_t)read_count(&r, read_u8(&r), OUTCOME_FAILED);

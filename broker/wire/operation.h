@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Operators' requests. Every one is a canonical frame signed with the operator's Ed25519 key, acts and readings alike:
- * there is no token to steal. One table says which fields an operation takes, whether it is an act, and (operation
- * name = Cedar action) what policy decides it. PROTOCOL.md, "Operators' requests".
+ * Operators' requests. Every one is a canonical frame signed with the operator's Ed25519 key,
+ * acts and readings alike: there is no token to steal. One table says which fields an operation
+ * takes, whether it is an act, and (operation name = Cedar action) what policy decides it.
+ * PROTOCOL.md, "Operators' requests".
  *
- *   request = lp("postern/operator/v1") || answer_key:32 || lp(operator) || lp(challenge) || trust_revision:u64 ||
- *             operation:u16 || count:u8 || (field:u8 || lp(value))*        fields strictly ascending
- *   answer  = lp("postern/answer/v1") || SHA-256(request):32 || outcome:u8 || trust_revision:u64 || lp(json)
+ *   request = lp("postern/operator/v1") || answer_key:32 || lp(operator) || lp(challenge) ||
+ *             trust_revision:u64 || operation:u16 || count:u8 || (field:u8 || lp(value))*
+ *             fields strictly ascending
+ *   answer  = lp("postern/answer/v1") || SHA-256(request):32 || outcome:u8 ||
+ *             trust_revision:u64 || lp(json)
  *
- * answer_key is the broker's own Ed25519 key (it signs answers and checkpoints): a request is for one broker only.
- * trust_revision is the revision an act applies to; whatever is not an act carries 0, and genesis applies to 0.
+ * answer_key is the broker's own Ed25519 key (it signs answers and checkpoints): a request is for
+ * one broker only. trust_revision is the revision an act applies to; whatever is not an act
+ * carries 0, and genesis applies to 0.
  */
 #ifndef POSTERN_WIRE_OPERATION_H
 #define POSTERN_WIRE_OPERATION_H
@@ -17,10 +21,10 @@
 #include "transcript.h"
 
 #define OPERATION_REQUEST_MAX (WIRE_SECRET_MAX + 64 * 1024)
-#define OPERATION_LIST_MAX 32 /* names in one list */
-#define OPERATION_ANSWER_MAX (2 * 1024 * 1024)
-#define OPERATION_POLICY_MAX (256 * 1024)
-#define OPERATION_REASON_MAX 200
+#define OPERATION_LIST_MAX    32 /* names in one list */
+#define OPERATION_ANSWER_MAX  (2 * 1024 * 1024)
+#define OPERATION_POLICY_MAX  (256 * 1024)
+#define OPERATION_REASON_MAX  200
 
 enum operation {
 	/* readings */
@@ -41,7 +45,8 @@ enum operation {
 	OPERATION_SECRET_PUT = 64,
 	OPERATION_SECRET_DELETE,
 	/* acts */
-	OPERATION_GENESIS = 128, /* revision 1, made by `postern init`, never accepted from outside */
+	OPERATION_GENESIS =
+		128, /* revision 1, made by `postern init`, never accepted from outside */
 	OPERATION_MACHINE_REGISTER,
 	OPERATION_MACHINE_ADMIT,
 	OPERATION_MACHINE_SUSPEND,
@@ -57,35 +62,35 @@ enum operation {
 };
 
 enum operation_field {
-	FIELD_MACHINE = 1,   /* machine id "m-" and 16 hex digits, or its name */
-	FIELD_NAME,	     /* name_valid: the new machine's, baseline's, policy's, operator's name */
-	FIELD_GROUPS,	     /* list of names; an empty list is allowed */
-	FIELD_ROLES,	     /* list of at least one name */
-	FIELD_EK_ID,	     /* 32 bytes: attest_ek_id */
-	FIELD_AK_NAME,	     /* TPM2B_NAME's contents, 34 bytes */
-	FIELD_PCRS,	     /* mask:u16 (bit n = PCR n) || 32 bytes for each, ascending; mask not 0 */
-	FIELD_FROM,	     /* u64 <= INT64_MAX: Unix seconds; for readings the first number */
-	FIELD_UNTIL,	     /* u64 <= INT64_MAX: Unix seconds, exclusive */
-	FIELD_POLICY,	     /* Cedar text */
-	FIELD_KIND,	     /* "ek-ca", "ek", "ak", "machine", "baseline", "operator" */
-	FIELD_ID,	     /* lower-case hex of an ek-ca's or ek's id or an ak's name, or a name, by kind */
-	FIELD_REASON,	     /* UTF-8 text, printable, 1..OPERATION_REASON_MAX bytes */
-	FIELD_OPERATOR_KEY,  /* 32 bytes, Ed25519 public key */
-	FIELD_CERTIFICATE,   /* DER of a CA certificate, opaque to the keeper */
-	FIELD_SUBJECT,	     /* text of that certificate's subject, as the operator's command read it */
-	FIELD_PATH,	     /* path_valid; for SECRET_LIST a prefix of whole components, or empty */
-	FIELD_CAS,	     /* u64: 0 must not exist, n must be version n, UINT64_MAX no check */
-	FIELD_SEALED,	     /* HPKE to the intake key: enc || ciphertext */
-	FIELD_COUNT,	     /* u64: at most that many */
-	FIELD_AFTER,	     /* text: page on after this key */
-	FIELD_STATE,	     /* "pending", "admitted", "suspended": filter of MACHINE_LIST */
-	FIELD_POLICIES,	     /* genesis: list of lp(name), lp(text) alternately */
-	FIELD_LIMIT,	     /* one past the last field */
+	FIELD_MACHINE = 1, /* machine id "m-" and 16 hex digits, or its name */
+	FIELD_NAME,    /* name_valid: the new machine's, baseline's, policy's, operator's name */
+	FIELD_GROUPS,  /* list of names; an empty list is allowed */
+	FIELD_ROLES,   /* list of at least one name */
+	FIELD_EK_ID,   /* 32 bytes: attest_ek_id */
+	FIELD_AK_NAME, /* TPM2B_NAME's contents, 34 bytes */
+	FIELD_PCRS,    /* mask:u16 (bit n = PCR n) || 32 bytes for each, ascending; mask not 0 */
+	FIELD_FROM,    /* u64 <= INT64_MAX: Unix seconds; for readings the first number */
+	FIELD_UNTIL,   /* u64 <= INT64_MAX: Unix seconds, exclusive */
+	FIELD_POLICY,  /* Cedar text */
+	FIELD_KIND,    /* "ek-ca", "ek", "ak", "machine", "baseline", "operator" */
+	FIELD_ID, /* lower-case hex of an ek-ca's or ek's id or an ak's name, or a name, by kind */
+	FIELD_REASON,	    /* UTF-8 text, printable, 1..OPERATION_REASON_MAX bytes */
+	FIELD_OPERATOR_KEY, /* 32 bytes, Ed25519 public key */
+	FIELD_CERTIFICATE,  /* DER of a CA certificate, opaque to the keeper */
+	FIELD_SUBJECT,	    /* that certificate's subject, as the operator's command read it */
+	FIELD_PATH,	    /* path_valid; for SECRET_LIST a prefix of whole components, or empty */
+	FIELD_CAS,	    /* u64: 0 must not exist, n must be version n, UINT64_MAX no check */
+	FIELD_SEALED,	    /* HPKE to the intake key: enc || ciphertext */
+	FIELD_COUNT,	    /* u64: at most that many */
+	FIELD_AFTER,	    /* text: page on after this key */
+	FIELD_STATE,	    /* "pending", "admitted", "suspended": filter of MACHINE_LIST */
+	FIELD_POLICIES,	    /* genesis: list of lp(name), lp(text) alternately */
+	FIELD_LIMIT,	    /* one past the last field */
 };
 
 struct operation_info {
 	enum operation operation;
-	const char *name; /* also the Cedar action's id: "machine-admit" */
+	const char *name;  /* also the Cedar action's id: "machine-admit" */
 	const char *group; /* the Cedar action group it is in: "read", "write" or "trust" */
 	bool act;
 	uint32_t required; /* bits: 1u << enum operation_field */
@@ -106,19 +111,23 @@ struct operation_request {
 	struct bytes fields[FIELD_LIMIT]; /* by enum operation_field; empty where absent */
 };
 void operation_request_write(struct writer *w, const struct operation_request *request);
-/* Checks the frame, that the operation exists, that the fields are those it takes, and each field's own form. On failure
- * `ret_problem` names the field or rule (a literal). */
+/* Checks the frame, that the operation exists, that the fields are those it takes, and each
+ * field's own form. On failure `ret_problem` names the field or rule (a literal). */
 __attribute__((warn_unused_result)) bool
-operation_request_read(struct bytes encoded, struct operation_request *ret_request, const char **ret_problem);
+operation_request_read(struct bytes encoded, struct operation_request *ret_request,
+		       const char **ret_problem);
 
 /* Sets a field and its presence bit; the bytes stay the caller's. */
-void operation_set(struct operation_request *request, enum operation_field field, struct bytes value);
-void operation_set_text(struct operation_request *request, enum operation_field field, const char *text);
+void operation_set(struct operation_request *request, enum operation_field field,
+		   struct bytes value);
+void operation_set_text(struct operation_request *request, enum operation_field field,
+			const char *text);
 bool operation_has(const struct operation_request *request, enum operation_field field);
 /* u64 fields: `storage` must outlive the request. */
-void operation_set_number(struct operation_request *request, enum operation_field field, uint64_t value,
-			  uint8_t storage[8]);
-uint64_t operation_number(const struct operation_request *request, enum operation_field field, uint64_t absent);
+void operation_set_number(struct operation_request *request, enum operation_field field,
+			  uint64_t value, uint8_t storage[8]);
+uint64_t operation_number(const struct operation_request *request, enum operation_field field,
+			  uint64_t absent);
 
 /* lists = count:u16 || lp(name)* */
 struct name_list {
@@ -126,7 +135,8 @@ struct name_list {
 	struct bytes names[OPERATION_LIST_MAX];
 };
 void name_list_write(struct writer *w, const struct name_list *list);
-__attribute__((warn_unused_result)) bool name_list_read(struct bytes encoded, struct name_list *ret_list);
+__attribute__((warn_unused_result)) bool name_list_read(struct bytes encoded,
+							struct name_list *ret_list);
 
 /* FIELD_PCRS */
 struct pcr_values {
@@ -134,7 +144,8 @@ struct pcr_values {
 	uint8_t values[ATTEST_PCR_COUNT][ATTEST_HASH_SIZE]; /* zeros where the mask has no bit */
 };
 void pcr_values_write(struct writer *w, const struct pcr_values *values);
-__attribute__((warn_unused_result)) bool pcr_values_read(struct bytes encoded, struct pcr_values *ret_values);
+__attribute__((warn_unused_result)) bool pcr_values_read(struct bytes encoded,
+							 struct pcr_values *ret_values);
 
 enum operation_outcome {
 	OUTCOME_OK = 0,
@@ -152,7 +163,7 @@ struct operation_answer {
 	struct bytes json;	 /* UTF-8 JSON text written by the keeper */
 };
 void operation_answer_write(struct writer *w, const struct operation_answer *answer);
-__attribute__((warn_unused_result)) bool
-operation_answer_read(struct bytes encoded, struct operation_answer *ret_answer);
+__attribute__((warn_unused_result)) bool operation_answer_read(struct bytes encoded,
+							       struct operation_answer *ret_answer);
 
 #endif

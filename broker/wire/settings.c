@@ -39,9 +39,9 @@ struct span {
 __attribute__((format(printf, 2, 3))) static bool
 problem_at(const struct place *place, const char *format, ...)
 {
-	int size = place->line > 0
-			   ? snprintf(place->problem, PROBLEM_SIZE, "%s:%u: ", place->file, place->line)
-			   : snprintf(place->problem, PROBLEM_SIZE, "%s: ", place->file);
+	int size = place->line > 0 ? snprintf(place->problem, PROBLEM_SIZE, "%s:%u: ", place->file,
+					      place->line)
+				   : snprintf(place->problem, PROBLEM_SIZE, "%s: ", place->file);
 	if (size < 0 || size >= PROBLEM_SIZE)
 		return false;
 	va_list arguments;
@@ -99,13 +99,14 @@ add(struct settings *settings, const struct settings_key *key, struct span value
 	if (value.size == 0)
 		return problem_at(place, "%s has no value: write '%s = VALUE'", key->key, key->key);
 	if (value.size > SETTINGS_VALUE_MAX)
-		return problem_at(place, "%s is longer than %d bytes", key->key, SETTINGS_VALUE_MAX);
+		return problem_at(place, "%s is longer than %d bytes", key->key,
+				  SETTINGS_VALUE_MAX);
 	if (settings->count == ENTRIES_MAX)
 		return problem_at(place, "more than %d settings", ENTRIES_MAX);
 	char *copy = strndup(value.start, value.size);
 	if (copy == NULL)
 		return problem_at(place, "out of memory");
-	settings->entries[settings->count++] = (struct entry){ key, copy };
+	settings->entries[settings->count++] = (struct entry){key, copy};
 	return true;
 }
 
@@ -121,14 +122,15 @@ parse_line(struct settings *settings, struct span line, const struct settings_ke
 		return problem_at(place, "a control character: retype the line");
 	const char *equals = memchr(line.start, '=', line.size);
 	if (equals == NULL)
-		return problem_at(place, "no '=': write 'key = value', or begin a comment with '#'");
+		return problem_at(place,
+				  "no '=': write 'key = value', or begin a comment with '#'");
 	size_t before = (size_t)(equals - line.start);
-	struct span name = trimmed((struct span){ line.start, before });
-	struct span value = trimmed((struct span){ equals + 1, line.size - before - 1 });
+	struct span name = trimmed((struct span){line.start, before});
+	struct span value = trimmed((struct span){equals + 1, line.size - before - 1});
 	const struct settings_key *key = find_key(keys, name);
 	if (key == NULL)
-		return problem_at(place, "unknown setting '%.*s'", name.size > 60 ? 60 : (int)name.size,
-				  name.start);
+		return problem_at(place, "unknown setting '%.*s'",
+				  name.size > 60 ? 60 : (int)name.size, name.start);
 	return add(settings, key, value, place);
 }
 
@@ -140,10 +142,10 @@ parse(struct settings *settings, struct span text, const struct settings_key *ke
 		place->line++;
 		const char *end = memchr(text.start, '\n', text.size);
 		size_t size = end != NULL ? (size_t)(end - text.start) : text.size;
-		if (!parse_line(settings, (struct span){ text.start, size }, keys, place))
+		if (!parse_line(settings, (struct span){text.start, size}, keys, place))
 			return false;
 		size_t used = end != NULL ? size + 1 : size;
-		text = (struct span){ text.start + used, text.size - used };
+		text = (struct span){text.start + used, text.size - used};
 	}
 	place->line = 0;
 	for (const struct settings_key *key = keys; key->key != NULL; key++) {
@@ -158,7 +160,7 @@ struct settings *
 settings_parse(const char *text, size_t size, const char *file, const struct settings_key *keys,
 	       char problem[200])
 {
-	struct place place = { file, 0, problem };
+	struct place place = {file, 0, problem};
 	if (size > SETTINGS_FILE_MAX) {
 		problem_at(&place, "larger than %d bytes", SETTINGS_FILE_MAX);
 		return NULL;
@@ -168,7 +170,7 @@ settings_parse(const char *text, size_t size, const char *file, const struct set
 		problem_at(&place, "out of memory");
 		return NULL;
 	}
-	if (!parse(settings, (struct span){ text, size }, keys, &place)) {
+	if (!parse(settings, (struct span){text, size}, keys, &place)) {
 		settings_free(settings);
 		return NULL;
 	}
@@ -196,7 +198,7 @@ read_file(int descriptor, char *ret_text, size_t capacity)
 struct settings *
 settings_load(const char *file, const struct settings_key *keys, char problem[200])
 {
-	struct place place = { file, 0, problem };
+	struct place place = {file, 0, problem};
 	/* O_NONBLOCK: a FIFO must not hang the start. */
 	int descriptor = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (descriptor < 0) {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define CODE_MAX  0x10ffff
+#define CODE_MAX	0x10ffff
 #define CONTINUED(byte) (((byte)&0xc0) == 0x80)
 
 /* One code point; a failed reader stands for anything that RFC 3629, 3 and 4, does not allow. */
@@ -11,7 +11,7 @@ static uint32_t
 read_code_point(struct reader *r)
 {
 	/* By the number of bytes that follow: the smallest code point that needs them. */
-	static const uint32_t smallest[] = { 0, 0x80, 0x800, 0x10000 };
+	static const uint32_t smallest[] = {0, 0x80, 0x800, 0x10000};
 	uint8_t first = read_u8(r);
 	if (first < 0x80)
 		return first;

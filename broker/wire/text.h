@@ -7,7 +7,8 @@
 
 /* Well-formed UTF-8 (RFC 3629) without NUL. */
 bool text_utf8(struct bytes text);
-/* The same without what moves a cursor or hides text: controls, line separators, bidirectional overrides. */
+/* The same without what moves a cursor or hides text: controls, line separators, bidirectional
+ * overrides. */
 bool text_printable(struct bytes text);
 /* Printable ASCII that needs no escape in JSON. */
 bool text_plain(struct bytes text);

@@ -38,7 +38,7 @@ path_valid(struct bytes path)
 {
 	if (path.size == 0 || path.size > WIRE_PATH_MAX)
 		return false;
-	struct bytes component = { path.data, 0 };
+	struct bytes component = {path.data, 0};
 	for (size_t i = 0; i < path.size; i++) {
 		if (path.data[i] != '/') {
 			component.size++;
@@ -46,7 +46,7 @@ path_valid(struct bytes path)
 		}
 		if (!component_valid(component))
 			return false;
-		component = (struct bytes){ path.data + i + 1, 0 };
+		component = (struct bytes){path.data + i + 1, 0};
 	}
 	return component_valid(component);
 }
@@ -119,7 +119,7 @@ transcript(const char *label, const struct bytes *pieces, size_t count, uint8_t 
 {
 	crypto_hash_sha256_state state;
 	crypto_hash_sha256_init(&state);
-	hash_lp(&state, (struct bytes){ (const uint8_t *)label, strlen(label) });
+	hash_lp(&state, (struct bytes){(const uint8_t *)label, strlen(label)});
 	for (size_t i = 0; i < count; i++)
 		hash_lp(&state, pieces[i]);
 	crypto_hash_sha256_final(&state, ret);
@@ -129,7 +129,7 @@ void
 transcript_release(struct bytes release_key, struct bytes challenge, struct bytes recipient_key,
 		   struct bytes wanted, uint8_t ret_transcript[TRANSCRIPT_SIZE])
 {
-	const struct bytes pieces[] = { release_key, challenge, recipient_key, wanted };
+	const struct bytes pieces[] = {release_key, challenge, recipient_key, wanted};
 	transcript(RELEASE_LABEL, pieces, 4, ret_transcript);
 }
 
@@ -137,7 +137,7 @@ void
 transcript_enroll(struct bytes release_key, struct bytes challenge, struct bytes ek_public,
 		  struct bytes ak_public, uint8_t ret_transcript[TRANSCRIPT_SIZE])
 {
-	const struct bytes pieces[] = { release_key, challenge, ek_public, ak_public };
+	const struct bytes pieces[] = {release_key, challenge, ek_public, ak_public};
 	transcript(ENROLL_LABEL, pieces, 4, ret_transcript);
 }
 
@@ -148,7 +148,7 @@ activation_proof(struct bytes secret, const uint8_t transcript_hash[TRANSCRIPT_S
 	uint8_t message[4 + sizeof(PROOF_LABEL) - 1 + TRANSCRIPT_SIZE];
 	struct writer w = writer_of(message, sizeof(message));
 	write_lp_text(&w, PROOF_LABEL);
-	write_bytes(&w, (struct bytes){ transcript_hash, TRANSCRIPT_SIZE });
+	write_bytes(&w, (struct bytes){transcript_hash, TRANSCRIPT_SIZE});
 	assert(!w.failed && w.size == sizeof(message));
 
 	crypto_auth_hmacsha256_state state;
@@ -163,7 +163,7 @@ release_info(const uint8_t transcript_hash[TRANSCRIPT_SIZE], uint8_t ret_info[RE
 {
 	struct writer w = writer_of(ret_info, RELEASE_INFO_SIZE);
 	write_lp_text(&w, RELEASE_LABEL);
-	write_bytes(&w, (struct bytes){ transcript_hash, TRANSCRIPT_SIZE });
+	write_bytes(&w, (struct bytes){transcript_hash, TRANSCRIPT_SIZE});
 	assert(!w.failed && w.size == RELEASE_INFO_SIZE);
 }
 
@@ -181,7 +181,8 @@ intake_aad(struct bytes path, uint64_t cas, struct bytes operator_name,
 }
 
 void
-checkpoint_message(const struct checkpoint *checkpoint, uint8_t ret_message[CHECKPOINT_MESSAGE_SIZE])
+checkpoint_message(const struct checkpoint *checkpoint,
+		   uint8_t ret_message[CHECKPOINT_MESSAGE_SIZE])
 {
 	struct writer w = writer_of(ret_message, CHECKPOINT_MESSAGE_SIZE);
 	write_lp_text(&w, CHECKPOINT_LABEL);
@@ -243,7 +244,7 @@ bool
 release_body_read(struct bytes encoded, struct release_body *ret_body)
 {
 	struct reader r = reader_of(encoded);
-	struct release_body body = { 0 };
+	struct release_body body = {0};
 	struct bytes label = read_lp(&r, sizeof(BODY_LABEL));
 	read_copy(&r, body.lease_id, sizeof(body.lease_id));
 	body.lifetime = read_be32(&r);
@@ -255,7 +256,7 @@ release_body_read(struct bytes encoded, struct release_body *ret_body)
 		body.secrets[i].version = read_be32(&r);
 		body.secrets[i].value = read_lp(&r, WIRE_SECRET_MAX);
 	}
-	const struct bytes want = { (const uint8_t *)BODY_LABEL, sizeof(BODY_LABEL) - 1 };
+	const struct bytes want = {(const uint8_t *)BODY_LABEL, sizeof(BODY_LABEL) - 1};
 	if (!reader_finished(&r) || !bytes_equal(label, want) || !body_consistent(&body))
 		return false;
 	*ret_body = body;

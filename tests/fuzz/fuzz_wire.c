@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every decoder between the broker's processes; the first byte selects which. What is accepted must encode to the same
- * bytes again. After the codecs come a received datagram and a configuration file.
+ * Every decoder between the broker's processes; the first byte selects which. What is accepted
+ * must encode to the same bytes again. After the codecs come a received datagram and a
+ * configuration file.
  */
 #include "wire_codecs.h"
 
@@ -33,7 +34,7 @@ static void
 receive(struct bytes input)
 {
 	uint8_t sent[FRAME_HEADER_SIZE + 256];
-	struct frame_buffer buffer = { 0 };
+	struct frame_buffer buffer = {0};
 	struct frame frame;
 	int ends[2];
 	if (input.size == 0 || input.size > sizeof(sent))
@@ -56,9 +57,9 @@ static void
 parse(struct bytes input)
 {
 	static const struct settings_key keys[] = {
-		{ "a", true, false },
-		{ "b", false, false },
-		{ NULL, false, false },
+		{"a", true, false},
+		{"b", false, false},
+		{NULL, false, false},
 	};
 	char problem[200] = "";
 	long number = 0;
@@ -78,7 +79,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size == 0)
 		return 0;
-	struct bytes input = { data + 1, size - 1 };
+	struct bytes input = {data + 1, size - 1};
 	if (data[0] < wire_codec_count)
 		recode(&wire_codecs[data[0]], input);
 	else if (data[0] == wire_codec_count)

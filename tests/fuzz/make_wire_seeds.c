@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes corpus/wire anew: make_wire_seeds FOLDER. One sample of each codec, a frame and a configuration file. */
+/* Writes corpus/wire anew: make_wire_seeds FOLDER. One sample of each codec, a frame and a
+ * configuration file. */
 #include "wire_codecs.h"
 
 #include <stdio.h>
@@ -24,7 +25,7 @@ save(const char *folder, const char *name, unsigned selector, struct bytes seed)
 int
 main(int count, char **arguments)
 {
-	static const uint8_t frame[] = { 1, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 1, 'b', 'o', 'd', 'y' };
+	static const uint8_t frame[] = {1, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 1, 'b', 'o', 'd', 'y'};
 	static const char file[] = "# comment\na = 1\na = 2\nb = 3\n";
 	static uint8_t memory[SEED_MAX];
 	if (count != 2) {
@@ -38,6 +39,6 @@ main(int count, char **arguments)
 	}
 	save(arguments[1], "frame", wire_codec_count, BYTES_OF(frame));
 	save(arguments[1], "settings", wire_codec_count + 1,
-	     (struct bytes){ (const uint8_t *)file, strlen(file) });
+	     (struct bytes){(const uint8_t *)file, strlen(file)});
 	return EXIT_SUCCESS;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* posternd.conf: what is refused, with the words that tell the operator what to do, and what each role gets. */
+/* posternd.conf: what is refused, with the words that tell the operator what to do, and what each
+ * role gets. */
 #include "supervisor/config.h"
 
 #include <fcntl.h>
@@ -51,9 +52,9 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	static const char *const names[] = { "crt",	 "open-crt", "key",	   "group-key",
-					     "open-key", "empty",    "store",	   "open-store",
-					     "conf" };
+	static const char *const names[] = {"crt",	 "open-crt",   "key",
+					    "group-key", "open-key",   "empty",
+					    "store",	 "open-store", "conf"};
 	char path[128];
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -69,7 +70,7 @@ load(const char *template, char problem[CONFIG_PROBLEM_SIZE])
 {
 	char text[4096];
 	size_t used = 0;
-	for (; *template != '\0'; template++) {
+	for (; *template != '\0'; template ++) {
 		if (*template == '@')
 			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s", folder);
 		else
@@ -95,10 +96,10 @@ test_parts(void **state)
 	char problem[CONFIG_PROBLEM_SIZE];
 	char want[512];
 	(void)state;
-	struct config *config =
-		load(LISTEN "listen = [::]:8200\n" CERTIFICATE "tls_key = credential:group-key\n" STORE
-			    ROOT "workers = 3\nmax_connections = 20\n",
-		     problem);
+	struct config *config = load(LISTEN "listen = [::]:8200\n" CERTIFICATE
+					    "tls_key = credential:group-key\n" STORE ROOT
+					    "workers = 3\nmax_connections = 20\n",
+				     problem);
 	assert_string_equal(problem, "");
 	assert_non_null(config);
 	snprintf(want, sizeof(want),
@@ -124,35 +125,36 @@ test_refused(void **state)
 		const char *text;
 		const char *problem;
 	} table[] = {
-		{ CERTIFICATE KEY STORE ROOT, "listen is missing" },
-		{ LISTEN CERTIFICATE KEY STORE, "root_key is missing" },
-		{ LISTEN CERTIFICATE KEY STORE ROOT "port = 3\n", "unknown setting 'port'" },
-		{ "listen = 8200\n" CERTIFICATE KEY STORE ROOT, "write HOST:PORT" },
-		{ "listen = :8200\n" CERTIFICATE KEY STORE ROOT, "write HOST:PORT" },
-		{ "listen = a:0\n" CERTIFICATE KEY STORE ROOT, "write HOST:PORT" },
-		{ "listen = a:65536\n" CERTIFICATE KEY STORE ROOT, "write HOST:PORT" },
-		{ "listen = a:+80\n" CERTIFICATE KEY STORE ROOT, "write HOST:PORT" },
-		{ "listen = a:\n" CERTIFICATE KEY STORE ROOT, "write HOST:PORT" },
-		{ "listen = ::1:80\n" CERTIFICATE KEY STORE ROOT, "write HOST:PORT" },
-		{ "listen = []:80\n" CERTIFICATE KEY STORE ROOT, "write HOST:PORT" },
-		{ LISTEN "tls_certificate = @/none\n" KEY STORE ROOT, "No such file" },
-		{ LISTEN "tls_certificate = @/open-crt\n" KEY STORE ROOT, "chmod 644" },
-		{ LISTEN "tls_certificate = @\n" KEY STORE ROOT, "is not a regular file" },
-		{ LISTEN CERTIFICATE "tls_key = @/open-key\n" STORE ROOT, "chmod 600" },
-		{ LISTEN CERTIFICATE "tls_key = credential:open-key\n" STORE ROOT, "chmod 600" },
-		{ LISTEN CERTIFICATE "tls_key = @/empty\n" STORE ROOT, "is empty" },
-		{ LISTEN CERTIFICATE "tls_key = key\n" STORE ROOT, "write the whole path" },
-		{ LISTEN CERTIFICATE KEY "store = @/none\n" ROOT, "postern init" },
-		{ LISTEN CERTIFICATE KEY "store = @/key\n" ROOT, "is not a directory" },
-		{ LISTEN CERTIFICATE KEY "store = @/open-store\n" ROOT, "chmod 700" },
-		{ LISTEN CERTIFICATE KEY STORE "root_key = credential:../key\n", "not the name" },
-		{ LISTEN CERTIFICATE KEY STORE "root_key = credential:\n", "not the name" },
-		{ LISTEN CERTIFICATE KEY STORE "root_key = credential:none\n", "No such file" },
-		{ LISTEN CERTIFICATE KEY STORE ROOT "workers = 0\n", "workers: a number from 1 to 64" },
-		{ LISTEN CERTIFICATE KEY STORE ROOT "workers = 65\n", "workers: a number" },
-		{ LISTEN CERTIFICATE KEY STORE ROOT "challenge_lifetime = 61\n", "from 5 to 60" },
-		{ LISTEN CERTIFICATE KEY STORE ROOT "lease_lifetime = 59\n", "from 60 to 604800" },
-		{ LISTEN CERTIFICATE KEY STORE ROOT "max_connections = x\n", "from 1 to 100000" },
+		{CERTIFICATE KEY STORE ROOT, "listen is missing"},
+		{LISTEN CERTIFICATE KEY STORE, "root_key is missing"},
+		{LISTEN CERTIFICATE KEY STORE ROOT "port = 3\n", "unknown setting 'port'"},
+		{"listen = 8200\n" CERTIFICATE KEY STORE ROOT, "write HOST:PORT"},
+		{"listen = :8200\n" CERTIFICATE KEY STORE ROOT, "write HOST:PORT"},
+		{"listen = a:0\n" CERTIFICATE KEY STORE ROOT, "write HOST:PORT"},
+		{"listen = a:65536\n" CERTIFICATE KEY STORE ROOT, "write HOST:PORT"},
+		{"listen = a:+80\n" CERTIFICATE KEY STORE ROOT, "write HOST:PORT"},
+		{"listen = a:\n" CERTIFICATE KEY STORE ROOT, "write HOST:PORT"},
+		{"listen = ::1:80\n" CERTIFICATE KEY STORE ROOT, "write HOST:PORT"},
+		{"listen = []:80\n" CERTIFICATE KEY STORE ROOT, "write HOST:PORT"},
+		{LISTEN "tls_certificate = @/none\n" KEY STORE ROOT, "No such file"},
+		{LISTEN "tls_certificate = @/open-crt\n" KEY STORE ROOT, "chmod 644"},
+		{LISTEN "tls_certificate = @\n" KEY STORE ROOT, "is not a regular file"},
+		{LISTEN CERTIFICATE "tls_key = @/open-key\n" STORE ROOT, "chmod 600"},
+		{LISTEN CERTIFICATE "tls_key = credential:open-key\n" STORE ROOT, "chmod 600"},
+		{LISTEN CERTIFICATE "tls_key = @/empty\n" STORE ROOT, "is empty"},
+		{LISTEN CERTIFICATE "tls_key = key\n" STORE ROOT, "write the whole path"},
+		{LISTEN CERTIFICATE KEY "store = @/none\n" ROOT, "postern init"},
+		{LISTEN CERTIFICATE KEY "store = @/key\n" ROOT, "is not a directory"},
+		{LISTEN CERTIFICATE KEY "store = @/open-store\n" ROOT, "chmod 700"},
+		{LISTEN CERTIFICATE KEY STORE "root_key = credential:../key\n", "not the name"},
+		{LISTEN CERTIFICATE KEY STORE "root_key = credential:\n", "not the name"},
+		{LISTEN CERTIFICATE KEY STORE "root_key = credential:none\n", "No such file"},
+		{LISTEN CERTIFICATE KEY STORE ROOT "workers = 0\n",
+		 "workers: a number from 1 to 64"},
+		{LISTEN CERTIFICATE KEY STORE ROOT "workers = 65\n", "workers: a number"},
+		{LISTEN CERTIFICATE KEY STORE ROOT "challenge_lifetime = 61\n", "from 5 to 60"},
+		{LISTEN CERTIFICATE KEY STORE ROOT "lease_lifetime = 59\n", "from 60 to 604800"},
+		{LISTEN CERTIFICATE KEY STORE ROOT "max_connections = x\n", "from 1 to 100000"},
 	};
 	char problem[CONFIG_PROBLEM_SIZE];
 	(void)state;
@@ -163,7 +165,8 @@ test_refused(void **state)
 	}
 }
 
-/* A file in the credentials' folder may show its access list's mask; the same bits elsewhere are a mistake. */
+/* A file in the credentials' folder may show its access list's mask; the same bits elsewhere are
+ * a mistake. */
 static void
 test_group_reads_credentials_alone(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The supervisor with roles of this test's own: it starts roles by executing itself again, and that is this program. The
- * appraiser is the real one. What a role is to do stands in its setup.
+ * The supervisor with roles of this test's own: it starts roles by executing itself again, and
+ * that is this program. The appraiser is the real one. What a role is to do stands in its setup.
  */
 #include "supervisor/start.h"
 #include "supervisor/supervise.h"
@@ -36,12 +36,12 @@
 
 /* ---- roles ---- */
 
-static const struct settings_key role_keys[] = { { "mode", false, true }, { NULL, false, false } };
+static const struct settings_key role_keys[] = {{"mode", false, true}, {NULL, false, false}};
 
 __attribute__((noreturn)) static void
 stay(void)
 {
-	struct frame_buffer buffer = { 0 };
+	struct frame_buffer buffer = {0};
 	struct frame frame;
 	for (;;) {
 		if (channel_receive(4, &buffer, &frame) != CHANNEL_OK)
@@ -58,7 +58,7 @@ appraise(int channel, uint16_t type)
 	static struct wire_examine_enrolment enrolment;
 	uint8_t memory[2048];
 	struct writer w = writer_of(memory, sizeof(memory));
-	const struct wire_examine_log log = { BYTES_OF(pcrs), BYTES_OF(junk) };
+	const struct wire_examine_log log = {BYTES_OF(pcrs), BYTES_OF(junk)};
 	if (type == FRAME_EXAMINE_LOG) {
 		wire_examine_log_write(&w, &log);
 	} else {
@@ -68,8 +68,8 @@ appraise(int channel, uint16_t type)
 		enrolment.pcrs = BYTES_OF(pcrs);
 		wire_examine_enrolment_write(&w, &enrolment);
 	}
-	const struct frame question = { type, 99, writer_bytes(&w), -1 };
-	struct frame_buffer buffer = { 0 };
+	const struct frame question = {type, 99, writer_bytes(&w), -1};
+	struct frame_buffer buffer = {0};
 	struct frame frame;
 	struct wire_appraisal appraisal;
 	bool right = !w.failed && channel_send(channel, &question) == CHANNEL_OK &&
@@ -88,9 +88,9 @@ appraise(int channel, uint16_t type)
 static int
 ask_for_appraiser(uint64_t id)
 {
-	const struct frame need = { FRAME_NEED_APPRAISER, id, { NULL, 0 }, -1 };
-	struct frame_buffer buffer = { 0 };
-	struct frame frame = { .descriptor = -1 };
+	const struct frame need = {FRAME_NEED_APPRAISER, id, {NULL, 0}, -1};
+	struct frame_buffer buffer = {0};
+	struct frame frame = {.descriptor = -1};
 	if (channel_send(ROLE_SUPERVISOR_CHANNEL, &need) != CHANNEL_OK ||
 	    channel_receive(ROLE_SUPERVISOR_CHANNEL, &buffer, &frame) != CHANNEL_OK ||
 	    frame.type != FRAME_APPRAISER || frame.id != id)
@@ -131,11 +131,11 @@ enrol_many(void)
 	}
 	if (ask_for_appraiser(9) >= 0)
 		return 54;
-	const struct frame nonsense = { FRAME_RELEASE, 1, { NULL, 0 }, -1 };
+	const struct frame nonsense = {FRAME_RELEASE, 1, {NULL, 0}, -1};
 	for (size_t i = 0; i < 8; i++) {
 		if (channel_send(channels[i], &nonsense) != CHANNEL_OK)
 			return 55;
-		struct frame_buffer buffer = { 0 };
+		struct frame_buffer buffer = {0};
 		struct frame frame;
 		if (channel_receive(channels[i], &buffer, &frame) != CHANNEL_CLOSED)
 			return 56;
@@ -186,11 +186,12 @@ work_confined(void)
 {
 	pthread_t thread;
 	uint8_t *body = calloc(1, FRAME_BODY_MAX);
-	const struct frame large = { FRAME_RELEASE, 1, { body, FRAME_BODY_MAX }, -1 };
-	struct timespec moment = { 0, 1000 };
+	const struct frame large = {FRAME_RELEASE, 1, {body, FRAME_BODY_MAX}, -1};
+	struct timespec moment = {0, 1000};
 	struct tm parts;
 	time_t now = time(NULL);
-	if (pthread_create(&thread, NULL, touch_memory, NULL) != 0 || pthread_join(thread, NULL) != 0)
+	if (pthread_create(&thread, NULL, touch_memory, NULL) != 0 ||
+	    pthread_join(thread, NULL) != 0)
 		return 70;
 	if (body == NULL || channel_send(GATEWAY_KEEPER_CHANNEL, &large) != CHANNEL_OK)
 		return 71;
@@ -204,22 +205,25 @@ work_confined(void)
 	return AS_EXPECTED;
 }
 
-/* TCP is out of the keeper's reach where the kernel's Landlock is new enough to take it; else nobody listens there. */
+/* TCP is out of the keeper's reach where the kernel's Landlock is new enough to take it; else
+ * nobody listens there. */
 static int
 connect_confined(void)
 {
 	const struct sockaddr_in nobody = {
 		.sin_family = AF_INET,
 		.sin_port = htons(1),
-		.sin_addr = { htonl(INADDR_LOOPBACK) },
+		.sin_addr = {htonl(INADDR_LOOPBACK)},
 	};
 	int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (descriptor < 0 || connect(descriptor, (const struct sockaddr *)&nobody, sizeof(nobody)) == 0)
+	if (descriptor < 0 ||
+	    connect(descriptor, (const struct sockaddr *)&nobody, sizeof(nobody)) == 0)
 		return 75;
 #ifndef POSTERN_SANITIZED
 	int error = errno;
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	if (error != (abi >= 4 ? EACCES : ECONNREFUSED) || kill(getppid(), 0) != (abi >= 6 ? -1 : 0))
+	if (error != (abi >= 4 ? EACCES : ECONNREFUSED) ||
+	    kill(getppid(), 0) != (abi >= 6 ? -1 : 0))
 		return 76;
 #endif
 	return open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0 ? AS_EXPECTED : 77;
@@ -235,7 +239,7 @@ act(const char *mode, enum role_kind kind)
 		raise(SIGSEGV);
 	}
 	if (strcmp(mode, "chatter") == 0) {
-		const struct frame frame = { FRAME_NEED_APPRAISER, 1, { NULL, 0 }, -1 };
+		const struct frame frame = {FRAME_NEED_APPRAISER, 1, {NULL, 0}, -1};
 		(void)!channel_send(ROLE_SUPERVISOR_CHANNEL, &frame);
 	}
 	if (strcmp(mode, "leave") == 0) {
@@ -318,8 +322,8 @@ set_up(void **state)
 static int
 notify_socket(char name[64])
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const struct timeval patience = { PATIENCE, 0 };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const struct timeval patience = {PATIENCE, 0};
 	int size = snprintf(name, 64, "@postern-test-%d", (int)getpid());
 	memcpy(address.sun_path, name, (size_t)size);
 	address.sun_path[0] = '\0';
@@ -347,11 +351,12 @@ take_states(int descriptor, int flags, struct run *run)
 	}
 }
 
-/* With `stop_signal` it is sent when the supervisor is ready; else the supervisor is to end by itself. */
+/* With `stop_signal` it is sent when the supervisor is ready; else the supervisor is to end by
+ * itself. */
 static struct run
 run_supervisor(int stop_signal)
 {
-	struct run run = { 0 };
+	struct run run = {0};
 	char name[64];
 	char path[] = "/tmp/postern-supervisor-XXXXXX";
 	int said = mkstemp(path);
@@ -390,7 +395,7 @@ expect_exit(const struct run *run, int status, const char *line)
 static void
 test_stops_cleanly(void **state)
 {
-	static const int signals[] = { SIGTERM, SIGINT };
+	static const int signals[] = {SIGTERM, SIGINT};
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
 		struct run run = run_supervisor(signals[i]);
@@ -410,15 +415,15 @@ test_a_role_ends(void **state)
 		int status;
 		const char *line;
 	} table[] = {
-		{ ROLE_DOOR, "end", 1, "posternd: the door ended with status 3\n" },
-		{ ROLE_GATEWAY, "end", 1, "posternd: the gateway ended with status 3\n" },
-		{ ROLE_KEEPER, "end", 1, "posternd: the keeper ended with status 3\n" },
-		{ ROLE_KEEPER, "crash", 1, "posternd: the keeper was killed by signal 11" },
-		{ ROLE_GATEWAY, "crash", 1, "posternd: the gateway was killed by signal 11" },
-		{ ROLE_KEEPER, "misconfigured", 78, "posternd: the keeper ended with status 78\n" },
-		{ ROLE_DOOR, "misconfigured", 78, "posternd: the door ended with status 78\n" },
-		{ ROLE_KEEPER, "leave", 1, "posternd: a role closed its channel and did not end\n" },
-		{ ROLE_GATEWAY, "chatter", 1, "posternd: the gateway said what it may not\n" },
+		{ROLE_DOOR, "end", 1, "posternd: the door ended with status 3\n"},
+		{ROLE_GATEWAY, "end", 1, "posternd: the gateway ended with status 3\n"},
+		{ROLE_KEEPER, "end", 1, "posternd: the keeper ended with status 3\n"},
+		{ROLE_KEEPER, "crash", 1, "posternd: the keeper was killed by signal 11"},
+		{ROLE_GATEWAY, "crash", 1, "posternd: the gateway was killed by signal 11"},
+		{ROLE_KEEPER, "misconfigured", 78, "posternd: the keeper ended with status 78\n"},
+		{ROLE_DOOR, "misconfigured", 78, "posternd: the door ended with status 78\n"},
+		{ROLE_KEEPER, "leave", 1, "posternd: a role closed its channel and did not end\n"},
+		{ROLE_GATEWAY, "chatter", 1, "posternd: the gateway said what it may not\n"},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -462,7 +467,7 @@ test_kills_what_does_not_stop(void **state)
 static void
 test_keeper_side(void **state)
 {
-	static const char *const modes[] = { "enrol", "enrol-many", "inspect", "connect" };
+	static const char *const modes[] = {"enrol", "enrol-many", "inspect", "connect"};
 	(void)state;
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		set_mode(ROLE_KEEPER, modes[i]);
@@ -492,7 +497,7 @@ test_confinement(void **state)
 	struct run run = run_supervisor(0);
 	expect_exit(&run, 1, "posternd: the gateway ended with status 42\n");
 #ifndef POSTERN_SANITIZED
-	static const char *const modes[] = { "socket", "exec", "fork", "thread" };
+	static const char *const modes[] = {"socket", "exec", "fork", "thread"};
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		set_mode(ROLE_GATEWAY, modes[i]);
 		run = run_supervisor(0);
@@ -519,7 +524,7 @@ test_roles_die_with_it(void **state)
 		_exit(supervise(&config));
 	}
 	close(alive[1]);
-	struct run run = { 0 };
+	struct run run = {0};
 	take_states(states, 0, &run);
 	assert_string_equal(run.notified, "READY=1 ");
 	kill(pid, SIGKILL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each decoder against every truncation, every flipped bit and trailing bytes, on heap blocks of exact size. */
+/* Each decoder against every truncation, every flipped bit and trailing bytes, on heap blocks of
+ * exact size. */
 #include "wire_codecs.h"
 
 #include "wire/operation.h"
@@ -32,7 +33,7 @@ recode_copy(const struct wire_codec *codec, struct bytes input, struct writer *w
 	assert_non_null(copy);
 	if (input.size > 0)
 		memcpy(copy, input.data, input.size);
-	bool accepted = codec->recode((struct bytes){ copy, input.size }, w);
+	bool accepted = codec->recode((struct bytes){copy, input.size}, w);
 	free(copy);
 	return accepted;
 }
@@ -67,7 +68,7 @@ test_truncations(void **state)
 	for (unsigned i = 0; i < wire_codec_count; i++) {
 		struct bytes sample = sample_of(&wire_codecs[i]);
 		for (size_t size = 0; size < sample.size; size++) {
-			if (accepted_faithfully(&wire_codecs[i], (struct bytes){ sample.data, size }))
+			if (accepted_faithfully(&wire_codecs[i], (struct bytes){sample.data, size}))
 				fail_msg("%s: accepted %zu of %zu bytes", wire_codecs[i].name, size,
 					 sample.size);
 		}
@@ -82,7 +83,7 @@ test_trailing_bytes(void **state)
 		struct bytes sample = sample_of(&wire_codecs[i]);
 		for (unsigned byte = 0; byte < 256; byte++) {
 			sample_memory[sample.size] = (uint8_t)byte;
-			struct bytes longer = { sample.data, sample.size + 1 };
+			struct bytes longer = {sample.data, sample.size + 1};
 			if (accepted_faithfully(&wire_codecs[i], longer))
 				fail_msg("%s: accepted a trailing byte", wire_codecs[i].name);
 		}
@@ -108,7 +109,7 @@ test_bit_flips(void **state)
 static struct bytes
 word(const char *text)
 {
-	return (struct bytes){ (const uint8_t *)text, strlen(text) };
+	return (struct bytes){(const uint8_t *)text, strlen(text)};
 }
 
 static void
@@ -119,15 +120,12 @@ test_paths(void **state)
 		bool path;
 		bool name;
 	} table[] = {
-		{ "a", true, true },	      { "db/prod", true, false },
-		{ "A-Z_0.9/x", true, false }, { "...", true, true },
-		{ "..a", true, true },	      { "", false, false },
-		{ ".", false, false },	      { "..", false, false },
-		{ "a/..", false, false },     { "a/./b", false, false },
-		{ "/a", false, false },	      { "a/", false, false },
-		{ "a//b", false, false },     { "a b", false, false },
-		{ "a\\b", false, false },     { "a\n", false, false },
-		{ "\xc3\xa4", false, false }, { "a:b", false, false },
+		{"a", true, true},	 {"db/prod", true, false},   {"A-Z_0.9/x", true, false},
+		{"...", true, true},	 {"..a", true, true},	     {"", false, false},
+		{".", false, false},	 {"..", false, false},	     {"a/..", false, false},
+		{"a/./b", false, false}, {"/a", false, false},	     {"a/", false, false},
+		{"a//b", false, false},	 {"a b", false, false},	     {"a\\b", false, false},
+		{"a\n", false, false},	 {"\xc3\xa4", false, false}, {"a:b", false, false},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -137,11 +135,11 @@ test_paths(void **state)
 	}
 	static uint8_t letters[WIRE_PATH_MAX + 1];
 	memset(letters, 'a', sizeof(letters));
-	assert_true(path_valid((struct bytes){ letters, WIRE_PATH_MAX }));
-	assert_false(path_valid((struct bytes){ letters, WIRE_PATH_MAX + 1 }));
-	assert_true(name_valid((struct bytes){ letters, 64 }));
-	assert_false(name_valid((struct bytes){ letters, 65 }));
-	assert_false(path_valid((struct bytes){ (const uint8_t *)"a\0b", 3 }));
+	assert_true(path_valid((struct bytes){letters, WIRE_PATH_MAX}));
+	assert_false(path_valid((struct bytes){letters, WIRE_PATH_MAX + 1}));
+	assert_true(name_valid((struct bytes){letters, 64}));
+	assert_false(name_valid((struct bytes){letters, 65}));
+	assert_false(path_valid((struct bytes){(const uint8_t *)"a\0b", 3}));
 }
 
 static bool
@@ -158,12 +156,12 @@ wanted_accepted(const struct wanted *wanted)
 static void
 test_wanted_order(void **state)
 {
-	const struct wanted none = { 0 };
-	const struct wanted twice = { 2, { { word("a"), 1 }, { word("a"), 2 } } };
-	const struct wanted falling = { 2, { { word("b"), 0 }, { word("a"), 0 } } };
-	const struct wanted prefix_last = { 2, { { word("a/b"), 0 }, { word("a"), 0 } } };
-	const struct wanted bad_path = { 1, { { word("../a"), 0 } } };
-	const struct wanted rising = { 2, { { word("a"), 0 }, { word("a/b"), 0 } } };
+	const struct wanted none = {0};
+	const struct wanted twice = {2, {{word("a"), 1}, {word("a"), 2}}};
+	const struct wanted falling = {2, {{word("b"), 0}, {word("a"), 0}}};
+	const struct wanted prefix_last = {2, {{word("a/b"), 0}, {word("a"), 0}}};
+	const struct wanted bad_path = {1, {{word("../a"), 0}}};
+	const struct wanted rising = {2, {{word("a"), 0}, {word("a/b"), 0}}};
 	(void)state;
 	assert_false(wanted_accepted(&none));
 	assert_false(wanted_accepted(&twice));
@@ -202,19 +200,19 @@ static void
 test_wrong_sizes_are_not_written(void **state)
 {
 	uint8_t memory[1024];
-	uint8_t bytes[WIRE_PCRS_SIZE] = { 0 };
+	uint8_t bytes[WIRE_PCRS_SIZE] = {0};
 	(void)state;
-	struct wire_examine_log log = { .pcrs = { bytes, WIRE_PCRS_SIZE - 1 } };
+	struct wire_examine_log log = {.pcrs = {bytes, WIRE_PCRS_SIZE - 1}};
 	struct writer w = writer_of(memory, sizeof(memory));
 	wire_examine_log_write(&w, &log);
 	assert_true(w.failed);
 
-	struct wire_challenge_answer answer = { { bytes, WIRE_CHALLENGE_SIZE + 1 }, 60, { bytes, 32 } };
+	struct wire_challenge_answer answer = {{bytes, WIRE_CHALLENGE_SIZE + 1}, 60, {bytes, 32}};
 	w = writer_of(memory, sizeof(memory));
 	wire_challenge_answer_write(&w, &answer);
 	assert_true(w.failed);
 
-	struct wire_release_request request = { .challenge = { bytes, 57 } };
+	struct wire_release_request request = {.challenge = {bytes, 57}};
 	w = writer_of(memory, sizeof(memory));
 	wire_release_request_write(&w, &request);
 	assert_true(w.failed);
@@ -228,15 +226,15 @@ release_accepted(size_t challenge, size_t ak, size_t wanted, size_t quote)
 	static const uint8_t zeros[32 * 1024];
 	struct wire_release_request decoded;
 	struct writer w = writer_of(memory, sizeof(memory));
-	write_lp(&w, (struct bytes){ zeros, challenge });
-	write_bytes_be16(&w, (struct bytes){ zeros, ak });
-	write_bytes(&w, (struct bytes){ zeros, WIRE_KEY_SIZE });
-	write_lp(&w, (struct bytes){ zeros, wanted });
-	write_bytes_be16(&w, (struct bytes){ zeros, quote });
-	write_bytes_be16(&w, (struct bytes){ zeros, 1 });
-	write_bytes(&w, (struct bytes){ zeros, WIRE_PCRS_SIZE });
+	write_lp(&w, (struct bytes){zeros, challenge});
+	write_bytes_be16(&w, (struct bytes){zeros, ak});
+	write_bytes(&w, (struct bytes){zeros, WIRE_KEY_SIZE});
+	write_lp(&w, (struct bytes){zeros, wanted});
+	write_bytes_be16(&w, (struct bytes){zeros, quote});
+	write_bytes_be16(&w, (struct bytes){zeros, 1});
+	write_bytes(&w, (struct bytes){zeros, WIRE_PCRS_SIZE});
 	for (int i = 0; i < 3; i++)
-		write_lp(&w, (struct bytes){ NULL, 0 });
+		write_lp(&w, (struct bytes){NULL, 0});
 	assert_false(w.failed);
 	return wire_release_request_read(writer_bytes(&w), &decoded);
 }
@@ -262,9 +260,9 @@ test_wrong_sizes_are_not_read(void **state)
 static void
 test_refused_answer_has_no_payload(void **state)
 {
-	static const uint8_t refused[] = { WIRE_POLICY, 0, 0, 0, 1, 'x' };
-	static const uint8_t unknown[] = { WIRE_FAILED + 1, 0, 0, 0, 0 };
-	static const uint8_t bare[] = { WIRE_POLICY, 0, 0, 0, 0 };
+	static const uint8_t refused[] = {WIRE_POLICY, 0, 0, 0, 1, 'x'};
+	static const uint8_t unknown[] = {WIRE_FAILED + 1, 0, 0, 0, 0};
+	static const uint8_t bare[] = {WIRE_POLICY, 0, 0, 0, 0};
 	struct wire_answer answer;
 	(void)state;
 	assert_false(wire_answer_read(BYTES_OF(refused), &answer));
@@ -281,16 +279,16 @@ test_status_words(void **state)
 		const char *word;
 		unsigned http;
 	} table[] = {
-		{ WIRE_OK, "ok", 200 },
-		{ WIRE_MALFORMED, "malformed", 400 },
-		{ WIRE_CHALLENGE, "challenge", 403 },
-		{ WIRE_IDENTITY, "identity", 403 },
-		{ WIRE_QUOTE, "quote", 403 },
-		{ WIRE_POLICY, "policy", 403 },
-		{ WIRE_OPERATOR, "operator", 403 },
-		{ WIRE_LIMIT, "limit", 413 },
-		{ WIRE_BUSY, "busy", 503 },
-		{ WIRE_FAILED, "failed", 500 },
+		{WIRE_OK, "ok", 200},
+		{WIRE_MALFORMED, "malformed", 400},
+		{WIRE_CHALLENGE, "challenge", 403},
+		{WIRE_IDENTITY, "identity", 403},
+		{WIRE_QUOTE, "quote", 403},
+		{WIRE_POLICY, "policy", 403},
+		{WIRE_OPERATOR, "operator", 403},
+		{WIRE_LIMIT, "limit", 413},
+		{WIRE_BUSY, "busy", 503},
+		{WIRE_FAILED, "failed", 500},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -299,12 +297,13 @@ test_status_words(void **state)
 	}
 }
 
-/* An appraiser that has become somebody else's cannot make the keeper read past a text or show control characters. */
+/* An appraiser that has become somebody else's cannot make the keeper read past a text or show
+ * control characters. */
 static void
 test_appraisal_text(void **state)
 {
 	uint8_t memory[1024];
-	struct wire_appraisal appraisal = { .log = WIRE_REFUSED, .log_error = "a\x1b[2J\"b" };
+	struct wire_appraisal appraisal = {.log = WIRE_REFUSED, .log_error = "a\x1b[2J\"b"};
 	struct wire_appraisal decoded;
 	(void)state;
 	struct writer w = writer_of(memory, sizeof(memory));
@@ -312,7 +311,7 @@ test_appraisal_text(void **state)
 	assert_true(wire_appraisal_read(writer_bytes(&w), &decoded));
 	assert_string_equal(decoded.log_error, "a?[2J?b");
 
-	static const uint8_t control[] = { 0, 0, 0, 0, 0, 1, 0x1b, 0, 0, 0, 0 };
+	static const uint8_t control[] = {0, 0, 0, 0, 0, 1, 0x1b, 0, 0, 0, 0};
 	assert_false(wire_appraisal_read(BYTES_OF(control), &decoded));
 	w = writer_of(memory, sizeof(memory));
 	write_be16(&w, 0);
@@ -326,14 +325,14 @@ test_appraisal_text(void **state)
 static void
 test_peer_is_plain(void **state)
 {
-	static const char *const bad[] = { "a\"b", "a\\b", "a\nb", "\xc3\xa4", "\x7f" };
+	static const char *const bad[] = {"a\"b", "a\\b", "a\nb", "\xc3\xa4", "\x7f"};
 	uint8_t memory[512];
-	uint8_t signature[WIRE_SIGNATURE_SIZE] = { 0 };
+	uint8_t signature[WIRE_SIGNATURE_SIZE] = {0};
 	struct wire_operator_request decoded;
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		const struct wire_operator_request request = { word("x"), BYTES_OF(signature),
-							       word(bad[i]) };
+		const struct wire_operator_request request = {word("x"), BYTES_OF(signature),
+							      word(bad[i])};
 		struct writer w = writer_of(memory, sizeof(memory));
 		wire_operator_request_write(&w, &request);
 		assert_false(wire_operator_request_read(writer_bytes(&w), &decoded));
@@ -378,7 +377,7 @@ test_fixed_messages(void **state)
 				  "a\0\0\0\0\0\0\0\x05\0\0\0\x03"
 				  "bob";
 	static const char message[] = "\0\0\0\x15postern/checkpoint/v1\0\0\0\0\0\0\0\x07";
-	uint8_t transcript[TRANSCRIPT_SIZE] = { 1 };
+	uint8_t transcript[TRANSCRIPT_SIZE] = {1};
 	uint8_t made_info[RELEASE_INFO_SIZE];
 	uint8_t made_aad[INTAKE_AAD_MAX];
 	uint8_t made_message[CHECKPOINT_MESSAGE_SIZE];
@@ -388,7 +387,7 @@ test_fixed_messages(void **state)
 	assert_memory_equal(made_info + sizeof(info) - 1, transcript, sizeof(transcript));
 	assert_int_equal(intake_aad(word("a"), 5, word("bob"), made_aad), sizeof(aad) - 1);
 	assert_memory_equal(made_aad, aad, sizeof(aad) - 1);
-	const struct checkpoint checkpoint = { .number = 7, .hash = { 9 }, .time = 0x0102 };
+	const struct checkpoint checkpoint = {.number = 7, .hash = {9}, .time = 0x0102};
 	checkpoint_message(&checkpoint, made_message);
 	assert_memory_equal(made_message, message, sizeof(message) - 1);
 	assert_memory_equal(made_message + sizeof(message) - 1, checkpoint.hash, 32);
@@ -406,9 +405,9 @@ test_release_body_total(void **state)
 	(void)state;
 	body.count = 2;
 	for (size_t excess = 0; excess < 2; excess++) {
-		body.secrets[0] = (struct release_secret){ word("a"), 1, { value, 1024 + excess } };
+		body.secrets[0] = (struct release_secret){word("a"), 1, {value, 1024 + excess}};
 		body.secrets[1] =
-			(struct release_secret){ word("b"), 1, { value, WIRE_SECRET_MAX - 1024 } };
+			(struct release_secret){word("b"), 1, {value, WIRE_SECRET_MAX - 1024}};
 		struct writer w = writer_of(memory, sizeof(memory));
 		release_body_write(&w, &body);
 		assert_false(w.failed);

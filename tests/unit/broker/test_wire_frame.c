@@ -15,8 +15,8 @@
 #include <cmocka.h>
 
 #define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
-#define SPILLED   0x01
-#define CARRIES   0x02
+#define SPILLED	  0x01
+#define CARRIES	  0x02
 
 struct ends {
 	int channel[2];
@@ -40,7 +40,7 @@ static int
 set_up(void **state)
 {
 	static struct ends ends;
-	ends = (struct ends){ .open_before = open_descriptors() };
+	ends = (struct ends){.open_before = open_descriptors()};
 	assert_int_equal(channel_pair(ends.channel), CHANNEL_OK);
 	*state = &ends;
 	return 0;
@@ -72,15 +72,17 @@ pattern(size_t size)
 static void
 test_sizes(void **state)
 {
-	static const size_t sizes[] = { 0, 1, FRAME_INLINE_MAX - 1, FRAME_INLINE_MAX,
-					FRAME_INLINE_MAX + 1, FRAME_BODY_MAX, 5 };
+	static const size_t sizes[] = {
+		0, 1, FRAME_INLINE_MAX - 1, FRAME_INLINE_MAX, FRAME_INLINE_MAX + 1, FRAME_BODY_MAX,
+		5};
 	struct ends *ends = *state;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		uint8_t *body = pattern(sizes[i]);
-		const struct frame sent = { FRAME_RELEASE, UINT64_MAX - i, { body, sizes[i] }, -1 };
+		const struct frame sent = {FRAME_RELEASE, UINT64_MAX - i, {body, sizes[i]}, -1};
 		struct frame got;
 		assert_int_equal(channel_send(ends->channel[0], &sent), CHANNEL_OK);
-		assert_int_equal(channel_receive(ends->channel[1], &ends->buffer, &got), CHANNEL_OK);
+		assert_int_equal(channel_receive(ends->channel[1], &ends->buffer, &got),
+				 CHANNEL_OK);
 		assert_int_equal(got.type, FRAME_RELEASE);
 		assert_true(got.id == UINT64_MAX - i);
 		assert_int_equal(got.descriptor, -1);
@@ -95,12 +97,13 @@ test_too_large_is_not_sent(void **state)
 {
 	struct ends *ends = *state;
 	uint8_t *body = pattern(FRAME_BODY_MAX + 1);
-	const struct frame sent = { FRAME_RELEASE, 1, { body, FRAME_BODY_MAX + 1 }, -1 };
+	const struct frame sent = {FRAME_RELEASE, 1, {body, FRAME_BODY_MAX + 1}, -1};
 	assert_int_equal(channel_send(ends->channel[0], &sent), CHANNEL_MALFORMED);
 	free(body);
 }
 
-/* Beside a body that fits and one that does not, the descriptor is the one that was sent, and closed on exec. */
+/* Beside a body that fits and one that does not, the descriptor is the one that was sent, and
+ * closed on exec. */
 static void
 test_descriptor_travels(void **state)
 {
@@ -109,10 +112,11 @@ test_descriptor_travels(void **state)
 		int pipe_ends[2];
 		assert_int_equal(pipe2(pipe_ends, O_CLOEXEC), 0);
 		uint8_t *body = pattern(size);
-		const struct frame sent = { FRAME_CONNECTION, 1, { body, size }, pipe_ends[1] };
+		const struct frame sent = {FRAME_CONNECTION, 1, {body, size}, pipe_ends[1]};
 		struct frame got;
 		assert_int_equal(channel_send(ends->channel[0], &sent), CHANNEL_OK);
-		assert_int_equal(channel_receive(ends->channel[1], &ends->buffer, &got), CHANNEL_OK);
+		assert_int_equal(channel_receive(ends->channel[1], &ends->buffer, &got),
+				 CHANNEL_OK);
 		assert_true(got.descriptor >= 0);
 		assert_int_equal(fcntl(got.descriptor, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
 		assert_true(bytes_equal(got.body, sent.body));
@@ -132,7 +136,7 @@ test_closed(void **state)
 {
 	struct ends *ends = *state;
 	struct frame got;
-	const struct frame sent = { FRAME_READY, 1, { NULL, 0 }, -1 };
+	const struct frame sent = {FRAME_READY, 1, {NULL, 0}, -1};
 	shutdown(ends->channel[0], SHUT_RDWR);
 	assert_int_equal(channel_receive(ends->channel[1], &ends->buffer, &got), CHANNEL_CLOSED);
 	assert_int_equal(channel_send(ends->channel[1], &sent), CHANNEL_CLOSED);
@@ -146,11 +150,11 @@ send_raw(int channel, const uint8_t *datagram, size_t size, const int *descripto
 	union {
 		struct cmsghdr aligned;
 		char bytes[CMSG_SPACE(sizeof(int) * 16)];
-	} control = { .bytes = { 0 } };
+	} control = {.bytes = {0}};
 	uint8_t *copy = malloc(size > 0 ? size : 1);
 	memcpy(copy, datagram, size);
-	struct iovec piece = { copy, size };
-	struct msghdr message = { .msg_iov = &piece, .msg_iovlen = 1 };
+	struct iovec piece = {copy, size};
+	struct msghdr message = {.msg_iov = &piece, .msg_iovlen = 1};
 	if (count > 0) {
 		message.msg_control = control.bytes;
 		message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
@@ -168,7 +172,7 @@ static enum channel_status
 receive_after(struct ends *ends, const uint8_t *datagram, size_t size, const int *descriptors,
 	      size_t count)
 {
-	struct frame got = { .descriptor = -1 };
+	struct frame got = {.descriptor = -1};
 	send_raw(ends->channel[0], datagram, size, descriptors, count);
 	enum channel_status status = channel_receive(ends->channel[1], &ends->buffer, &got);
 	if (status == CHANNEL_OK && got.descriptor >= 0)
@@ -177,7 +181,10 @@ receive_after(struct ends *ends, const uint8_t *datagram, size_t size, const int
 }
 
 /* Version, flags, type, id. */
-#define HEADER(version, flags) { version, flags, 0, FRAME_RELEASE, 0, 0, 0, 0, 0, 0, 0, 1 }
+#define HEADER(version, flags)                                                                     \
+	{                                                                                          \
+		version, flags, 0, FRAME_RELEASE, 0, 0, 0, 0, 0, 0, 0, 1                           \
+	}
 
 static void
 test_headers(void **state)
@@ -205,8 +212,8 @@ test_unexpected_descriptors(void **state)
 	static const struct {
 		uint8_t flags;
 		size_t count;
-	} table[] = { { 0, 1 }, { 0, 2 }, { CARRIES, 2 }, { CARRIES, 3 }, { 0, 8 }, { 0, 9 }, { 0, 16 },
-		      { CARRIES, 16 }, { 0x04, 1 } };
+	} table[] = {{0, 1}, {0, 2},  {CARRIES, 2},  {CARRIES, 3}, {0, 8},
+		     {0, 9}, {0, 16}, {CARRIES, 16}, {0x04, 1}};
 	struct ends *ends = *state;
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	int many[16];
@@ -228,10 +235,12 @@ test_datagram_too_large(void **state)
 	uint8_t *datagram = pattern(FRAME_HEADER_SIZE + FRAME_INLINE_MAX + 1);
 	const uint8_t header[] = HEADER(1, 0);
 	memcpy(datagram, header, sizeof(header));
-	assert_int_equal(receive_after(ends, datagram, FRAME_HEADER_SIZE + FRAME_INLINE_MAX + 1, NULL, 0),
-			 CHANNEL_MALFORMED);
-	assert_int_equal(receive_after(ends, datagram, FRAME_HEADER_SIZE + FRAME_INLINE_MAX, NULL, 0),
-			 CHANNEL_OK);
+	assert_int_equal(
+		receive_after(ends, datagram, FRAME_HEADER_SIZE + FRAME_INLINE_MAX + 1, NULL, 0),
+		CHANNEL_MALFORMED);
+	assert_int_equal(
+		receive_after(ends, datagram, FRAME_HEADER_SIZE + FRAME_INLINE_MAX, NULL, 0),
+		CHANNEL_OK);
 	free(datagram);
 }
 
@@ -254,18 +263,19 @@ test_spilled_memory(void **state)
 		int seals;
 		enum channel_status want;
 	} table[] = {
-		{ "none", FRAME_INLINE_MAX + 1, ALL_SEALS, CHANNEL_OK },
-		{ "none, the largest", FRAME_BODY_MAX, ALL_SEALS, CHANNEL_OK },
-		{ "one byte too large", FRAME_BODY_MAX + 1, ALL_SEALS, CHANNEL_MALFORMED },
-		{ "huge", (off_t)1 << 40, ALL_SEALS, CHANNEL_MALFORMED },
-		{ "would have fitted", FRAME_INLINE_MAX, ALL_SEALS, CHANNEL_MALFORMED },
-		{ "empty", 0, ALL_SEALS, CHANNEL_MALFORMED },
-		{ "not sealed", FRAME_INLINE_MAX + 1, 0, CHANNEL_MALFORMED },
-		{ "can be written", FRAME_INLINE_MAX + 1, ALL_SEALS & ~F_SEAL_WRITE, CHANNEL_MALFORMED },
-		{ "can shrink", FRAME_INLINE_MAX + 1, ALL_SEALS & ~F_SEAL_SHRINK, CHANNEL_MALFORMED },
-		{ "can grow", FRAME_INLINE_MAX + 1, ALL_SEALS & ~F_SEAL_GROW, CHANNEL_MALFORMED },
-		{ "seals are not sealed", FRAME_INLINE_MAX + 1, ALL_SEALS & ~F_SEAL_SEAL,
-		  CHANNEL_MALFORMED },
+		{"none", FRAME_INLINE_MAX + 1, ALL_SEALS, CHANNEL_OK},
+		{"none, the largest", FRAME_BODY_MAX, ALL_SEALS, CHANNEL_OK},
+		{"one byte too large", FRAME_BODY_MAX + 1, ALL_SEALS, CHANNEL_MALFORMED},
+		{"huge", (off_t)1 << 40, ALL_SEALS, CHANNEL_MALFORMED},
+		{"would have fitted", FRAME_INLINE_MAX, ALL_SEALS, CHANNEL_MALFORMED},
+		{"empty", 0, ALL_SEALS, CHANNEL_MALFORMED},
+		{"not sealed", FRAME_INLINE_MAX + 1, 0, CHANNEL_MALFORMED},
+		{"can be written", FRAME_INLINE_MAX + 1, ALL_SEALS & ~F_SEAL_WRITE,
+		 CHANNEL_MALFORMED},
+		{"can shrink", FRAME_INLINE_MAX + 1, ALL_SEALS & ~F_SEAL_SHRINK, CHANNEL_MALFORMED},
+		{"can grow", FRAME_INLINE_MAX + 1, ALL_SEALS & ~F_SEAL_GROW, CHANNEL_MALFORMED},
+		{"seals are not sealed", FRAME_INLINE_MAX + 1, ALL_SEALS & ~F_SEAL_SEAL,
+		 CHANNEL_MALFORMED},
 	};
 	struct ends *ends = *state;
 	const uint8_t header[] = HEADER(1, SPILLED);
@@ -283,7 +293,7 @@ test_spilled_otherwise(void **state)
 {
 	struct ends *ends = *state;
 	const uint8_t header[] = HEADER(1, SPILLED);
-	const uint8_t with_body[] = { 1, SPILLED, 0, FRAME_RELEASE, 0, 0, 0, 0, 0, 0, 0, 1, 'x' };
+	const uint8_t with_body[] = {1, SPILLED, 0, FRAME_RELEASE, 0, 0, 0, 0, 0, 0, 0, 1, 'x'};
 	int memory = memory_of(FRAME_INLINE_MAX + 1, ALL_SEALS);
 	/* A body in two places; and things that are not a memfd. */
 	assert_int_equal(receive_after(ends, with_body, sizeof(with_body), &memory, 1),

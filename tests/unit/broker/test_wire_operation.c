@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every operation with what it needs, without each of it, with each field it does not take, and each field's forms. */
+/* Every operation with what it needs, without each of it, with each field it does not take, and
+ * each field's forms. */
 #include "wire/operation.h"
 
 #include <setjmp.h>
@@ -14,15 +15,15 @@
 
 static uint8_t memory[ENCODED_MAX];
 static const uint8_t zeros[WIRE_SECRET_MAX + 256];
-static const uint8_t ak_name[34] = { 0x00, 0x0b };
-static const uint8_t pcrs[2 + 32] = { 0x00, 0x10 };
-static const uint8_t number[8] = { 0, 0, 0, 0, 0, 0, 0, 9 };
+static const uint8_t ak_name[34] = {0x00, 0x0b};
+static const uint8_t pcrs[2 + 32] = {0x00, 0x10};
+static const uint8_t number[8] = {0, 0, 0, 0, 0, 0, 0, 9};
 #define HEX_64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 static struct bytes
 word(const char *text)
 {
-	return (struct bytes){ (const uint8_t *)text, strlen(text) };
+	return (struct bytes){(const uint8_t *)text, strlen(text)};
 }
 
 /* What the keeper's rules rest on, written down a second time. */
@@ -33,35 +34,37 @@ static const struct {
 	uint32_t required;
 	uint32_t optional;
 } table[] = {
-	{ OPERATION_STATUS, "status", "read", 0, 0 },
-	{ OPERATION_SECRET_LIST, "secret-list", "read", 0, F(PATH) | F(AFTER) | F(COUNT) },
-	{ OPERATION_SECRET_SHOW, "secret-show", "read", F(PATH), 0 },
-	{ OPERATION_MACHINE_LIST, "machine-list", "read", 0, F(STATE) | F(AFTER) | F(COUNT) },
-	{ OPERATION_MACHINE_SHOW, "machine-show", "read", F(MACHINE), 0 },
-	{ OPERATION_BASELINE_LIST, "baseline-list", "read", 0, 0 },
-	{ OPERATION_POLICY_SHOW, "policy-show", "read", 0, F(NAME) },
-	{ OPERATION_POLICY_CHECK, "policy-check", "read", F(NAME) | F(POLICY), 0 },
-	{ OPERATION_OPERATOR_LIST, "operator-list", "read", 0, 0 },
-	{ OPERATION_ANCHOR_LIST, "anchor-list", "read", 0, 0 },
-	{ OPERATION_EXPLAIN, "explain", "read", F(MACHINE), F(COUNT) },
-	{ OPERATION_AUDIT_READ, "audit-read", "read", F(FROM), F(COUNT) },
-	{ OPERATION_ACT_READ, "act-read", "read", F(FROM), F(COUNT) },
-	{ OPERATION_SECRET_PUT, "secret-put", "write", F(PATH) | F(CAS) | F(SEALED), 0 },
-	{ OPERATION_SECRET_DELETE, "secret-delete", "write", F(PATH), F(CAS) },
-	{ OPERATION_GENESIS, "genesis", "trust", F(NAME) | F(ROLES) | F(OPERATOR_KEY) | F(POLICIES), 0 },
-	{ OPERATION_MACHINE_REGISTER, "machine-register", "trust", F(NAME) | F(GROUPS) | F(EK_ID), 0 },
-	{ OPERATION_MACHINE_ADMIT, "machine-admit", "trust",
-	  F(MACHINE) | F(NAME) | F(GROUPS) | F(EK_ID) | F(AK_NAME), 0 },
-	{ OPERATION_MACHINE_SUSPEND, "machine-suspend", "trust", F(MACHINE) | F(REASON), 0 },
-	{ OPERATION_MACHINE_READMIT, "machine-readmit", "trust", F(MACHINE) | F(REASON), 0 },
-	{ OPERATION_MACHINE_GROUP, "machine-group", "trust", F(MACHINE) | F(GROUPS), 0 },
-	{ OPERATION_BASELINE_ADD, "baseline-add", "trust", F(NAME) | F(PCRS) | F(FROM), F(UNTIL) },
-	{ OPERATION_BASELINE_END, "baseline-end", "trust", F(NAME) | F(UNTIL), 0 },
-	{ OPERATION_POLICY_APPLY, "policy-apply", "trust", F(NAME) | F(POLICY), 0 },
-	{ OPERATION_POLICY_DELETE, "policy-delete", "trust", F(NAME), 0 },
-	{ OPERATION_ANCHOR_ADD, "anchor-add", "trust", F(ID) | F(CERTIFICATE) | F(SUBJECT), 0 },
-	{ OPERATION_REVOKE, "revoke", "trust", F(KIND) | F(ID) | F(REASON), 0 },
-	{ OPERATION_OPERATOR_ADD, "operator-add", "trust", F(NAME) | F(ROLES) | F(OPERATOR_KEY), 0 },
+	{OPERATION_STATUS, "status", "read", 0, 0},
+	{OPERATION_SECRET_LIST, "secret-list", "read", 0, F(PATH) | F(AFTER) | F(COUNT)},
+	{OPERATION_SECRET_SHOW, "secret-show", "read", F(PATH), 0},
+	{OPERATION_MACHINE_LIST, "machine-list", "read", 0, F(STATE) | F(AFTER) | F(COUNT)},
+	{OPERATION_MACHINE_SHOW, "machine-show", "read", F(MACHINE), 0},
+	{OPERATION_BASELINE_LIST, "baseline-list", "read", 0, 0},
+	{OPERATION_POLICY_SHOW, "policy-show", "read", 0, F(NAME)},
+	{OPERATION_POLICY_CHECK, "policy-check", "read", F(NAME) | F(POLICY), 0},
+	{OPERATION_OPERATOR_LIST, "operator-list", "read", 0, 0},
+	{OPERATION_ANCHOR_LIST, "anchor-list", "read", 0, 0},
+	{OPERATION_EXPLAIN, "explain", "read", F(MACHINE), F(COUNT)},
+	{OPERATION_AUDIT_READ, "audit-read", "read", F(FROM), F(COUNT)},
+	{OPERATION_ACT_READ, "act-read", "read", F(FROM), F(COUNT)},
+	{OPERATION_SECRET_PUT, "secret-put", "write", F(PATH) | F(CAS) | F(SEALED), 0},
+	{OPERATION_SECRET_DELETE, "secret-delete", "write", F(PATH), F(CAS)},
+	{OPERATION_GENESIS, "genesis", "trust", F(NAME) | F(ROLES) | F(OPERATOR_KEY) | F(POLICIES),
+	 0},
+	{OPERATION_MACHINE_REGISTER, "machine-register", "trust", F(NAME) | F(GROUPS) | F(EK_ID),
+	 0},
+	{OPERATION_MACHINE_ADMIT, "machine-admit", "trust",
+	 F(MACHINE) | F(NAME) | F(GROUPS) | F(EK_ID) | F(AK_NAME), 0},
+	{OPERATION_MACHINE_SUSPEND, "machine-suspend", "trust", F(MACHINE) | F(REASON), 0},
+	{OPERATION_MACHINE_READMIT, "machine-readmit", "trust", F(MACHINE) | F(REASON), 0},
+	{OPERATION_MACHINE_GROUP, "machine-group", "trust", F(MACHINE) | F(GROUPS), 0},
+	{OPERATION_BASELINE_ADD, "baseline-add", "trust", F(NAME) | F(PCRS) | F(FROM), F(UNTIL)},
+	{OPERATION_BASELINE_END, "baseline-end", "trust", F(NAME) | F(UNTIL), 0},
+	{OPERATION_POLICY_APPLY, "policy-apply", "trust", F(NAME) | F(POLICY), 0},
+	{OPERATION_POLICY_DELETE, "policy-delete", "trust", F(NAME), 0},
+	{OPERATION_ANCHOR_ADD, "anchor-add", "trust", F(ID) | F(CERTIFICATE) | F(SUBJECT), 0},
+	{OPERATION_REVOKE, "revoke", "trust", F(KIND) | F(ID) | F(REASON), 0},
+	{OPERATION_OPERATOR_ADD, "operator-add", "trust", F(NAME) | F(ROLES) | F(OPERATOR_KEY), 0},
 };
 #define TABLE_COUNT (sizeof(table) / sizeof(table[0]))
 
@@ -81,8 +84,8 @@ list_of(size_t count, const struct bytes *names)
 static struct bytes
 good_value(unsigned field)
 {
-	static const uint8_t names[] = { 0, 1, 0, 0, 0, 1, 'a' };
-	static const uint8_t none[] = { 0, 0 };
+	static const uint8_t names[] = {0, 1, 0, 0, 0, 1, 'a'};
+	static const uint8_t none[] = {0, 0};
 	switch ((enum operation_field)field) {
 	case FIELD_MACHINE:
 		return word("m-0123456789abcdef");
@@ -93,7 +96,7 @@ good_value(unsigned field)
 		return BYTES_OF(none);
 	case FIELD_EK_ID:
 	case FIELD_OPERATOR_KEY:
-		return (struct bytes){ zeros, 32 };
+		return (struct bytes){zeros, 32};
 	case FIELD_AK_NAME:
 		return BYTES_OF(ak_name);
 	case FIELD_PCRS:
@@ -108,9 +111,9 @@ good_value(unsigned field)
 	case FIELD_ID:
 		return word(HEX_64);
 	case FIELD_CERTIFICATE:
-		return (struct bytes){ zeros, 600 };
+		return (struct bytes){zeros, 600};
 	case FIELD_SEALED:
-		return (struct bytes){ zeros, 48 };
+		return (struct bytes){zeros, 48};
 	case FIELD_STATE:
 		return word("pending");
 	case FIELD_NAME:
@@ -131,9 +134,9 @@ request_for(enum operation operation)
 	const struct operation_info *info = operation_find((uint16_t)operation);
 	assert_non_null(info);
 	struct operation_request request = {
-		.answer_key = { zeros, 32 },
+		.answer_key = {zeros, 32},
 		.operator_name = word("alice"),
-		.challenge = { zeros, operation == OPERATION_GENESIS ? 0 : WIRE_CHALLENGE_SIZE },
+		.challenge = {zeros, operation == OPERATION_GENESIS ? 0 : WIRE_CHALLENGE_SIZE},
 		.trust_revision = info->act ? 3 : 0,
 		.operation = (uint16_t)operation,
 	};
@@ -196,7 +199,8 @@ test_required_and_optional(void **state)
 			if ((table[i].required & bit) != 0)
 				other.present &= ~bit;
 			else
-				operation_set(&other, (enum operation_field)field, good_value(field));
+				operation_set(&other, (enum operation_field)field,
+					      good_value(field));
 			if ((problem_of(&other) != NULL) != wrong)
 				fail_msg("%s with or without field %u", table[i].name, field);
 		}
@@ -217,7 +221,8 @@ test_head(void **state)
 	assert_string_equal(problem_of(&request), "challenge: not of its size");
 	request = request_for(OPERATION_STATUS);
 	request.trust_revision = 1;
-	assert_string_equal(problem_of(&request), "trust revision: must be 0 in what is not an act");
+	assert_string_equal(problem_of(&request),
+			    "trust revision: must be 0 in what is not an act");
 	request = request_for(OPERATION_STATUS);
 	request.operator_name = word("al ice");
 	assert_string_equal(problem_of(&request), "operator: not a name");
@@ -235,14 +240,10 @@ test_field_order(void **state)
 		uint8_t fields[3];
 		bool good;
 	} orders[] = {
-		{ 2, { FIELD_FROM, FIELD_COUNT }, true },
-		{ 2, { FIELD_COUNT, FIELD_FROM }, false },
-		{ 2, { FIELD_FROM, FIELD_FROM }, false },
-		{ 1, { FIELD_FROM, FIELD_COUNT }, false },
-		{ 3, { FIELD_FROM, FIELD_COUNT }, false },
-		{ 2, { 0, FIELD_FROM }, false },
-		{ 2, { FIELD_FROM, FIELD_LIMIT }, false },
-		{ 2, { FIELD_FROM, 255 }, false },
+		{2, {FIELD_FROM, FIELD_COUNT}, true},  {2, {FIELD_COUNT, FIELD_FROM}, false},
+		{2, {FIELD_FROM, FIELD_FROM}, false},  {1, {FIELD_FROM, FIELD_COUNT}, false},
+		{3, {FIELD_FROM, FIELD_COUNT}, false}, {2, {0, FIELD_FROM}, false},
+		{2, {FIELD_FROM, FIELD_LIMIT}, false}, {2, {FIELD_FROM, 255}, false},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
@@ -250,9 +251,9 @@ test_field_order(void **state)
 		const char *problem = NULL;
 		struct writer w = writer_of(memory, sizeof(memory));
 		write_lp_text(&w, "postern/operator/v1");
-		write_bytes(&w, (struct bytes){ zeros, 32 });
+		write_bytes(&w, (struct bytes){zeros, 32});
 		write_lp_text(&w, "alice");
-		write_lp(&w, (struct bytes){ zeros, WIRE_CHALLENGE_SIZE });
+		write_lp(&w, (struct bytes){zeros, WIRE_CHALLENGE_SIZE});
 		write_be64(&w, 0);
 		write_be16(&w, OPERATION_ACT_READ);
 		write_u8(&w, orders[i].count);
@@ -284,48 +285,55 @@ test_text_forms(void **state)
 		const char *value;
 		bool good;
 	} forms[] = {
-		{ OPERATION_MACHINE_SHOW, FIELD_MACHINE, "web-1", true },
-		{ OPERATION_MACHINE_SHOW, FIELD_MACHINE, "web/1", false },
-		{ OPERATION_MACHINE_SHOW, FIELD_MACHINE, "", false },
-		{ OPERATION_POLICY_DELETE, FIELD_NAME, "..", false },
-		{ OPERATION_POLICY_APPLY, FIELD_POLICY, "", true },
-		{ OPERATION_POLICY_APPLY, FIELD_POLICY, "permit(principal, action, resource);\n\t", true },
-		{ OPERATION_POLICY_APPLY, FIELD_POLICY, "\"\xe2\x82\xac \xf0\x9f\x94\x91\"", true },
-		{ OPERATION_POLICY_APPLY, FIELD_POLICY, "\xc0\x80", false },
-		{ OPERATION_POLICY_APPLY, FIELD_POLICY, "\xe2\x82", false },
-		{ OPERATION_POLICY_APPLY, FIELD_POLICY, "\x80", false },
-		{ OPERATION_POLICY_APPLY, FIELD_POLICY, "\xed\xa0\x80", false },
-		{ OPERATION_POLICY_APPLY, FIELD_POLICY, "\xf4\x90\x80\x80", false },
-		{ OPERATION_POLICY_APPLY, FIELD_POLICY, "\xf8\x88\x80\x80\x80", false },
-		{ OPERATION_POLICY_APPLY, FIELD_POLICY, "\xe0\x9f\xbf", false },
-		{ OPERATION_MACHINE_SUSPEND, FIELD_REASON, "stolen \xc3\xbc", true },
-		{ OPERATION_MACHINE_SUSPEND, FIELD_REASON, "", false },
-		{ OPERATION_MACHINE_SUSPEND, FIELD_REASON, "a\nb", false },
-		{ OPERATION_MACHINE_SUSPEND, FIELD_REASON, "a\x1b[2J", false },
-		{ OPERATION_MACHINE_SUSPEND, FIELD_REASON, "\xe2\x80\xae" "evil", false },
-		{ OPERATION_MACHINE_SUSPEND, FIELD_REASON, "\xc2\x9b" "2J", false },
-		{ OPERATION_MACHINE_LIST, FIELD_STATE, "suspended", true },
-		{ OPERATION_MACHINE_LIST, FIELD_STATE, "Suspended", false },
-		{ OPERATION_MACHINE_LIST, FIELD_STATE, "", false },
-		{ OPERATION_MACHINE_LIST, FIELD_AFTER, "", true },
-		{ OPERATION_MACHINE_LIST, FIELD_AFTER, "a\x01", false },
-		{ OPERATION_SECRET_LIST, FIELD_PATH, "", true },
-		{ OPERATION_SECRET_LIST, FIELD_PATH, "db/", false },
-		{ OPERATION_SECRET_SHOW, FIELD_PATH, "", false },
-		{ OPERATION_SECRET_SHOW, FIELD_PATH, "db/../x", false },
-		{ OPERATION_REVOKE, FIELD_KIND, "ca", false },
-		{ OPERATION_REVOKE, FIELD_ID, "0123", false },
-		{ OPERATION_REVOKE, FIELD_ID,
-		  "0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef", false },
-		{ OPERATION_ANCHOR_ADD, FIELD_ID, "name", false },
-		{ OPERATION_ANCHOR_ADD, FIELD_SUBJECT, "", true },
-		{ OPERATION_ANCHOR_ADD, FIELD_SUBJECT, "CN=a\r", false },
+		{OPERATION_MACHINE_SHOW, FIELD_MACHINE, "web-1", true},
+		{OPERATION_MACHINE_SHOW, FIELD_MACHINE, "web/1", false},
+		{OPERATION_MACHINE_SHOW, FIELD_MACHINE, "", false},
+		{OPERATION_POLICY_DELETE, FIELD_NAME, "..", false},
+		{OPERATION_POLICY_APPLY, FIELD_POLICY, "", true},
+		{OPERATION_POLICY_APPLY, FIELD_POLICY, "permit(principal, action, resource);\n\t",
+		 true},
+		{OPERATION_POLICY_APPLY, FIELD_POLICY, "\"\xe2\x82\xac \xf0\x9f\x94\x91\"", true},
+		{OPERATION_POLICY_APPLY, FIELD_POLICY, "\xc0\x80", false},
+		{OPERATION_POLICY_APPLY, FIELD_POLICY, "\xe2\x82", false},
+		{OPERATION_POLICY_APPLY, FIELD_POLICY, "\x80", false},
+		{OPERATION_POLICY_APPLY, FIELD_POLICY, "\xed\xa0\x80", false},
+		{OPERATION_POLICY_APPLY, FIELD_POLICY, "\xf4\x90\x80\x80", false},
+		{OPERATION_POLICY_APPLY, FIELD_POLICY, "\xf8\x88\x80\x80\x80", false},
+		{OPERATION_POLICY_APPLY, FIELD_POLICY, "\xe0\x9f\xbf", false},
+		{OPERATION_MACHINE_SUSPEND, FIELD_REASON, "stolen \xc3\xbc", true},
+		{OPERATION_MACHINE_SUSPEND, FIELD_REASON, "", false},
+		{OPERATION_MACHINE_SUSPEND, FIELD_REASON, "a\nb", false},
+		{OPERATION_MACHINE_SUSPEND, FIELD_REASON, "a\x1b[2J", false},
+		{OPERATION_MACHINE_SUSPEND, FIELD_REASON,
+		 "\xe2\x80\xae"
+		 "evil",
+		 false},
+		{OPERATION_MACHINE_SUSPEND, FIELD_REASON,
+		 "\xc2\x9b"
+		 "2J",
+		 false},
+		{OPERATION_MACHINE_LIST, FIELD_STATE, "suspended", true},
+		{OPERATION_MACHINE_LIST, FIELD_STATE, "Suspended", false},
+		{OPERATION_MACHINE_LIST, FIELD_STATE, "", false},
+		{OPERATION_MACHINE_LIST, FIELD_AFTER, "", true},
+		{OPERATION_MACHINE_LIST, FIELD_AFTER, "a\x01", false},
+		{OPERATION_SECRET_LIST, FIELD_PATH, "", true},
+		{OPERATION_SECRET_LIST, FIELD_PATH, "db/", false},
+		{OPERATION_SECRET_SHOW, FIELD_PATH, "", false},
+		{OPERATION_SECRET_SHOW, FIELD_PATH, "db/../x", false},
+		{OPERATION_REVOKE, FIELD_KIND, "ca", false},
+		{OPERATION_REVOKE, FIELD_ID, "0123", false},
+		{OPERATION_REVOKE, FIELD_ID,
+		 "0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef", false},
+		{OPERATION_ANCHOR_ADD, FIELD_ID, "name", false},
+		{OPERATION_ANCHOR_ADD, FIELD_SUBJECT, "", true},
+		{OPERATION_ANCHOR_ADD, FIELD_SUBJECT, "CN=a\r", false},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
 		check_form(forms[i].operation, forms[i].field, word(forms[i].value), forms[i].good,
 			   forms[i].value);
-	check_form(OPERATION_POLICY_APPLY, FIELD_POLICY, (struct bytes){ zeros, 1 }, false, "NUL");
+	check_form(OPERATION_POLICY_APPLY, FIELD_POLICY, (struct bytes){zeros, 1}, false, "NUL");
 }
 
 static void
@@ -336,10 +344,12 @@ test_ids_by_kind(void **state)
 		const char *id;
 		bool good;
 	} ids[] = {
-		{ "ek-ca", HEX_64, true },  { "ek", HEX_64, true },	{ "ak", HEX_64, false },
-		{ "ak", "000b" HEX_64, true }, { "ek", "000b" HEX_64, false }, { "machine", "web-1", true },
-		{ "machine", "a/b", false }, { "baseline", "v1.2", true }, { "operator", "alice", true },
-		{ "operator", "", false },  { "ek", "alice", false },
+		{"ek-ca", HEX_64, true},      {"ek", HEX_64, true},
+		{"ak", HEX_64, false},	      {"ak", "000b" HEX_64, true},
+		{"ek", "000b" HEX_64, false}, {"machine", "web-1", true},
+		{"machine", "a/b", false},    {"baseline", "v1.2", true},
+		{"operator", "alice", true},  {"operator", "", false},
+		{"ek", "alice", false},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
@@ -361,13 +371,13 @@ test_sizes(void **state)
 		size_t least;
 		size_t most;
 	} sizes[] = {
-		{ "EK id", OPERATION_MACHINE_REGISTER, FIELD_EK_ID, 32, 32 },
-		{ "operator's key", OPERATION_OPERATOR_ADD, FIELD_OPERATOR_KEY, 32, 32 },
-		{ "until", OPERATION_BASELINE_END, FIELD_UNTIL, 8, 8 },
-		{ "count", OPERATION_EXPLAIN, FIELD_COUNT, 8, 8 },
-		{ "cas", OPERATION_SECRET_DELETE, FIELD_CAS, 8, 8 },
-		{ "certificate", OPERATION_ANCHOR_ADD, FIELD_CERTIFICATE, 1, ATTEST_CERTIFICATE_MAX },
-		{ "sealed", OPERATION_SECRET_PUT, FIELD_SEALED, 48, WIRE_SECRET_MAX + 48 },
+		{"EK id", OPERATION_MACHINE_REGISTER, FIELD_EK_ID, 32, 32},
+		{"operator's key", OPERATION_OPERATOR_ADD, FIELD_OPERATOR_KEY, 32, 32},
+		{"until", OPERATION_BASELINE_END, FIELD_UNTIL, 8, 8},
+		{"count", OPERATION_EXPLAIN, FIELD_COUNT, 8, 8},
+		{"cas", OPERATION_SECRET_DELETE, FIELD_CAS, 8, 8},
+		{"certificate", OPERATION_ANCHOR_ADD, FIELD_CERTIFICATE, 1, ATTEST_CERTIFICATE_MAX},
+		{"sealed", OPERATION_SECRET_PUT, FIELD_SEALED, 48, WIRE_SECRET_MAX + 48},
 	};
 	static uint8_t letters[OPERATION_POLICY_MAX + 1];
 	(void)state;
@@ -375,47 +385,49 @@ test_sizes(void **state)
 		enum operation operation = sizes[i].operation;
 		enum operation_field field = sizes[i].field;
 		const char *what = sizes[i].what;
-		check_form(operation, field, (struct bytes){ zeros, sizes[i].least }, true, what);
-		check_form(operation, field, (struct bytes){ zeros, sizes[i].most }, true, what);
-		check_form(operation, field, (struct bytes){ zeros, sizes[i].least - 1 }, false, what);
-		check_form(operation, field, (struct bytes){ zeros, sizes[i].most + 1 }, false, what);
+		check_form(operation, field, (struct bytes){zeros, sizes[i].least}, true, what);
+		check_form(operation, field, (struct bytes){zeros, sizes[i].most}, true, what);
+		check_form(operation, field, (struct bytes){zeros, sizes[i].least - 1}, false,
+			   what);
+		check_form(operation, field, (struct bytes){zeros, sizes[i].most + 1}, false, what);
 	}
 	memset(letters, 'a', sizeof(letters));
 	for (size_t excess = 0; excess < 2; excess++) {
 		bool good = excess == 0;
 		check_form(OPERATION_POLICY_APPLY, FIELD_POLICY,
-			   (struct bytes){ letters, OPERATION_POLICY_MAX + excess }, good, "policy");
+			   (struct bytes){letters, OPERATION_POLICY_MAX + excess}, good, "policy");
 		check_form(OPERATION_MACHINE_SUSPEND, FIELD_REASON,
-			   (struct bytes){ letters, OPERATION_REASON_MAX + excess }, good, "reason");
-		check_form(OPERATION_ANCHOR_ADD, FIELD_SUBJECT, (struct bytes){ letters, 160 + excess },
-			   good, "subject");
+			   (struct bytes){letters, OPERATION_REASON_MAX + excess}, good, "reason");
+		check_form(OPERATION_ANCHOR_ADD, FIELD_SUBJECT,
+			   (struct bytes){letters, 160 + excess}, good, "subject");
 		check_form(OPERATION_SECRET_SHOW, FIELD_PATH,
-			   (struct bytes){ letters, WIRE_PATH_MAX + excess }, good, "path");
-		check_form(OPERATION_SECRET_LIST, FIELD_AFTER, (struct bytes){ letters, 320 + excess },
-			   good, "after");
+			   (struct bytes){letters, WIRE_PATH_MAX + excess}, good, "path");
+		check_form(OPERATION_SECRET_LIST, FIELD_AFTER,
+			   (struct bytes){letters, 320 + excess}, good, "after");
 	}
 }
 
 static void
 test_structured_forms(void **state)
 {
-	static const uint8_t sha1_name[34] = { 0x00, 0x04 };
-	static const uint8_t no_mask[2] = { 0, 0 };
-	static const uint8_t two_wanted[2 + 32] = { 0x00, 0x03 };
-	static const uint8_t beyond[8] = { 0x80 };
-	static const uint8_t all[8] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	static const uint8_t sha1_name[34] = {0x00, 0x04};
+	static const uint8_t no_mask[2] = {0, 0};
+	static const uint8_t two_wanted[2 + 32] = {0x00, 0x03};
+	static const uint8_t beyond[8] = {0x80};
+	static const uint8_t all[8] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 	(void)state;
-	check_form(OPERATION_MACHINE_ADMIT, FIELD_AK_NAME, BYTES_OF(sha1_name), false, "SHA-1 name");
+	check_form(OPERATION_MACHINE_ADMIT, FIELD_AK_NAME, BYTES_OF(sha1_name), false,
+		   "SHA-1 name");
 	check_form(OPERATION_BASELINE_ADD, FIELD_PCRS, BYTES_OF(no_mask), false, "no PCR");
 	check_form(OPERATION_BASELINE_ADD, FIELD_PCRS, BYTES_OF(two_wanted), false, "one of two");
 	check_form(OPERATION_BASELINE_ADD, FIELD_FROM, BYTES_OF(beyond), false, "time below zero");
 	check_form(OPERATION_SECRET_DELETE, FIELD_CAS, BYTES_OF(all), true, "no check");
 
-	const struct bytes same[] = { word("a"), word("b"), word("a") };
-	const struct bytes bad[] = { word("a b") };
-	const struct bytes policies[] = { word("base"), word("permit(\n"), word("more"), word("") };
-	const struct bytes policies_twice[] = { word("base"), word("x"), word("base"), word("y") };
-	const struct bytes policy_text[] = { word("base"), word("\xff") };
+	const struct bytes same[] = {word("a"), word("b"), word("a")};
+	const struct bytes bad[] = {word("a b")};
+	const struct bytes policies[] = {word("base"), word("permit(\n"), word("more"), word("")};
+	const struct bytes policies_twice[] = {word("base"), word("x"), word("base"), word("y")};
+	const struct bytes policy_text[] = {word("base"), word("\xff")};
 	struct bytes many[OPERATION_LIST_MAX + 1];
 	char names[OPERATION_LIST_MAX + 1][4];
 	for (size_t i = 0; i < OPERATION_LIST_MAX + 1; i++) {
@@ -430,18 +442,21 @@ test_structured_forms(void **state)
 	check_form(group, FIELD_GROUPS, list_of(2, same), true, "two groups");
 	check_form(group, FIELD_GROUPS, list_of(3, same), false, "a group twice");
 	check_form(group, FIELD_GROUPS, list_of(1, bad), false, "not a name");
-	check_form(group, FIELD_GROUPS, list_of(OPERATION_LIST_MAX, many), true, "as many as may be");
-	check_form(group, FIELD_GROUPS, list_of(OPERATION_LIST_MAX + 1, many), false, "one too many");
+	check_form(group, FIELD_GROUPS, list_of(OPERATION_LIST_MAX, many), true,
+		   "as many as may be");
+	check_form(group, FIELD_GROUPS, list_of(OPERATION_LIST_MAX + 1, many), false,
+		   "one too many");
 	check_form(OPERATION_GENESIS, FIELD_POLICIES, list_of(4, policies), true, "two policies");
 	check_form(OPERATION_GENESIS, FIELD_POLICIES, list_of(3, policies), false, "no text");
-	check_form(OPERATION_GENESIS, FIELD_POLICIES, list_of(4, policies_twice), false, "same name");
+	check_form(OPERATION_GENESIS, FIELD_POLICIES, list_of(4, policies_twice), false,
+		   "same name");
 	check_form(OPERATION_GENESIS, FIELD_POLICIES, list_of(2, policy_text), false, "not UTF-8");
 }
 
 static void
 test_numbers(void **state)
 {
-	struct operation_request request = { 0 };
+	struct operation_request request = {0};
 	uint8_t storage[8];
 	(void)state;
 	assert_true(operation_number(&request, FIELD_COUNT, 50) == 50);
@@ -455,10 +470,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),	    cmocka_unit_test(test_required_and_optional),
-		cmocka_unit_test(test_head),	    cmocka_unit_test(test_field_order),
-		cmocka_unit_test(test_text_forms),  cmocka_unit_test(test_ids_by_kind),
-		cmocka_unit_test(test_sizes),	    cmocka_unit_test(test_structured_forms),
+		cmocka_unit_test(test_table),	   cmocka_unit_test(test_required_and_optional),
+		cmocka_unit_test(test_head),	   cmocka_unit_test(test_field_order),
+		cmocka_unit_test(test_text_forms), cmocka_unit_test(test_ids_by_kind),
+		cmocka_unit_test(test_sizes),	   cmocka_unit_test(test_structured_forms),
 		cmocka_unit_test(test_numbers),
 	};
 	return cmocka_run_group_tests_name("operations", tests, NULL, NULL);

@@ -13,10 +13,10 @@
 #include <cmocka.h>
 
 static const struct settings_key keys[] = {
-	{ "listen", true, true },
-	{ "store", false, false },
-	{ "workers", false, false },
-	{ NULL, false, false },
+	{"listen", true, true},
+	{"store", false, false},
+	{"workers", false, false},
+	{NULL, false, false},
 };
 
 static struct settings *
@@ -64,17 +64,19 @@ test_bad(void **state)
 		const char *text;
 		const char *problem;
 	} table[] = {
-		{ "", "posternd.conf: listen is missing: add a line 'listen = VALUE'" },
-		{ "listen = a\nport = 1\n", "posternd.conf:2: unknown setting 'port'" },
-		{ "listen = a\nListen = a\n", "posternd.conf:2: unknown setting 'Listen'" },
-		{ "listen\n", "posternd.conf:1: no '=': write 'key = value', or begin a comment with '#'" },
-		{ "= a\n", "posternd.conf:1: unknown setting ''" },
-		{ "\n\nlisten =\n", "posternd.conf:3: listen has no value: write 'listen = VALUE'" },
-		{ "listen = a\nstore = b\nstore = c\n",
-		  "posternd.conf:3: store is set twice: remove one of the lines" },
-		{ "listen = a\x1b[2J\n", "posternd.conf:1: a control character: retype the line" },
-		{ "listen = a\r\n", "posternd.conf:1: a control character: retype the line" },
-		{ "\xef\xbb\xbflisten = a\n", "posternd.conf:1: unknown setting '\xef\xbb\xbflisten'" },
+		{"", "posternd.conf: listen is missing: add a line 'listen = VALUE'"},
+		{"listen = a\nport = 1\n", "posternd.conf:2: unknown setting 'port'"},
+		{"listen = a\nListen = a\n", "posternd.conf:2: unknown setting 'Listen'"},
+		{"listen\n",
+		 "posternd.conf:1: no '=': write 'key = value', or begin a comment with '#'"},
+		{"= a\n", "posternd.conf:1: unknown setting ''"},
+		{"\n\nlisten =\n", "posternd.conf:3: listen has no value: write 'listen = VALUE'"},
+		{"listen = a\nstore = b\nstore = c\n",
+		 "posternd.conf:3: store is set twice: remove one of the lines"},
+		{"listen = a\x1b[2J\n", "posternd.conf:1: a control character: retype the line"},
+		{"listen = a\r\n", "posternd.conf:1: a control character: retype the line"},
+		{"\xef\xbb\xbflisten = a\n",
+		 "posternd.conf:1: unknown setting '\xef\xbb\xbflisten'"},
 	};
 	char problem[200];
 	(void)state;
@@ -127,12 +129,12 @@ test_numbers(void **state)
 		bool good;
 		long number;
 	} table[] = {
-		{ "workers = 1\n", true, 1 },	      { "workers = -5\n", true, -5 },
-		{ "workers = 064\n", true, 64 },      { "workers = +1\n", false, 0 },
-		{ "workers = 0x10\n", false, 0 },     { "workers = 1 2\n", false, 0 },
-		{ "workers = 1s\n", false, 0 },	      { "workers = -\n", false, 0 },
-		{ "workers = 1.5\n", false, 0 },      { "workers = 99999999999999999999\n", false, 0 },
-		{ "# absent\n", true, 8 },
+		{"workers = 1\n", true, 1},	{"workers = -5\n", true, -5},
+		{"workers = 064\n", true, 64},	{"workers = +1\n", false, 0},
+		{"workers = 0x10\n", false, 0}, {"workers = 1 2\n", false, 0},
+		{"workers = 1s\n", false, 0},	{"workers = -\n", false, 0},
+		{"workers = 1.5\n", false, 0},	{"workers = 99999999999999999999\n", false, 0},
+		{"# absent\n", true, 8},
 	};
 	char problem[200];
 	(void)state;
@@ -200,9 +202,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good),	cmocka_unit_test(test_bad),
-		cmocka_unit_test(test_limits),	cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_files),	cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_good),   cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_limits), cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_files),  cmocka_unit_test(test_prefixes),
 	};
 	return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
 }

@@ -11,13 +11,13 @@ static const uint8_t pool[512] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJ
 static struct bytes
 piece(size_t offset, size_t size)
 {
-	return (struct bytes){ pool + offset, size };
+	return (struct bytes){pool + offset, size};
 }
 
 static struct bytes
 word(const char *text)
 {
-	return (struct bytes){ (const uint8_t *)text, strlen(text) };
+	return (struct bytes){(const uint8_t *)text, strlen(text)};
 }
 
 #define RECODE(name)                                                                               \
@@ -114,7 +114,7 @@ recode_operation_answer(struct bytes encoded, struct writer *w)
 static void
 sample_challenge_request(struct writer *w)
 {
-	const struct wire_challenge_request message = { WIRE_EVIDENCE_TPM2, piece(0, 90) };
+	const struct wire_challenge_request message = {WIRE_EVIDENCE_TPM2, piece(0, 90)};
 	wire_challenge_request_write(w, &message);
 }
 
@@ -139,7 +139,7 @@ sample_release_request(struct writer *w)
 static void
 sample_enroll_request(struct writer *w)
 {
-	const struct wire_enroll_request message = { piece(0, 310), piece(1, 88) };
+	const struct wire_enroll_request message = {piece(0, 310), piece(1, 88)};
 	wire_enroll_request_write(w, &message);
 }
 
@@ -152,7 +152,7 @@ sample_activate_request(struct writer *w)
 		.ek_public = piece(3, 310),
 		.ak_public = piece(4, 88),
 		.certificate_count = 2,
-		.certificates = { piece(5, 40), piece(6, 41) },
+		.certificates = {piece(5, 40), piece(6, 41)},
 		.quote = piece(7, 145),
 		.signature = piece(8, 72),
 		.pcrs = piece(0, WIRE_PCRS_SIZE),
@@ -165,67 +165,67 @@ sample_activate_request(struct writer *w)
 static void
 sample_operator_challenge_request(struct writer *w)
 {
-	const struct wire_operator_challenge_request message = { word("alice") };
+	const struct wire_operator_challenge_request message = {word("alice")};
 	wire_operator_challenge_request_write(w, &message);
 }
 
 static void
 sample_operator_request(struct writer *w)
 {
-	const struct wire_operator_request message = { piece(0, 99), piece(1, WIRE_SIGNATURE_SIZE),
-						       word("192.0.2.1:80") };
+	const struct wire_operator_request message = {piece(0, 99), piece(1, WIRE_SIGNATURE_SIZE),
+						      word("192.0.2.1:80")};
 	wire_operator_request_write(w, &message);
 }
 
 static void
 sample_answer(struct writer *w)
 {
-	const struct wire_answer message = { WIRE_OK, piece(0, 60) };
+	const struct wire_answer message = {WIRE_OK, piece(0, 60)};
 	wire_answer_write(w, &message);
 }
 
 static void
 sample_challenge_answer(struct writer *w)
 {
-	const struct wire_challenge_answer message = { piece(0, WIRE_CHALLENGE_SIZE), 60,
-						       piece(1, WIRE_KEY_SIZE) };
+	const struct wire_challenge_answer message = {piece(0, WIRE_CHALLENGE_SIZE), 60,
+						      piece(1, WIRE_KEY_SIZE)};
 	wire_challenge_answer_write(w, &message);
 }
 
 static void
 sample_enroll_answer(struct writer *w)
 {
-	const struct wire_enroll_answer message = { piece(0, WIRE_CHALLENGE_SIZE), 60, piece(1, 68),
-						    piece(2, 256), piece(3, WIRE_KEY_SIZE) };
+	const struct wire_enroll_answer message = {piece(0, WIRE_CHALLENGE_SIZE), 60, piece(1, 68),
+						   piece(2, 256), piece(3, WIRE_KEY_SIZE)};
 	wire_enroll_answer_write(w, &message);
 }
 
 static void
 sample_activate_answer(struct writer *w)
 {
-	const struct wire_activate_answer message = { true, word("m-0123456789abcdef") };
+	const struct wire_activate_answer message = {true, word("m-0123456789abcdef")};
 	wire_activate_answer_write(w, &message);
 }
 
 static void
 sample_operator_challenge_answer(struct writer *w)
 {
-	const struct wire_operator_challenge_answer message = { piece(0, WIRE_CHALLENGE_SIZE), 60,
-								7 };
+	const struct wire_operator_challenge_answer message = {piece(0, WIRE_CHALLENGE_SIZE), 60,
+							       7};
 	wire_operator_challenge_answer_write(w, &message);
 }
 
 static void
 sample_operator_answer(struct writer *w)
 {
-	const struct wire_operator_answer message = { piece(0, 77), piece(1, WIRE_SIGNATURE_SIZE) };
+	const struct wire_operator_answer message = {piece(0, 77), piece(1, WIRE_SIGNATURE_SIZE)};
 	wire_operator_answer_write(w, &message);
 }
 
 static void
 sample_examine_log(struct writer *w)
 {
-	const struct wire_examine_log message = { piece(0, WIRE_PCRS_SIZE), piece(1, 50) };
+	const struct wire_examine_log message = {piece(0, WIRE_PCRS_SIZE), piece(1, 50)};
 	wire_examine_log_write(w, &message);
 }
 
@@ -253,15 +253,15 @@ sample_appraisal(struct writer *w)
 	struct wire_appraisal message = {
 		.log = WIRE_VERIFIED,
 		.chain = WIRE_VERIFIED,
-		.report = { .event_count = 88,
-			    .pcrs = { ATTEST_PCR_EXACT, ATTEST_PCR_PREFIX },
-			    .replays = true,
-			    .secure_boot = ATTEST_YES },
-		.ek_chain = { .ca_count = 2,
-			      .manufacturer = "id:53544D20",
-			      .model = "ST33",
-			      .version = "id:0001",
-			      .expires = 2000000000 },
+		.report = {.event_count = 88,
+			   .pcrs = {ATTEST_PCR_EXACT, ATTEST_PCR_PREFIX},
+			   .replays = true,
+			   .secure_boot = ATTEST_YES},
+		.ek_chain = {.ca_count = 2,
+			     .manufacturer = "id:53544D20",
+			     .model = "ST33",
+			     .version = "id:0001",
+			     .expires = 2000000000},
 		.log_error = "none",
 		.chain_error = "none either",
 	};
@@ -273,10 +273,8 @@ sample_appraisal(struct writer *w)
 static void
 sample_wanted(struct writer *w)
 {
-	const struct wanted wanted = { 3,
-				       { { word("a"), 0 },
-					 { word("a/b.c-d_e"), 7 },
-					 { word("db/prod"), UINT32_MAX } } };
+	const struct wanted wanted = {
+		3, {{word("a"), 0}, {word("a/b.c-d_e"), 7}, {word("db/prod"), UINT32_MAX}}};
 	wanted_write(w, &wanted);
 }
 
@@ -286,10 +284,10 @@ sample_release_body(struct writer *w)
 	const struct release_body body = {
 		.lifetime = 3600,
 		.trust_revision = 9,
-		.checkpoint = { .number = 5, .time = 1700000000 },
+		.checkpoint = {.number = 5, .time = 1700000000},
 		.count = 2,
-		.secrets = { { word("db/prod"), 3, word("{\"password\":\"x\"}") },
-			     { word("db/test"), 1, { NULL, 0 } } },
+		.secrets = {{word("db/prod"), 3, word("{\"password\":\"x\"}")},
+			    {word("db/test"), 1, {NULL, 0}}},
 	};
 	release_body_write(w, &body);
 }
@@ -297,14 +295,14 @@ sample_release_body(struct writer *w)
 static void
 sample_name_list(struct writer *w)
 {
-	const struct name_list list = { 2, { word("web"), word("staging") } };
+	const struct name_list list = {2, {word("web"), word("staging")}};
 	name_list_write(w, &list);
 }
 
 static void
 sample_pcr_values(struct writer *w)
 {
-	static struct pcr_values values = { .mask = 0x0890 };
+	static struct pcr_values values = {.mask = 0x0890};
 	for (size_t i = 0; i < ATTEST_PCR_COUNT; i++)
 		memcpy(values.values[i], pool + i, ATTEST_HASH_SIZE);
 	pcr_values_write(w, &values);
@@ -329,11 +327,14 @@ sample_operation_request(struct writer *w)
 static void
 sample_operation_answer(struct writer *w)
 {
-	const struct operation_answer answer = { piece(0, 32), OUTCOME_OK, 13, word("{\"a\":1}") };
+	const struct operation_answer answer = {piece(0, 32), OUTCOME_OK, 13, word("{\"a\":1}")};
 	operation_answer_write(w, &answer);
 }
 
-#define CODEC(name) { #name, recode_##name, sample_##name }
+#define CODEC(name)                                                                                \
+	{                                                                                          \
+#name, recode_##name, sample_##name                                                \
+	}
 const struct wire_codec wire_codecs[] = {
 	CODEC(challenge_request),
 	CODEC(release_request),

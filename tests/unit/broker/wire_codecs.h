@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every decoder of broker/wire in one table: unit tests spoil its samples, the fuzz target goes on from there. */
+/* Every decoder of broker/wire in one table: unit tests spoil its samples, the fuzz target goes
+ * on from there. */
 #ifndef POSTERN_TESTS_WIRE_CODECS_H
 #define POSTERN_TESTS_WIRE_CODECS_H
 
