@@ -6,14 +6,16 @@
 #include "batch.h"
 #include "backend.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define VALUES_FIRST	 2048 /* bytes: with its header still one locked page */
+#define VALUES_KEPT	 (64 * 1024) /* bytes that a cleared batch keeps locked for its next use */
 #define OPERATIONS_FIRST 8
 
-static bool
-printable(const char *text, size_t size)
+bool
+store_printable(const char *text, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {
 		if (text[i] < 0x20 || text[i] > 0x7e)
@@ -30,7 +32,7 @@ store_check_key(const char *key, struct store_error *err)
 
 	if (size == 0 || size > STORE_KEY_MAX)
 		return store_fail(err, STORE_LIMIT, "a key has 1 to %d bytes", STORE_KEY_MAX);
-	if (!printable(key, size))
+	if (!store_printable(key, size))
 		return store_fail(err, STORE_LIMIT, "a key is printable ASCII");
 	return STORE_OK;
 }
@@ -42,7 +44,7 @@ store_check_tag(const char *tag, struct store_error *err)
 
 	if (size == 0 || size > STORE_TAG_MAX)
 		return store_fail(err, STORE_LIMIT, "a tag has 1 to %d bytes", STORE_TAG_MAX);
-	if (!printable(tag, size) || strchr(tag, '/'))
+	if (!store_printable(tag, size) || strchr(tag, '/'))
 		return store_fail(err, STORE_LIMIT, "a tag is printable ASCII without '/'");
 	return STORE_OK;
 }
@@ -54,12 +56,28 @@ store_batch_new(void)
 }
 
 void
+store_batch_clear(struct store_batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		free(batch->operations[i].name);
+	batch->count = 0;
+	batch->number = 0;
+	batch->failure = (struct store_error){0};
+	if (batch->values && batch->values->capacity > VALUES_KEPT) {
+		secret_free(batch->values);
+		batch->values = NULL;
+	} else if (batch->values) {
+		sodium_memzero(batch->values->bytes, batch->values->size);
+		batch->values->size = 0;
+	}
+}
+
+void
 store_batch_free(struct store_batch *batch)
 {
 	if (!batch)
 		return;
-	for (size_t i = 0; i < batch->count; i++)
-		free(batch->operations[i].name);
+	store_batch_clear(batch);
 	free(batch->operations);
 	secret_free(batch->values);
 	free(batch);

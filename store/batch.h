@@ -31,6 +31,8 @@ struct store_batch {
 	uint64_t number;
 };
 
+/* ASCII 0x20-0x7e: what keys and tags are made of. */
+bool store_printable(const char *text, size_t size);
 /* Printable ASCII, 1..STORE_KEY_MAX bytes. */
 __attribute__((warn_unused_result)) enum store_status store_check_key(const char *key,
 								      struct store_error *err);

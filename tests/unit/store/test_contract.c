@@ -52,6 +52,34 @@ values_of_every_size_come_back(void **state)
 }
 
 static void
+a_cleared_batch_is_as_new(void **state)
+{
+	struct fixture *fixture = *state;
+	struct store_batch *batch = store_batch_new();
+	struct store_error err = {0};
+	auto_secret *got = NULL;
+	uint64_t revision = 0;
+	uint8_t bytes[3000];
+
+	fill(bytes, sizeof(bytes));
+	store_batch_put(batch, "first", (struct store_bytes){bytes, sizeof(bytes)});
+	store_batch_put(batch, "", (struct store_bytes){bytes, 1}); /* a failure that sticks */
+	assert_int_equal(store_commit(fixture->store, batch, &err), STORE_LIMIT);
+	store_batch_clear(batch);
+	store_batch_put(batch, "second", (struct store_bytes){bytes + 1, sizeof(bytes) - 1});
+	store_batch_append(batch, NULL, (struct store_bytes){bytes, 10});
+	assert_int_equal(store_commit(fixture->store, batch, &err), STORE_OK);
+	assert_int_equal(store_batch_number(batch), 1);
+	assert_int_equal(store_get(fixture->store, "first", &got, &revision, &err), STORE_MISSING);
+	assert_int_equal(store_get(fixture->store, "second", &got, &revision, &err), STORE_OK);
+	assert_int_equal(got->size, sizeof(bytes) - 1);
+	assert_memory_equal(got->bytes, bytes + 1, got->size);
+	store_batch_clear(batch);
+	assert_int_equal(store_batch_number(batch), 0);
+	store_batch_free(batch);
+}
+
+static void
 get_into_short_memory_leaves_the_size(void **state)
 {
 	struct fixture *fixture = *state;
@@ -441,6 +469,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_EACH_BACKEND(values_of_every_size_come_back),
+		ON_EACH_BACKEND(a_cleared_batch_is_as_new),
 		ON_EACH_BACKEND(get_into_short_memory_leaves_the_size),
 		ON_EACH_BACKEND(missing_records_say_so),
 		ON_EACH_BACKEND(revisions_only_rise),
