@@ -148,6 +148,7 @@ test_refused(void **state)
 		{LISTEN CERTIFICATE KEY "store = @/open-store\n" ROOT, "chmod 700"},
 		{LISTEN CERTIFICATE KEY STORE "root_key = credential:../key\n", "not the name"},
 		{LISTEN CERTIFICATE KEY STORE "root_key = credential:\n", "not the name"},
+		{LISTEN CERTIFICATE KEY STORE "root_key = credential:..\n", "not the name"},
 		{LISTEN CERTIFICATE KEY STORE "root_key = credential:none\n", "No such file"},
 		{LISTEN CERTIFICATE KEY STORE ROOT "workers = 0\n",
 		 "workers: a number from 1 to 64"},
