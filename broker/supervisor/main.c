@@ -3,9 +3,11 @@
 #include "start.h"
 #include "supervise.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct options {
 	const char *config;
@@ -95,10 +97,23 @@ run(const struct options *options)
 	return status;
 }
 
+/* A program started with one of these closed would get a channel in its place, and print into it. */
+static bool
+fill_standard_descriptors(void)
+{
+	int descriptor;
+	do
+		descriptor = open("/dev/null", O_RDWR);
+	while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+	return descriptor >= 0 && close(descriptor) == 0;
+}
+
 int
 main(int count, char **arguments)
 {
 	struct options options;
+	if (!fill_standard_descriptors())
+		return ROLE_EXIT_FAILED;
 	if (!parse_options(count, arguments, &options)) {
 		fputs(usage, stderr);
 		return ROLE_EXIT_USAGE;

@@ -145,6 +145,23 @@ enrol_many(void)
 	return appraise(KEEPER_APPRAISER_CHANNEL, FRAME_EXAMINE_LOG) ? AS_EXPECTED : 57;
 }
 
+/* One that is given nothing to do is killed after ten seconds. */
+static int
+enrol_idle(void)
+{
+	struct frame_buffer buffer = {0};
+	struct frame frame;
+	time_t before = time(NULL);
+	int channel = ask_for_appraiser(1);
+	if (channel < 0 || channel_receive(channel, &buffer, &frame) != CHANNEL_CLOSED)
+		return 58;
+	frame_buffer_clear(&buffer);
+	time_t passed = time(NULL) - before;
+	if (passed < 9 || passed > 13)
+		return 59;
+	return appraise(KEEPER_APPRAISER_CHANNEL, FRAME_EXAMINE_LOG) ? AS_EXPECTED : 57;
+}
+
 /* What a role must find when it starts. */
 static int
 inspect(int last_descriptor)
@@ -250,6 +267,8 @@ act(const char *mode, enum role_kind kind)
 		return enrol();
 	if (strcmp(mode, "enrol-many") == 0)
 		return enrol_many();
+	if (strcmp(mode, "enrol-idle") == 0)
+		return enrol_idle();
 	if (strcmp(mode, "inspect") == 0)
 		return inspect(kind == ROLE_DOOR ? 4 : 5);
 	if (strcmp(mode, "work") == 0)
@@ -467,7 +486,8 @@ test_kills_what_does_not_stop(void **state)
 static void
 test_keeper_side(void **state)
 {
-	static const char *const modes[] = {"enrol", "enrol-many", "inspect", "connect"};
+	static const char *const modes[] = {"enrol", "enrol-many", "enrol-idle", "inspect",
+					    "connect"};
 	(void)state;
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		set_mode(ROLE_KEEPER, modes[i]);
