@@ -7,6 +7,7 @@
  * keeps its reader slot and is renewed without a system call.
  */
 #include "backend_lmdb.h"
+#include "batch.h"
 #include "bytes.h"
 
 #include <errno.h>
@@ -104,9 +105,12 @@ keep_idle(struct backend_lmdb *lmdb, struct backend_view *view)
 static int
 view_begin(struct backend_lmdb *lmdb, struct backend_view **ret_view)
 {
-	struct backend_view *view = take_idle(lmdb);
+	struct backend_view *view;
 	int code;
 
+	if (lmdb->unmapped)
+		return MDB_PANIC;
+	view = take_idle(lmdb);
 	if (view) {
 		code = mdb_txn_renew(view->txn);
 	} else {
@@ -233,6 +237,8 @@ seek_backward(MDB_cursor *cursor, const char *prefix, const char *from, MDB_val 
 		return MDB_BAD_VALSIZE;
 	*name = key_of(bound);
 	int code = mdb_cursor_get(cursor, name, value, MDB_SET_RANGE);
+	if (code != 0 && code != MDB_NOTFOUND)
+		return code;
 	return mdb_cursor_get(cursor, name, value, code == 0 ? MDB_PREV : MDB_LAST);
 }
 
@@ -255,7 +261,7 @@ lmdb_next(struct backend_view *view, const char *prefix, const char *from,
 		return backend_lmdb_fail(err, code, prefix);
 	if (name.mv_size < size || memcmp(name.mv_data, prefix, size) != 0)
 		return STORE_MISSING;
-	if (name.mv_size > BACKEND_KEY_MAX || memchr(name.mv_data, 0, name.mv_size))
+	if (name.mv_size > BACKEND_KEY_MAX || !store_printable(name.mv_data, name.mv_size))
 		return store_fail(err, STORE_TAMPERED, "%s: a key that no store writes", prefix);
 	memcpy(ret_key, name.mv_data, name.mv_size);
 	ret_key[name.mv_size] = 0;
@@ -329,7 +335,7 @@ static int
 apply_once(struct backend_lmdb *lmdb, const struct change *change, bool *ret_holds)
 {
 	MDB_txn *txn;
-	int code = mdb_txn_begin(lmdb->env, NULL, 0, &txn);
+	int code = lmdb->unmapped ? MDB_PANIC : mdb_txn_begin(lmdb->env, NULL, 0, &txn);
 
 	if (code != 0)
 		return code;
@@ -341,16 +347,19 @@ apply_once(struct backend_lmdb *lmdb, const struct change *change, bool *ret_hol
 	return mdb_txn_commit(txn); /* ends the transaction, whatever it answers */
 }
 
-/* Twice the map, unless another thread was faster. */
+/* Twice the map, unless another thread was faster. LMDB gives the old map back first: where the
+ * system then refuses the new one there is none, and LMDB would read where it was. */
 static int
 grow_map(struct backend_lmdb *lmdb, size_t full_size)
 {
 	int code = 0;
 
+	if (full_size > SIZE_MAX / 2)
+		return ENOMEM;
 	pthread_rwlock_wrlock(&lmdb->gate);
-	if (lmdb->map_size == full_size) {
-		code = full_size > SIZE_MAX / 2 ? ENOMEM
-						: mdb_env_set_mapsize(lmdb->env, full_size * 2);
+	if (lmdb->map_size == full_size && !lmdb->unmapped) {
+		code = mdb_env_set_mapsize(lmdb->env, full_size * 2);
+		lmdb->unmapped = code != 0;
 		if (code == 0)
 			lmdb->map_size = full_size * 2;
 	}

@@ -18,6 +18,7 @@ struct backend_lmdb {
 	int directory; /* locked: one process, one environment */
 	bool made;     /* the directory is ours */
 	size_t map_size;
+	bool unmapped; /* the map is gone, and LMDB does not know: nothing may be read again */
 	pthread_rwlock_t gate;
 	pthread_mutex_t idle_lock;
 	struct backend_view *idle[VIEWS_IDLE_MAX];

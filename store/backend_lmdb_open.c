@@ -144,19 +144,21 @@ open_environment(struct backend_lmdb *lmdb, const char *path, struct store_error
 	return code == 0 ? STORE_OK : backend_lmdb_fail(err, code, path);
 }
 
-/* The names of new files must be as durable as what is in them. The folder above may not be ours to
- * open (systemd's /var/lib/private); it matters only if we made a name in it. */
+/* The names of new files must be as durable as what is in them; so must the folder's own, which a
+ * creation that was cut off may have made. The folder above may not be ours to open (systemd's
+ * /var/lib/private): then it is another who made the name. */
 static enum store_status
 sync_directories(const struct backend_lmdb *lmdb, const char *path, struct store_error *err)
 {
 	bool synced = fsync(lmdb->directory) == 0;
+	int parent = openat(lmdb->directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (lmdb->made && synced) {
-		int parent = openat(lmdb->directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		synced = parent >= 0 && fsync(parent) == 0;
-		if (parent >= 0)
-			close(parent);
-	}
+	if (parent < 0)
+		synced = synced && !lmdb->made && errno == EACCES;
+	else
+		synced = fsync(parent) == 0 && synced;
+	if (parent >= 0)
+		close(parent);
 	return synced ? STORE_OK : store_fail(err, STORE_IO, "%s: cannot be made durable", path);
 }
 

@@ -91,8 +91,9 @@ void store_batch_delete(struct store_batch *batch, const char *key);
  * store_log_tagged finds. */
 void store_batch_append(struct store_batch *batch, const char *tag, struct store_bytes entry);
 
-/* Returns when the batch is durable, or was refused; after STORE_IO it may be either: read to know.
- * Batches of concurrent callers share one fsync; a conflict in one does not fail the others. */
+/* Returns when the batch is durable, or was refused; after STORE_IO or STORE_SPACE it may be either:
+ * read to know. Batches of concurrent callers share one fsync; a conflict in one does not fail the
+ * others. */
 __attribute__((warn_unused_result)) enum store_status
 store_commit(struct store *store, struct store_batch *batch, struct store_error *err);
 /* After a successful commit, for the batch's last append: its number, 0 if it had none. */

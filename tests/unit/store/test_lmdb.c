@@ -14,9 +14,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define NOBODY	65534
+#define SKIPPED 77 /* a child's answer */
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED true
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED false
+#endif
 
 static int
 setup_path(void **state)
@@ -151,9 +166,122 @@ a_foreign_file_is_refused(void **state)
 	assert_int_equal(store_create(fixture->path, fixture->root_key, NULL), STORE_TAMPERED);
 }
 
-/* ---- a full disk: in a child with a small file system of its own ---- */
+/* ---- what the system may refuse, seen in a child ---- */
 
-#define SKIPPED 77
+static void
+must_do_in_a_child(struct fixture *fixture, int (*work)(const struct fixture *fixture))
+{
+	int status;
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(work(fixture));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == SKIPPED) {
+		print_message("skipped: may not do what this needs\n");
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+#define MEBIBYTE ((size_t)1024 * 1024)
+
+static enum store_status
+put_mebibyte(struct store *store, const char *key)
+{
+	static uint8_t bytes[MEBIBYTE];
+	struct store_batch *batch = store_batch_new();
+
+	store_batch_put(batch, key, (struct store_bytes){bytes, sizeof bytes});
+	enum store_status status = store_commit(store, batch, NULL);
+	store_batch_free(batch);
+	return status;
+}
+
+/* No address space but what this process has now, and `more`. */
+static bool
+limit_addresses(size_t more)
+{
+	size_t pages = 0;
+	FILE *statm = fopen("/proc/self/statm", "r");
+
+	if (!statm || fscanf(statm, "%zu", &pages) != 1)
+		return false;
+	fclose(statm);
+	const rlim_t size = pages * (size_t)sysconf(_SC_PAGESIZE) + more;
+	return setrlimit(RLIMIT_AS, &(struct rlimit){size, size}) == 0;
+}
+
+/* 0, or the step that found fault. A commit needs some 5 MiB, the greater map 16 MiB more. */
+static int
+outgrow_the_addresses(const struct fixture *fixture)
+{
+	struct backend *backend = NULL;
+	struct store *store = NULL;
+	struct secret *value = NULL;
+	enum store_status status = STORE_OK;
+	uint64_t revision;
+
+	if (store_create(fixture->path, fixture->root_key, NULL) != STORE_OK ||
+	    backend_lmdb_open(fixture->path, false, 16 * MEBIBYTE, &backend, NULL) != STORE_OK ||
+	    store_open_on(backend, fixture->root_key, &store, NULL) != STORE_OK)
+		return 1;
+	if (put_mebibyte(store, "0") != STORE_OK || !limit_addresses(8 * MEBIBYTE))
+		return 2;
+	for (char key[] = "1"; key[0] < 'a' && status == STORE_OK; key[0]++)
+		status = put_mebibyte(store, key);
+	if (status != STORE_MEMORY)
+		return 3;
+	if (store_get(store, "0", &value, &revision, NULL) != STORE_IO)
+		return 4;
+	if (put_mebibyte(store, "0") != STORE_IO)
+		return 5;
+	store_close(store);
+	if (store_open(fixture->path, fixture->root_key, &store, NULL) == STORE_OK)
+		return 6; /* its map is greater than what is left: the limit did its work */
+	return 0;
+}
+
+static void
+a_map_that_may_not_grow_is_not_touched_again(void **state)
+{
+	if (SANITIZED)
+		skip(); /* it needs addresses too */
+	must_do_in_a_child(*state, outgrow_the_addresses);
+}
+
+/* systemd's StateDirectory= with DynamicUser=: the folder is the store's, the one above is not. */
+static int
+create_below_a_closed_folder(const struct fixture *fixture)
+{
+	char path[128];
+
+	snprintf(path, sizeof path, "%s/store", fixture->path);
+	if (geteuid() != 0)
+		return SKIPPED;
+	if (mkdir(path, 0700) != 0 || chown(path, NOBODY, NOBODY) != 0 ||
+	    chmod(fixture->path, 0711) != 0 || setgid(NOBODY) != 0 || setuid(NOBODY) != 0)
+		return 1;
+	return store_create(path, fixture->root_key, NULL) == STORE_OK ? 0 : 2;
+}
+
+static void
+the_folder_above_may_be_closed(void **state)
+{
+	struct fixture *fixture = *state;
+	char path[128];
+
+	must_do_in_a_child(fixture, create_below_a_closed_folder);
+	for (const char *const *name = (const char *const[]){"/data.mdb", "/lock.mdb", "", NULL};
+	     *name; name++) {
+		snprintf(path, sizeof path, "%s/store%s", fixture->path, *name);
+		assert_int_equal(remove(path), 0);
+	}
+}
+
+/* ---- a full disk: in a child with a small file system of its own ---- */
 
 static enum store_status
 put_bulk(struct store *store, int number)
@@ -256,24 +384,6 @@ read_on_a_full_disk(const struct fixture *fixture)
 }
 
 static void
-must_do_in_a_child(struct fixture *fixture, int (*work)(const struct fixture *fixture))
-{
-	int status;
-	pid_t child = fork();
-
-	assert_true(child >= 0);
-	if (child == 0)
-		_exit(work(fixture));
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == SKIPPED) {
-		print_message("skipped: may not mount\n");
-		skip();
-	}
-	assert_int_equal(WEXITSTATUS(status), 0);
-}
-
-static void
 a_full_disk_is_said_and_survived(void **state)
 {
 	must_do_in_a_child(*state, fill_the_disk);
@@ -296,6 +406,8 @@ main(void)
 		ON_PATH(files_are_closed_on_exec),
 		ON_PATH(what_is_no_store_is_not_opened),
 		ON_PATH(a_foreign_file_is_refused),
+		ON_PATH(a_map_that_may_not_grow_is_not_touched_again),
+		ON_PATH(the_folder_above_may_be_closed),
 		ON_PATH(a_full_disk_is_said_and_survived),
 		ON_PATH(a_full_disk_does_not_stop_readers),
 	};

@@ -111,6 +111,15 @@ replace(struct fixture *fixture, const char *key, const struct raw_record *recor
 /* ---- what a reader of the store then sees ---- */
 
 static bool
+go_on_listing(void *user, const char *key, uint64_t revision)
+{
+	(void)user;
+	(void)key;
+	(void)revision;
+	return true;
+}
+
+static bool
 go_on(void *user, const struct store_log_entry *entry)
 {
 	(void)user;
@@ -118,7 +127,7 @@ go_on(void *user, const struct store_log_entry *entry)
 	return true;
 }
 
-/* Opens, reads every record, the log and the tags: the first answer that is not STORE_OK. */
+/* Opens, reads every record, the names, the log and the tags: the first answer that is not STORE_OK. */
 static enum store_status
 examine(struct fixture *fixture, struct store_error *err)
 {
@@ -137,6 +146,8 @@ examine(struct fixture *fixture, struct store_error *err)
 		}
 		secret_free(value);
 	}
+	if (status == STORE_OK)
+		status = store_list(fixture->store, "", NULL, go_on_listing, NULL, err);
 	if (status == STORE_OK)
 		status = store_log_read(fixture->store, 1, go_on, NULL, err);
 	if (status == STORE_OK)
@@ -307,6 +318,8 @@ moved_records_are_noticed(void **state)
 		{"entry moved beyond the newest", SPOIL_MOVE, ENTRY_2, "l/0000000000000005"},
 		{"entry with another spelling", SPOIL_MOVE, ENTRY_2, "l/000000000000002"},
 		{"an entry that is no number", SPOIL_COPY, ENTRY_2, "l/z"},
+		{"a name that would write to a terminal", SPOIL_COPY, "r/a", "r/\x1b[2J"},
+		{"a name that is not ASCII", SPOIL_COPY, "r/a", "r/caf\xc3\xa9"},
 		{"head removed", SPOIL_REMOVE, "m/head", NULL},
 		{"record as head", SPOIL_COPY, "r/a", "m/head"},
 		{"data key removed", SPOIL_REMOVE, "m/key/00000001", NULL},
