@@ -53,7 +53,7 @@ struct area {
 static enum attest_status
 decode(struct bytes input, struct area *ret_area, struct attest_error *err)
 {
-	struct area area;
+	struct area area = {0};
 	struct reader r = reader_of(input);
 
 	/* The first field that differs is told even when what follows it is laid out otherwise. */
@@ -99,7 +99,7 @@ name_key(struct attest_ak *ak, struct bytes input)
 enum attest_status
 attest_ak_decode(struct bytes tpmt_public, struct attest_ak **ret_ak, struct attest_error *err)
 {
-	struct area area;
+	struct area area = {0};
 
 	if (tpmt_public.size > ATTEST_PUBLIC_SIZE_MAX)
 		return attest_fail(err, ATTEST_LIMIT, "ak.size", "AK of %zu bytes, at most %d",
