@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A keeper with a store of its own, served by threads of the test: the test is its gateway, one
+ * thread its appraiser and one its supervisor. Guests are software TPMs. A step that must work ends
+ * the test by assert where it does not.
+ */
+#ifndef POSTERN_TESTS_KEEPER_FIXTURE_H
+#define POSTERN_TESTS_KEEPER_FIXTURE_H
+
+#include "../attest/software_tpm.h"
+#include "keeper/keeper.h"
+#include "keeper/records.h"
+#include "wire/operation.h"
+
+#include <pthread.h>
+
+#define HOUSE_TEXT_MAX (512 * 1024)
+
+/* Every answer, in the order in which the keeper's socket gives them, before anyone who waits for
+ * it goes on. */
+typedef void house_watch(void *user, uint64_t id, enum wire_status status, struct bytes payload);
+
+struct house_operator {
+	char name[32];
+	uint8_t public_key[32];
+	uint8_t secret_key[64];
+};
+
+struct house {
+	char folder[64];
+	struct secret *root_key;
+	struct keeper_options options;
+	struct keeper keeper;
+	int gateway; /* the test's ends */
+	int supervisor;
+	int appraiser;
+	pthread_t keeper_thread, reader_thread, supervisor_thread, appraiser_thread;
+	bool serving;
+	struct house_operator alice; /* whom the genesis introduces: role admin */
+	uint8_t release_key[32], intake_key[32], answer_key[32]; /* public */
+
+	pthread_mutex_t mutex;
+	pthread_cond_t arrived;
+	struct house_waiter *waiters;
+	uint64_t next_id;
+	house_watch *watch;
+	void *watch_user;
+};
+
+/* Makes the store and starts. `policies`: one Cedar text beside what lets role admin do everything.
+ */
+void house_open(struct house *house, const char *policies);
+/* Ends the keeper and starts another on the same store; false with the problem where it refuses. */
+void house_stop(struct house *house);
+bool house_start(struct house *house, char problem[KEEPER_PROBLEM_SIZE]);
+void house_close(struct house *house);
+
+/* Sends and waits. `ret_payload` is malloced; NULL: not wanted. */
+enum wire_status house_call(struct house *house, enum frame_type type, struct bytes body,
+			    struct bytes *ret_payload);
+/* In two steps: the id is known to the watch before the frame is sent. */
+uint64_t house_id(struct house *house);
+enum wire_status house_call_as(struct house *house, uint64_t id, enum frame_type type,
+			       struct bytes body, struct bytes *ret_payload);
+
+/* ---- operators ---- */
+
+struct house_answer {
+	enum wire_status status;
+	enum operation_outcome outcome;
+	uint64_t trust_revision;
+	char *json; /* malloced, terminated */
+};
+/* Fills in answer key, name, challenge, and for an act the current revision unless one is given;
+ * signs; checks the answer's signature and hash. `spoil` (may be NULL) changes the signed frame. */
+struct house_answer house_operate(struct house *house, const struct house_operator *signer,
+				  struct operation_request *request);
+struct house_answer house_operate_as(struct house *house, uint64_t id,
+				     const struct house_operator *signer,
+				     struct operation_request *request,
+				     void (*spoil)(uint8_t *frame, size_t size));
+/* The same, must succeed. */
+void house_must(struct house *house, struct operation_request *request);
+void house_put(struct house *house, const char *path, struct bytes value);
+/* Writes a list of names separated by spaces. */
+struct bytes house_names(uint8_t *memory, size_t size, const char *names);
+/* The whole audit log as the broker shows it; free it. */
+char *house_audit(struct house *house);
+
+/* ---- guests ---- */
+
+struct guest {
+	struct software_tpm tpm;
+	char id[MACHINE_ID_SIZE];
+	uint8_t ak_name[AK_NAME_SIZE];
+	uint8_t ek_id[32];
+};
+void guest_open(struct guest *guest);
+void guest_close(struct guest *guest);
+enum wire_status guest_enroll(struct house *house, struct guest *guest, bool *ret_admitted);
+/* Enrols and is admitted, into group "web". */
+void guest_admit(struct house *house, struct guest *guest, const char *name);
+
+struct guest_release {
+	const char *path; /* NULL: "web/key" */
+	uint32_t version;
+	struct bytes event_log;
+	struct bytes ima_log;
+	struct bytes challenge;		  /* empty: a new one */
+	const struct guest *challenge_of; /* NULL: the guest itself */
+	/* Changes the request before it is encoded; what it adds must live as long as the call. */
+	void (*spoil)(struct wire_release_request *request, struct software_quote *quote,
+		      const struct guest *guest);
+};
+/* `ret_value` is the first value, malloced and terminated; NULL: not wanted. */
+enum wire_status guest_release(struct house *house, struct guest *guest,
+			       const struct guest_release *how, char **ret_value);
+/* The request's frame alone, malloced: for those who send it themselves. */
+struct bytes guest_request(struct house *house, struct guest *guest,
+			   const struct guest_release *how, uint8_t ret_private[32]);
+void guest_challenge(struct house *house, const struct guest *guest,
+		     uint8_t ret_challenge[WIRE_CHALLENGE_SIZE]);
+
+#endif

@@ -1,0 +1,693 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Machines against a keeper: enrolment, the checks of a release one by one, clocks, and what is
+ * found at a start. */
+#include "keeper_fixture.h"
+
+#include <setjmp.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define RULES                                                                                      \
+	"permit (principal in MachineGroup::\"web\", action == Action::\"release\", "              \
+	"resource in Folder::\"web\");\n"                                                          \
+	"forbid (principal, action == Action::\"release\", resource == Secret::\"web/broken\") "   \
+	"when { context.nothing.more };\n"                                                         \
+	"permit (principal in MachineGroup::\"web\", action == Action::\"release\", "              \
+	"resource == Secret::\"booted/key\") when { "                                              \
+	"context.baselines.contains(Baseline::\"image\") && "                                      \
+	"context.claims.eventLog == \"replays\" && context.claims has secureBoot && "              \
+	"context.claims.secureBoot && context.ek.certified };"
+#define VALUE "the value, and nobody else's"
+
+static int
+set_up(void **state)
+{
+	struct house *house = calloc(1, sizeof(*house));
+
+	house_open(house, RULES);
+	house_put(house, "web/key", text_bytes(VALUE));
+	house_put(house, "web/broken", text_bytes(VALUE));
+	house_put(house, "booted/key", text_bytes(VALUE));
+	house_put(house, "other/key", text_bytes(VALUE));
+	*state = house;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct house *house = *state;
+
+	/* Whatever a test did: no value stands in the log. */
+	char *audit = house_audit(house);
+	assert_null(strstr(audit, VALUE));
+	free(audit);
+	house_close(house);
+	free(house);
+	return 0;
+}
+
+static void
+assert_explained(struct house *house, const struct guest *guest, const char *what)
+{
+	struct operation_request request = {.operation = OPERATION_EXPLAIN};
+	uint8_t count[8];
+
+	operation_set_text(&request, FIELD_MACHINE, guest->id);
+	operation_set_number(&request, FIELD_COUNT, 1, count);
+	struct house_answer answer = house_operate(house, &house->alice, &request);
+	assert_int_equal(answer.outcome, OUTCOME_OK);
+	if (!strstr(answer.json, what))
+		fail_msg("no %s in %s", what, answer.json);
+	free(answer.json);
+}
+
+static char *
+shown(struct house *house, const struct guest *guest)
+{
+	struct operation_request request = {.operation = OPERATION_MACHINE_SHOW};
+
+	operation_set_text(&request, FIELD_MACHINE, guest->id);
+	struct house_answer answer = house_operate(house, &house->alice, &request);
+	assert_int_equal(answer.outcome, OUTCOME_OK);
+	return answer.json;
+}
+
+static void
+assert_state(struct house *house, const struct guest *guest, const char *state)
+{
+	char want[64];
+	char *json = shown(house, guest);
+
+	snprintf(want, sizeof(want), "\"state\":\"%s\"", state);
+	if (!strstr(json, want))
+		fail_msg("not %s: %s", state, json);
+	free(json);
+}
+
+static void
+about_machine(struct house *house, const struct guest *guest, enum operation operation)
+{
+	struct operation_request request = {.operation = (uint16_t)operation};
+
+	operation_set_text(&request, FIELD_MACHINE, guest->id);
+	operation_set_text(&request, FIELD_REASON, "a test");
+	house_must(house, &request);
+}
+
+/* ---- a release ---- */
+
+static void
+test_an_admitted_machine_gets_its_value(void **state)
+{
+	struct guest guest;
+	char *value = NULL;
+
+	guest_open(&guest);
+	guest_admit(*state, &guest, "first");
+	assert_int_equal(guest_release(*state, &guest, &(struct guest_release){0}, &value),
+			 WIRE_OK);
+	assert_string_equal(value, VALUE);
+	free(value);
+	assert_explained(*state, &guest,
+			 "\"outcome\":\"released\",\"secrets\":[\"web/key@1\"],\"lease\":");
+	guest_close(&guest);
+}
+
+static void
+swap_recipient(struct wire_release_request *request, struct software_quote *quote,
+	       const struct guest *guest)
+{
+	static uint8_t other[32] = {9};
+
+	(void)quote;
+	(void)guest;
+	request->recipient_key = BYTES_OF(other);
+}
+
+static void
+swap_wanted(struct wire_release_request *request, struct software_quote *quote,
+	    const struct guest *guest)
+{
+	static uint8_t memory[64];
+	struct writer w = writer_of(memory, sizeof(memory));
+	struct wanted wanted = {.count = 1, .secrets = {{text_bytes("web/other"), 0}}};
+
+	(void)quote;
+	(void)guest;
+	wanted_write(&w, &wanted);
+	request->wanted = writer_bytes(&w);
+}
+
+static void
+spoil_signature(struct wire_release_request *request, struct software_quote *quote,
+		const struct guest *guest)
+{
+	(void)request;
+	(void)guest;
+	quote->signature[quote->signature_size - 1] ^= 1;
+}
+
+static void
+spoil_pcrs(struct wire_release_request *request, struct software_quote *quote,
+	   const struct guest *guest)
+{
+	static uint8_t pcrs[WIRE_PCRS_SIZE];
+
+	(void)quote;
+	(void)guest;
+	memcpy(pcrs, request->pcrs.data, sizeof(pcrs));
+	pcrs[4 * 32] ^= 1;
+	request->pcrs = BYTES_OF(pcrs);
+}
+
+static void
+spoil_challenge(struct wire_release_request *request, struct software_quote *quote,
+		const struct guest *guest)
+{
+	static uint8_t challenge[WIRE_CHALLENGE_SIZE];
+
+	(void)quote;
+	(void)guest;
+	memcpy(challenge, request->challenge.data, sizeof(challenge));
+	challenge[9] ^= 1; /* its age */
+	request->challenge = BYTES_OF(challenge);
+}
+
+static void
+forge_clock(struct wire_release_request *request, struct software_quote *quote,
+	    const struct guest *guest)
+{
+	quote->clock.reset_count = 0;
+	software_quote_sign(&guest->tpm, quote);
+	spoil_signature(request, quote, guest);
+}
+
+static void
+test_each_check_denies(void **state)
+{
+	static const struct {
+		const char *name;
+		struct guest_release how;
+		enum wire_status want;
+		const char *check; /* as explain shows it */
+	} cases[] = {
+		{"a challenge that was changed",
+		 {.spoil = spoil_challenge},
+		 WIRE_CHALLENGE,
+		 "\"challenge\",\"ok\":false"},
+		{"another recipient",
+		 {.spoil = swap_recipient},
+		 WIRE_QUOTE,
+		 "\"quote.qualifying\",\"ok\":false"},
+		{"other secrets",
+		 {.spoil = swap_wanted},
+		 WIRE_QUOTE,
+		 "\"quote.qualifying\",\"ok\":false"},
+		{"a signature with one bit changed",
+		 {.spoil = spoil_signature},
+		 WIRE_QUOTE,
+		 "\"quote.signature"},
+		{"a clock that nobody signed",
+		 {.spoil = forge_clock},
+		 WIRE_QUOTE,
+		 "\"quote.signature"},
+		{"other PCR values", {.spoil = spoil_pcrs}, WIRE_QUOTE, "\"pcrs\",\"ok\":false"},
+		{"a secret of others", {.path = "other/key"}, WIRE_POLICY, "no policy permits it"},
+		{"a policy that fails",
+		 {.path = "web/broken"},
+		 WIRE_POLICY,
+		 "could not be evaluated"},
+		{"a secret that is not there",
+		 {.path = "web/none"},
+		 WIRE_POLICY,
+		 "\"secret\",\"ok\":false"},
+		{"a version that is not there", {.version = 2}, WIRE_POLICY, "not in that version"},
+		{"a boot that is no baseline",
+		 {.path = "booted/key"},
+		 WIRE_POLICY,
+		 "\"policy\",\"ok\":false"},
+	};
+	struct house *house = *state;
+	struct guest guest;
+
+	guest_open(&guest);
+	guest_admit(house, &guest, "first");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		enum wire_status status = guest_release(house, &guest, &cases[i].how, NULL);
+		if (status != cases[i].want)
+			fail_msg("%s: status %d", cases[i].name, status);
+		assert_explained(house, &guest, cases[i].check);
+		assert_explained(house, &guest, "\"outcome\":\"denied\"");
+	}
+	assert_int_equal(guest_release(house, &guest, &(struct guest_release){0}, NULL), WIRE_OK);
+	guest_close(&guest);
+}
+
+static void
+test_a_baseline_and_what_a_log_claims(void **state)
+{
+	struct house *house = *state;
+	struct operation_request anchor = {.operation = OPERATION_ANCHOR_ADD};
+	struct operation_request baseline = {.operation = OPERATION_BASELINE_ADD};
+	struct guest_release how = {.path = "booted/key"};
+	struct software_log log;
+	struct attest_error err;
+	struct guest guest;
+	struct pcr_values pcrs = {.mask = 1u << 4 | 1u << 7};
+	uint8_t id[32], encoded[600], from[8];
+	char hex[65], subject[160], *value = NULL;
+
+	guest_open(&guest);
+	software_log_boot(&log, 100, true);
+	memcpy(guest.tpm.pcrs, log.pcrs, sizeof(log.pcrs));
+	memcpy(pcrs.values[4], log.pcrs[4], 32);
+	memcpy(pcrs.values[7], log.pcrs[7], 32);
+	struct bytes ca = {guest.tpm.ca_certificate, guest.tpm.ca_certificate_size};
+	assert_int_equal(attest_anchor_describe(ca, id, subject, &err), ATTEST_OK);
+	sodium_bin2hex(hex, sizeof(hex), id, sizeof(id));
+	operation_set(&anchor, FIELD_CERTIFICATE, ca);
+	operation_set_text(&anchor, FIELD_ID, hex);
+	operation_set_text(&anchor, FIELD_SUBJECT, subject);
+	house_must(house, &anchor);
+	guest_admit(house, &guest, "first");
+	struct writer w = writer_of(encoded, sizeof(encoded));
+	pcr_values_write(&w, &pcrs);
+	operation_set_text(&baseline, FIELD_NAME, "image");
+	operation_set(&baseline, FIELD_PCRS, writer_bytes(&w));
+	operation_set_number(&baseline, FIELD_FROM, 0, from);
+	house_must(house, &baseline);
+	assert_int_equal(guest_release(house, &guest, &how, NULL),
+			 WIRE_POLICY); /* the log is wanted too */
+	how.event_log = (struct bytes){log.data, log.size};
+	assert_int_equal(guest_release(house, &guest, &how, &value), WIRE_OK);
+	assert_string_equal(value, VALUE);
+	free(value);
+	guest.tpm.pcrs[4][0] ^= 1;
+	assert_int_equal(guest_release(house, &guest, &how, NULL), WIRE_POLICY);
+	assert_explained(house, &guest, "\"expected\":\"image: pcr 4: ");
+	guest.tpm.pcrs[4][0] ^= 1;
+	/* Its CA revoked: the machine gets nothing, and enrols no more. */
+	struct operation_request revocation = {.operation = OPERATION_REVOKE};
+	operation_set_text(&revocation, FIELD_KIND, "ek-ca");
+	operation_set_text(&revocation, FIELD_ID, hex);
+	operation_set_text(&revocation, FIELD_REASON, "its key leaked");
+	house_must(house, &revocation);
+	assert_int_equal(guest_release(house, &guest, &how, NULL), WIRE_IDENTITY);
+	assert_state(house, &guest, "revoked");
+	assert_int_equal(guest_enroll(house, &guest, NULL), WIRE_IDENTITY);
+	software_log_free(&log);
+	guest_close(&guest);
+}
+
+static void
+test_a_request_works_once_and_a_denied_one_too(void **state)
+{
+	struct house *house = *state;
+	struct guest guest;
+	uint8_t private_key[32];
+
+	guest_open(&guest);
+	guest_admit(house, &guest, "first");
+	struct bytes request =
+		guest_request(house, &guest, &(struct guest_release){0}, private_key);
+	assert_int_equal(house_call(house, FRAME_RELEASE, request, NULL), WIRE_OK);
+	assert_int_equal(house_call(house, FRAME_RELEASE, request, NULL), WIRE_CHALLENGE);
+	assert_explained(house, &guest, "used before");
+	free((void *)(uintptr_t)request.data);
+	request = guest_request(house, &guest, &(struct guest_release){.path = "other/key"},
+				private_key);
+	assert_int_equal(house_call(house, FRAME_RELEASE, request, NULL), WIRE_POLICY);
+	assert_int_equal(house_call(house, FRAME_RELEASE, request, NULL), WIRE_CHALLENGE);
+	free((void *)(uintptr_t)request.data);
+	guest_close(&guest);
+}
+
+static void
+test_frames_cut_short_or_longer_are_malformed(void **state)
+{
+	struct house *house = *state;
+	struct guest guest;
+	uint8_t private_key[32];
+
+	guest_open(&guest);
+	guest_admit(house, &guest, "first");
+	struct bytes request =
+		guest_request(house, &guest, &(struct guest_release){0}, private_key);
+	for (size_t size = 0; size < request.size; size++)
+		assert_int_equal(
+			house_call(house, FRAME_RELEASE, (struct bytes){request.data, size}, NULL),
+			WIRE_MALFORMED);
+	assert_int_equal(house_call(house, FRAME_EXAMINE_LOG, request, NULL), WIRE_MALFORMED);
+	assert_int_equal(house_call(house, FRAME_RELEASE, request, NULL), WIRE_OK);
+	free((void *)(uintptr_t)request.data);
+	guest_close(&guest);
+}
+
+/* ---- who is not admitted ---- */
+
+static void
+test_unknown_and_pending_machines_get_nothing(void **state)
+{
+	struct house *house = *state;
+	struct guest guest, other;
+	struct guest_release how = {0};
+	bool admitted = true;
+
+	guest_open(&guest);
+	guest_open(&other);
+	assert_int_equal(guest_release(house, &guest, &how, NULL), WIRE_IDENTITY);
+	assert_int_equal(atomic_load(&house->keeper.counters.unknown), 1);
+	assert_int_equal(guest_enroll(house, &guest, &admitted), WIRE_OK);
+	assert_false(admitted);
+	assert_state(house, &guest, "pending");
+	assert_int_equal(guest_release(house, &guest, &how, NULL), WIRE_IDENTITY);
+	guest_admit(house, &other, "second");
+	how.challenge_of = &guest;
+	assert_int_equal(guest_release(house, &other, &how, NULL), WIRE_CHALLENGE);
+	guest_close(&guest);
+	guest_close(&other);
+}
+
+static void
+test_a_registered_machine_is_admitted_as_it_enrols(void **state)
+{
+	struct house *house = *state;
+	struct operation_request request = {.operation = OPERATION_MACHINE_REGISTER};
+	struct guest guest;
+	uint8_t groups[64];
+	bool admitted = false;
+
+	guest_open(&guest);
+	operation_set(&request, FIELD_EK_ID, BYTES_OF(guest.ek_id));
+	operation_set_text(&request, FIELD_NAME, "first");
+	operation_set(&request, FIELD_GROUPS, house_names(groups, sizeof(groups), "web"));
+	house_must(house, &request);
+	assert_state(house, &guest, "registered");
+	assert_int_equal(guest_enroll(house, &guest, &admitted), WIRE_OK);
+	assert_true(admitted);
+	assert_int_equal(guest_enroll(house, &guest, &admitted),
+			 WIRE_OK); /* again, without change */
+	assert_int_equal(guest_release(house, &guest, &(struct guest_release){0}, NULL), WIRE_OK);
+	guest_close(&guest);
+}
+
+static void
+test_pending_machines_are_capped(void **state)
+{
+	struct house *house = *state;
+	char problem[KEEPER_PROBLEM_SIZE];
+	struct guest guests[3];
+
+	house_stop(house);
+	house->options.pending_max = 2;
+	assert_true(house_start(house, problem));
+	for (size_t i = 0; i < 3; i++) {
+		guest_open(&guests[i]);
+		assert_int_equal(guest_enroll(house, &guests[i], NULL),
+				 i < 2 ? WIRE_OK : WIRE_LIMIT);
+	}
+	assert_int_equal(guest_enroll(house, &guests[0], NULL), WIRE_OK);
+	struct operation_request request = {.operation = OPERATION_REVOKE};
+	operation_set_text(&request, FIELD_KIND, "machine");
+	operation_set_text(&request, FIELD_ID, guests[0].id);
+	operation_set_text(&request, FIELD_REASON, "nobody knows it");
+	house_must(house, &request);
+	assert_int_equal(guest_enroll(house, &guests[2], NULL), WIRE_OK);
+	/* A machine that is in no act but its revocation: the fold has to find it without its
+	 * record. */
+	house_stop(house);
+	assert_true(house_start(house, problem));
+	assert_state(house, &guests[0], "revoked");
+	for (size_t i = 0; i < 3; i++)
+		guest_close(&guests[i]);
+}
+
+static void
+test_an_ek_with_another_ak_and_an_ak_with_another_ek(void **state)
+{
+	struct house *house = *state;
+	struct guest guest, thief;
+
+	guest_open(&guest);
+	guest_open(&thief);
+	guest_admit(house, &guest, "first");
+	/* The same EK, another AK. */
+	EVP_PKEY *ek = thief.tpm.ek;
+	struct software_tpm kept = thief.tpm;
+	thief.tpm.ek = guest.tpm.ek;
+	thief.tpm.ek_public_size = guest.tpm.ek_public_size;
+	memcpy(thief.tpm.ek_public, guest.tpm.ek_public, sizeof(guest.tpm.ek_public));
+	assert_int_equal(guest_enroll(house, &thief, NULL), WIRE_IDENTITY);
+	assert_explained(house, &guest, "enrolled with another AK");
+	thief.tpm = kept;
+	thief.tpm.ek = ek;
+	assert_int_equal(guest_release(house, &guest, &(struct guest_release){0}, NULL), WIRE_OK);
+	guest_close(&thief);
+	guest_close(&guest);
+}
+
+/* ---- clocks ---- */
+
+static void
+test_a_clock_that_goes_back_suspends_until_readmitted(void **state)
+{
+	struct house *house = *state;
+	struct guest_release how = {0};
+	char problem[KEEPER_PROBLEM_SIZE];
+	struct guest guest;
+
+	guest_open(&guest);
+	guest_admit(house, &guest, "first");
+	assert_int_equal(guest_release(house, &guest, &how, NULL), WIRE_OK);
+	guest.tpm.clock.clock -= 1;
+	assert_int_equal(guest_release(house, &guest, &how, NULL), WIRE_QUOTE);
+	assert_state(house, &guest, "suspended");
+	guest.tpm.clock.clock += 1000;
+	assert_int_equal(guest_release(house, &guest, &how, NULL), WIRE_IDENTITY);
+	assert_explained(house, &guest, "clock went back");
+	house_stop(house); /* and it stays so */
+	assert_true(house_start(house, problem));
+	assert_int_equal(guest_release(house, &guest, &how, NULL), WIRE_IDENTITY);
+	about_machine(house, &guest, OPERATION_MACHINE_READMIT);
+	guest.tpm.clock = (struct attest_clock){0, 0, 5}; /* as after TPM2_Clear */
+	assert_int_equal(guest_release(house, &guest, &how, NULL), WIRE_OK);
+	house_stop(house); /* the readmission and the new clock are durable too */
+	assert_true(house_start(house, problem));
+	guest.tpm.clock.clock = 4;
+	assert_int_equal(guest_release(house, &guest, &how, NULL), WIRE_QUOTE);
+	guest_close(&guest);
+}
+
+static void
+test_releases_that_overtake_each_other_suspend_nobody(void **state)
+{
+	struct house *house = *state;
+	uint8_t first[WIRE_CHALLENGE_SIZE], second[WIRE_CHALLENGE_SIZE];
+	struct guest guest;
+
+	guest_open(&guest);
+	guest_admit(house, &guest, "first");
+	guest_challenge(house, &guest, first);
+	guest_challenge(house, &guest, second);
+	guest.tpm.clock.clock += 2000;
+	assert_int_equal(guest_release(house, &guest,
+				       &(struct guest_release){.challenge = BYTES_OF(second)},
+				       NULL),
+			 WIRE_OK);
+	guest.tpm.clock.clock -= 1000;
+	assert_int_equal(guest_release(house, &guest,
+				       &(struct guest_release){.challenge = BYTES_OF(first)}, NULL),
+			 WIRE_OK);
+	/* The newest clock has stayed: a quote for a challenge from after it must not be below. */
+	usleep(2000);
+	guest.tpm.clock.clock += 500;
+	assert_int_equal(guest_release(house, &guest, &(struct guest_release){0}, NULL),
+			 WIRE_QUOTE);
+	assert_state(house, &guest, "suspended");
+	guest_close(&guest);
+}
+
+static void
+test_a_suspended_machine_waits_for_its_readmission(void **state)
+{
+	struct house *house = *state;
+	struct guest guest;
+
+	guest_open(&guest);
+	guest_admit(house, &guest, "first");
+	about_machine(house, &guest, OPERATION_MACHINE_SUSPEND);
+	assert_int_equal(guest_release(house, &guest, &(struct guest_release){0}, NULL),
+			 WIRE_IDENTITY);
+	about_machine(house, &guest, OPERATION_MACHINE_READMIT);
+	assert_int_equal(guest_release(house, &guest, &(struct guest_release){0}, NULL), WIRE_OK);
+	guest_close(&guest);
+}
+
+/* ---- starting ---- */
+
+typedef void tamper(struct store_batch *batch, struct store *store);
+
+static void
+act_beyond(struct store_batch *batch, struct store *store)
+{
+	struct secret *act = NULL;
+	struct store_error err;
+	uint64_t revision;
+
+	assert_int_equal(store_get(store, "act/0000000000000002", &act, &revision, &err), STORE_OK);
+	store_batch_put(batch, "act/0000000000000004", (struct store_bytes){act->bytes, act->size});
+	secret_free(act);
+}
+
+static void
+act_missing(struct store_batch *batch, struct store *store)
+{
+	(void)store;
+	store_batch_delete(batch, "act/0000000000000002");
+}
+
+static void
+act_of_before(struct store_batch *batch, struct store *store)
+{
+	struct secret *act = NULL;
+	struct store_error err;
+	uint64_t revision;
+
+	assert_int_equal(store_get(store, "act/0000000000000002", &act, &revision, &err), STORE_OK);
+	store_batch_put(batch, "act/0000000000000003", (struct store_bytes){act->bytes, act->size});
+	secret_free(act);
+}
+
+static void
+act_unsigned(struct store_batch *batch, struct store *store)
+{
+	struct secret *act = NULL;
+	struct store_error err;
+	uint64_t revision;
+
+	assert_int_equal(store_get(store, "act/0000000000000003", &act, &revision, &err), STORE_OK);
+	act->bytes[act->size - 1] ^= 1;
+	store_batch_put(batch, "act/0000000000000003", (struct store_bytes){act->bytes, act->size});
+	secret_free(act);
+}
+
+static void
+trust_cut(struct store_batch *batch, struct store *store)
+{
+	struct secret *act = NULL;
+	struct store_error err;
+	struct trust_record record = {.revision = 2};
+	uint8_t memory[RECORD_TRUST_SIZE];
+	struct writer w = writer_of(memory, sizeof(memory));
+	uint64_t revision;
+
+	assert_int_equal(store_get(store, "act/0000000000000002", &act, &revision, &err), STORE_OK);
+	crypto_hash_sha256(record.head, act->bytes, act->size);
+	trust_record_write(&w, &record);
+	store_batch_put(batch, "trust", (struct store_bytes){memory, w.size});
+	secret_free(act);
+}
+
+static void
+trust_hash(struct store_batch *batch, struct store *store)
+{
+	struct trust_record record = {.revision = 3, .head = {1}};
+	uint8_t memory[RECORD_TRUST_SIZE];
+	struct writer w = writer_of(memory, sizeof(memory));
+
+	(void)store;
+	trust_record_write(&w, &record);
+	store_batch_put(batch, "trust", (struct store_bytes){memory, w.size});
+}
+
+static void
+machine_garbage(struct store_batch *batch, struct store *store)
+{
+	(void)store;
+	store_batch_put(batch, "machine/m-0000000000000000",
+			(struct store_bytes){(const uint8_t *)"x", 1});
+}
+
+static void
+key_missing(struct store_batch *batch, struct store *store)
+{
+	(void)store;
+	store_batch_delete(batch, "key/answer");
+}
+
+static void
+test_a_store_that_was_meddled_with_is_refused(void **state)
+{
+	static const struct {
+		tamper *tamper;
+		const char *named;
+	} cases[] = {
+		{act_beyond, "act/0000000000000004"},
+		{act_missing, "act/0000000000000002"},
+		{act_of_before, "act/0000000000000003"},
+		{act_unsigned, "act/0000000000000003: its signature"},
+		{trust_cut, "act/0000000000000003"},
+		{trust_hash, "trust"},
+		{machine_garbage, "machine/m-0000000000000000"},
+		{key_missing, "key/answer"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct house house;
+		struct guest guest;
+		struct store *store = NULL;
+		struct store_error err;
+		char problem[KEEPER_PROBLEM_SIZE] = "";
+		house_open(&house, RULES);
+		guest_open(&guest);
+		guest_admit(&house, &guest, "first");			  /* act 2 */
+		about_machine(&house, &guest, OPERATION_MACHINE_SUSPEND); /* act 3 */
+		house_stop(&house);
+		assert_true(house_start(&house, problem));
+		house_stop(&house);
+		assert_int_equal(store_open(house.options.store, house.root_key, &store, &err),
+				 STORE_OK);
+		struct store_batch *batch = store_batch_new();
+		cases[i].tamper(batch, store);
+		assert_int_equal(store_commit(store, batch, &err), STORE_OK);
+		store_batch_free(batch);
+		store_close(store);
+		assert_false(house_start(&house, problem));
+		if (!strstr(problem, cases[i].named))
+			fail_msg("%s is not in: %s", cases[i].named, problem);
+		guest_close(&guest);
+		house_close(&house);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		TEST(test_an_admitted_machine_gets_its_value),
+		TEST(test_each_check_denies),
+		TEST(test_a_baseline_and_what_a_log_claims),
+		TEST(test_a_request_works_once_and_a_denied_one_too),
+		TEST(test_frames_cut_short_or_longer_are_malformed),
+		TEST(test_unknown_and_pending_machines_get_nothing),
+		TEST(test_a_registered_machine_is_admitted_as_it_enrols),
+		TEST(test_pending_machines_are_capped),
+		TEST(test_an_ek_with_another_ak_and_an_ak_with_another_ek),
+		TEST(test_a_clock_that_goes_back_suspends_until_readmitted),
+		TEST(test_releases_that_overtake_each_other_suspend_nobody),
+		TEST(test_a_suspended_machine_waits_for_its_readmission),
+#undef TEST
+		cmocka_unit_test(test_a_store_that_was_meddled_with_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
