@@ -48,7 +48,8 @@ value_take(const struct option_rule *rule, const char *value)
 
 /* "--name" or "--name=value"; the rule, and where its value stands (NULL: in the next argument). */
 static const struct option_rule *
-rule_find(const char *argument, const struct option_rule *rules, size_t count, const char **ret_value)
+rule_find(const char *argument, const struct option_rule *rules, size_t count,
+	  const char **ret_value)
 {
 	const char *equals = strchr(argument, '=');
 	size_t size = equals != NULL ? (size_t)(equals - argument) : strlen(argument);

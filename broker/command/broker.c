@@ -22,8 +22,9 @@ broker_open(const struct settings *settings, const char *config, struct broker *
 			return complain(EX_CONFIG, "%s: more than %d lines 'broker'", config,
 					BROKER_ADDRESSES_MAX);
 		if (strncmp(address, "https://", 8) != 0 || address[8] == '\0')
-			return complain(EX_CONFIG, "%s: broker = %s: only https://HOST:PORT is used",
-					config, address);
+			return complain(EX_CONFIG,
+					"%s: broker = %s: only https://HOST:PORT is used", config,
+					address);
 		broker.addresses[broker.count] = address;
 	}
 	const char *named = settings_get(settings, "ca", 0);
@@ -33,7 +34,8 @@ broker_open(const struct settings *settings, const char *config, struct broker *
 		return complain(EX_CONFIG, "%s: ca = %s cannot be read", config, named);
 	broker.http = http_new(ca);
 	if (broker.http == NULL)
-		return complain(EX_SOFTWARE, "no HTTPS client: out of memory, or libcurl is too old");
+		return complain(EX_SOFTWARE,
+				"no HTTPS client: out of memory, or libcurl is too old");
 	*ret_broker = broker;
 	return 0;
 }
@@ -72,7 +74,8 @@ transport_fail(enum http_status status, const char *address, const char *why,
 		return false;
 	case HTTP_UNTRUSTED:
 		return broker_fail(problem, EX_CONFIG,
-				   "%s is not the broker whose CA is pinned here: %s", address, why);
+				   "%s is not the broker whose CA is pinned here: %s", address,
+				   why);
 	case HTTP_LIMIT:
 		return broker_fail(problem, EX_DATAERR, "%s answers with more than %d bytes",
 				   address, HTTP_ANSWER_MAX);
@@ -112,9 +115,13 @@ refusal_take(const struct http_answer *answer, const char *address, const json_t
 	int status = status_of(answer->status);
 
 	if (status == EX_CONFIG)
-		return broker_fail(problem, status, "%s answers %ld: is it a Postern broker?", address,
-				   answer->status);
-	(void)broker_fail(problem, status, "%s", error[0] != '\0' ? error : "no reason was given");
+		return broker_fail(problem, status, "%s answers %ld: is it a Postern broker?",
+				   address, answer->status);
+	const char *reason = error[0] != '\0' ? error : "no reason was given";
+	if (status == EX_TEMPFAIL)
+		(void)broker_fail(problem, status, "%s answers: %s", address, reason);
+	else
+		(void)broker_fail(problem, status, "%s", reason);
 	word_take(error, problem->word, sizeof(problem->word));
 	/* 503 is said before anything is done; another 5xx may come afterwards */
 	problem->uncertain = answer->status >= 500 && answer->status != 503;
@@ -122,8 +129,8 @@ refusal_take(const struct http_answer *answer, const char *address, const json_t
 }
 
 bool
-broker_post(struct broker *broker, size_t index, const char *route, json_t *body,
-	    json_t **ret_json, struct broker_problem *ret_problem)
+broker_post(struct broker *broker, size_t index, const char *route, json_t *body, json_t **ret_json,
+	    struct broker_problem *ret_problem)
 {
 	auto_json *owned = body, *json = NULL;
 	const char *address = broker->addresses[index];
@@ -139,8 +146,7 @@ broker_post(struct broker *broker, size_t index, const char *route, json_t *body
 		free(text);
 		return broker_fail(ret_problem, EX_SOFTWARE, "out of memory, or a long address");
 	}
-	enum http_status status =
-		http_post(broker->http, url, text, strlen(text), &answer, why);
+	enum http_status status = http_post(broker->http, url, text, strlen(text), &answer, why);
 	free(text);
 	if (status != HTTP_OK)
 		return transport_fail(status, address, why, ret_problem);
@@ -148,7 +154,8 @@ broker_post(struct broker *broker, size_t index, const char *route, json_t *body
 	if (answer.status != 200)
 		return refusal_take(&answer, address, json, ret_problem);
 	if (json == NULL)
-		return broker_fail(ret_problem, EX_DATAERR, "%s answers with malformed JSON", address);
+		return broker_fail(ret_problem, EX_DATAERR, "%s answers with malformed JSON",
+				   address);
 	*ret_json = json;
 	json = NULL;
 	return true;

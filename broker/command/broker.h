@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The brokers that a configuration names, asked in its order; what they answer, sorted into exit statuses. */
+/* The brokers that a configuration names, asked in its order; what they answer, sorted into exit
+ * statuses. */
 #ifndef POSTERN_COMMAND_BROKER_H
 #define POSTERN_COMMAND_BROKER_H
 
@@ -26,7 +27,8 @@ struct broker_problem {
 	char message[400]; /* one line */
 };
 
-/* From `broker` (one or more) and `ca` (a path, beside `config` where relative). 0 or EX_CONFIG, said. */
+/* From `broker` (one or more) and `ca` (a path, beside `config` where relative). 0 or EX_CONFIG,
+ * said. */
 int broker_open(const struct settings *settings, const char *config, struct broker *ret_broker);
 void broker_close(struct broker *broker);
 
@@ -36,8 +38,8 @@ bool broker_post(struct broker *broker, size_t index, const char *route, json_t 
 
 /* One whole exchange with one address: challenges are good only where they came from. */
 typedef bool broker_exchange(void *user, size_t index, struct broker_problem *ret_problem);
-/* Tries the addresses in order, while they are unreachable, broken or busy; and each once again where it says
- * that a challenge is too old. False: *ret_problem is the last one's. */
+/* Tries the addresses in order, while they are unreachable, broken or busy; and each once again
+ * where it says that a challenge is too old. False: *ret_problem is the last one's. */
 bool broker_try(struct broker *broker, broker_exchange *exchange, void *user,
 		struct broker_problem *ret_problem);
 

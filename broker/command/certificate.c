@@ -62,7 +62,8 @@ is_address(const char *name)
 	return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
 }
 
-/* Nothing but letters, digits, '-' and '.': the name goes into OpenSSL's little configuration language. */
+/* Nothing but letters, digits, '-' and '.': the name goes into OpenSSL's little configuration
+ * language. */
 bool
 server_name_valid(const char *name)
 {
@@ -167,7 +168,8 @@ server_make(EVP_PKEY *key, X509 *ca, EVP_PKEY *ca_key, const char *names, int64_
 {
 	X509 *server = certificate_begin("posternd", key, ca, now, SERVER_DAYS);
 
-	if (server != NULL && extension_add(server, ca, NID_basic_constraints, "critical,CA:FALSE") &&
+	if (server != NULL &&
+	    extension_add(server, ca, NID_basic_constraints, "critical,CA:FALSE") &&
 	    extension_add(server, ca, NID_key_usage, "critical,digitalSignature") &&
 	    extension_add(server, ca, NID_ext_key_usage, "serverAuth") &&
 	    extension_add(server, ca, NID_subject_key_identifier, "hash") &&

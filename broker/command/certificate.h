@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All that the command needs of OpenSSL: the server's certificate for `init`, and reading certificates and keys. */
+/* All that the command needs of OpenSSL: the server's certificate for `init`, and reading
+ * certificates and keys. */
 #ifndef POSTERN_COMMAND_CERTIFICATE_H
 #define POSTERN_COMMAND_CERTIFICATE_H
 
@@ -23,7 +24,8 @@ bool server_name_valid(const char *name);
 int server_identity_make(const char *const *names, size_t count, int64_t now,
 			 struct server_identity *ret_identity);
 
-/* One certificate from a file, PEM or DER; DER comes out as it went in. 0, EX_NOINPUT or EX_DATAERR. */
+/* One certificate from a file, PEM or DER; DER comes out as it went in. 0, EX_NOINPUT or
+ * EX_DATAERR. */
 struct certificate {
 	size_t size;
 	uint8_t der[ATTEST_CERTIFICATE_MAX];

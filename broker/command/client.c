@@ -44,7 +44,8 @@ default_config(char ret_path[FILE_PATH_MAX])
 	const char *home = getenv("HOME");
 
 	if (home != NULL) {
-		int size = snprintf(ret_path, FILE_PATH_MAX, "%s/.config/postern/operator.conf", home);
+		int size =
+			snprintf(ret_path, FILE_PATH_MAX, "%s/.config/postern/operator.conf", home);
 		if (size > 0 && size < FILE_PATH_MAX && access(ret_path, R_OK) == 0)
 			return true;
 	}
@@ -82,7 +83,8 @@ client_load(struct client *client, const char *config)
 	client->settings = settings_load(config, keys, problem);
 	if (client->settings == NULL)
 		return complain(EX_CONFIG, "%s", problem);
-	if (!base64_decode_key(settings_get(client->settings, "answer_key", 0), client->answer_key) ||
+	if (!base64_decode_key(settings_get(client->settings, "answer_key", 0),
+			       client->answer_key) ||
 	    !base64_decode_key(settings_get(client->settings, "intake_key", 0), client->intake_key))
 		return complain(EX_CONFIG, "%s: answer_key and intake_key are 32 bytes in base64",
 				config);
@@ -233,8 +235,9 @@ ask_one(void *user, size_t index, struct broker_problem *problem)
 	asking->request.answer_key = (struct bytes){client->answer_key, 32};
 	asking->request.operator_name = text_bytes(client->operator_name);
 	asking->request.challenge = BYTES_OF(challenge);
-	asking->request.trust_revision = !info->act		? 0 :
-					 asking->revision != 0 ? asking->revision : current;
+	asking->request.trust_revision = !info->act		 ? 0
+					 : asking->revision != 0 ? asking->revision
+								 : current;
 	if (!request_frame(asking, &w, signature, problem))
 		return false;
 	json_t *body = json_pack("{s:o,s:o}", "request", json_base64(writer_bytes(&w)), "signature",
@@ -271,23 +274,23 @@ outcome_say(const struct operation_answer *answer, const json_t *json)
 	} outcomes[] = {
 		[OUTCOME_OK] = {0, ""},
 		[OUTCOME_DENIED] = {EX_NOPERM, "denied by policy"},
-		[OUTCOME_STALE] = {EX_TEMPFAIL, "another act came in between: look again, then try"},
+		[OUTCOME_STALE] = {EX_TEMPFAIL,
+				   "another act came in between: look again, then try"},
 		[OUTCOME_INVALID] = {EX_DATAERR, "refused"},
 		[OUTCOME_MISSING] = {EX_UNAVAILABLE, "there is none"},
 		[OUTCOME_CONFLICT] = {EX_DATAERR, "refused: check-and-set"},
 		[OUTCOME_FAILED] = {EX_IOERR, "the broker's store failed; its log says why"},
 	};
-	const json_t *errors = json_object_get(json, "errors"), *error;
-	size_t index;
+	const json_t *errors = json_object_get(json, "errors");
 
 	if (answer->outcome >= sizeof(outcomes) / sizeof(*outcomes))
 		return complain(EX_DATAERR, "the broker answers with outcome %u", answer->outcome);
 	if (answer->outcome == OUTCOME_OK)
 		return 0;
 	(void)complain(EX_DATAERR, "%s", outcomes[answer->outcome].text);
-	json_array_foreach (errors, index, error)
-		if (json_is_string(error))
-			remark("  %s", json_string_value(error));
+	for (size_t i = 0; i < json_array_size(errors); i++)
+		if (json_is_string(json_array_get(errors, i)))
+			remark("  %s", json_string_value(json_array_get(errors, i)));
 	return outcomes[answer->outcome].status;
 }
 
@@ -364,8 +367,7 @@ client_ask_all(struct client *client, struct operation_request *request, const c
 }
 
 int
-client_once(const char *config, struct operation_request *request,
-	    struct client_answer *ret_answer)
+client_once(const char *config, struct operation_request *request, struct client_answer *ret_answer)
 {
 	auto_client *client = NULL;
 	int status = client_open(config, &client);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Operators' requests: challenge, frame, signature, answer. Nothing of an answer is given out before the broker's
- * signature over it, and the hash of the request in it, are verified with the pinned key.
+ * Operators' requests: challenge, frame, signature, answer. Nothing of an answer is given out
+ * before the broker's signature over it, and the hash of the request in it, are verified with the
+ * pinned key.
  */
 #ifndef POSTERN_COMMAND_CLIENT_H
 #define POSTERN_COMMAND_CLIENT_H
@@ -11,8 +12,8 @@
 
 struct client;
 
-/* `config` NULL: $HOME/.config/postern/operator.conf, else /etc/postern/operator.conf. Locks the process first. On
- * failure it has said why. */
+/* `config` NULL: $HOME/.config/postern/operator.conf, else /etc/postern/operator.conf. Locks the
+ * process first. On failure it has said why. */
 int client_open(const char *config, struct client **ret_client);
 void client_close(struct client *client);
 static inline void
@@ -37,14 +38,15 @@ client_answer_clear(struct client_answer *answer)
 }
 #define auto_answer __attribute__((cleanup(client_answer_clear))) struct client_answer
 
-/* `request` has an operation and its fields; the rest is filled here. An act applies to trust_revision where it is
- * not 0 (the state that the operator has seen), else to whatever is current, tried again while others are quicker.
- * 0, or the exit status of a failure that was said. */
+/* `request` has an operation and its fields; the rest is filled here. An act applies to
+ * trust_revision where it is not 0 (the state that the operator has seen), else to whatever is
+ * current, tried again while others are quicker. 0, or the exit status of a failure that was said.
+ */
 int client_ask(struct client *client, struct operation_request *request,
 	       struct client_answer *ret_answer);
 
-/* A list that comes in pages: asks again with FIELD_AFTER while the answer has "next", and gives all items of
- * `member` in one array. */
+/* A list that comes in pages: asks again with FIELD_AFTER while the answer has "next", and gives
+ * all items of `member` in one array. */
 int client_ask_all(struct client *client, struct operation_request *request, const char *member,
 		   struct client_answer *ret_answer);
 
@@ -54,7 +56,8 @@ int client_once(const char *config, struct operation_request *request,
 
 /* ---- for tests ---- */
 
-/* Verifies and decodes one answer: false unless it is signed by `answer_key` and names the request's hash. */
+/* Verifies and decodes one answer: false unless it is signed by `answer_key` and names the
+ * request's hash. */
 bool client_answer_open(struct bytes request, struct bytes answer, const uint8_t signature[64],
 			const uint8_t answer_key[32], struct operation_answer *ret_answer,
 			const char **ret_problem);

@@ -17,26 +17,30 @@
 #define PAGE		200
 #define CHECKPOINT_FILE 4096
 
-const char help_audit_tail[] =
-	"postern audit tail [--count N]\n"
-	"\n"
-	"The newest audit entries, oldest of them first.\n"
-	"\n"
-	"  --count N   how many (default 20)\n"
-	"\n"
-	"Example: postern audit tail --count 100\n";
+/* clang-format off: these lines are as wide as they will be read. */
+const char help_audit_tail[] = "postern audit tail [--count N]\n"
+			       "\n"
+			       "The newest audit entries, oldest of them first.\n"
+			       "\n"
+			       "  --count N   how many (default 20)\n"
+			       "\n"
+			       "Example: postern audit tail --count 100\n";
 
 const char help_audit_verify[] =
 	"postern audit verify [--checkpoint FILE]\n"
 	"\n"
-	"Reads the whole audit log and every act, and checks them here: each entry's hash, the chain\n"
-	"they form, the broker's signature over its head, and that each act was signed by somebody\n"
+	"Reads the whole audit log and every act, and checks them here: each entry's hash, the "
+	"chain\n"
+	"they form, the broker's signature over its head, and that each act was signed by "
+	"somebody\n"
 	"who was an operator then.\n"
 	"\n"
-	"  --checkpoint FILE   also that the log goes on from the head that a guest once kept with\n"
+	"  --checkpoint FILE   also that the log goes on from the head that a guest once kept "
+	"with\n"
 	"                      `postern fetch --checkpoint FILE`: nothing before it was rewritten\n"
 	"\n"
 	"Exit status 65 if anything does not hold.\n";
+/* clang-format on */
 
 /* ---- reading pages ---- */
 
@@ -91,9 +95,8 @@ head_read(struct client *client, struct checkpoint *ret_head)
 static void
 entry_print(const json_t *item)
 {
-	static const struct column columns[] = {{"", "time", COLUMN_TIME},
-						{"", "kind", COLUMN_TEXT},
-						{"", "outcome", COLUMN_TEXT}};
+	static const struct column columns[] = {
+		{"", "time", COLUMN_TIME}, {"", "kind", COLUMN_TEXT}, {"", "outcome", COLUMN_TEXT}};
 	static const char *const about[] = {"operator", "operation", "subject", "machine",
 					    "name",	"secrets",   "reason",	"count"};
 	const json_t *embedded = json_object_get(item, "entry");
@@ -127,8 +130,6 @@ cmd_audit_tail(int argc, char **argv)
 	struct checkpoint head;
 	auto_client *client = NULL;
 	auto_answer answer = {.json = NULL};
-	size_t index;
-	json_t *item;
 
 	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
 	    arguments_expect(&positional, 0, 0, "") != 0)
@@ -140,13 +141,15 @@ cmd_audit_tail(int argc, char **argv)
 		status = head_read(client, &head);
 	if (status == 0)
 		status = page_read(client, OPERATION_AUDIT_READ,
-				   head.number > count ? head.number - count + 1 : 1, count, &answer);
+				   head.number > count ? head.number - count + 1 : 1, count,
+				   &answer);
 	if (status != 0)
 		return status;
 	if (common.json)
 		return output_json(answer.json);
-	json_array_foreach (json_object_get(answer.json, "entries"), index, item)
-		entry_print(item);
+	const json_t *entries = json_object_get(answer.json, "entries");
+	for (size_t i = 0; i < json_array_size(entries); i++)
+		entry_print(json_array_get(entries, i));
 	return 0;
 }
 
@@ -195,8 +198,8 @@ entry_verify(struct verification *verification, const json_t *item)
 	if (!ledger_add(&verification->ledger, json_number(item, "number"), entry, hash, problem))
 		return complain(EX_DATAERR, "%s", problem);
 	int status = checkpoint_meets(verification, &verification->head, "the signed head");
-	return status != 0 ? status :
-			     checkpoint_meets(verification, &verification->kept, "the checkpoint");
+	return status != 0 ? status
+			   : checkpoint_meets(verification, &verification->kept, "the checkpoint");
 }
 
 static int
@@ -207,22 +210,22 @@ log_verify(struct verification *verification)
 	while (verification->ledger.number < last) {
 		auto_answer answer = {.json = NULL};
 		uint64_t before = verification->ledger.number;
-		size_t index;
-		json_t *item;
 		int status = page_read(verification->client, OPERATION_AUDIT_READ, before + 1, PAGE,
 				       &answer);
 		if (status != 0)
 			return status;
-		json_array_foreach (json_object_get(answer.json, "entries"), index, item) {
-			if (verification->ledger.number == last)
-				break; /* written since the head was signed */
-			status = entry_verify(verification, item);
+		const json_t *entries = json_object_get(answer.json, "entries");
+		/* what was written since the head was signed is left out */
+		for (size_t i = 0;
+		     i < json_array_size(entries) && verification->ledger.number < last; i++) {
+			status = entry_verify(verification, json_array_get(entries, i));
 			if (status != 0)
 				return status;
 		}
 		if (verification->ledger.number == before)
-			return complain(EX_DATAERR, "the log ends at entry %llu, before its signed "
-						    "head, %llu",
+			return complain(EX_DATAERR,
+					"the log ends at entry %llu, before its signed "
+					"head, %llu",
 					(unsigned long long)before, (unsigned long long)last);
 		progress("audit entries", verification->ledger.number, last);
 	}
@@ -253,21 +256,21 @@ acts_fold(struct verification *verification, struct act_fold *fold, uint8_t *mem
 	while (act_fold_revision(fold) < last) {
 		auto_answer answer = {.json = NULL};
 		uint64_t before = act_fold_revision(fold);
-		size_t index;
-		json_t *item;
 		int status = page_read(verification->client, OPERATION_ACT_READ, before + 1, PAGE,
 				       &answer);
 		if (status != 0)
 			return status;
 		if (last == UINT64_MAX)
 			last = answer.trust_revision; /* acts of others may follow */
-		json_array_foreach (json_object_get(answer.json, "acts"), index, item) {
-			status = act_verify(fold, item, memory);
+		const json_t *acts = json_object_get(answer.json, "acts");
+		for (size_t i = 0; i < json_array_size(acts); i++) {
+			status = act_verify(fold, json_array_get(acts, i), memory);
 			if (status != 0)
 				return status;
 		}
 		if (act_fold_revision(fold) == before)
-			return complain(EX_DATAERR, "acts end at revision %llu, but trust is at %llu",
+			return complain(EX_DATAERR,
+					"acts end at revision %llu, but trust is at %llu",
 					(unsigned long long)before, (unsigned long long)last);
 		progress("acts", act_fold_revision(fold), last);
 	}
@@ -279,8 +282,8 @@ acts_verify(struct verification *verification)
 {
 	struct act_fold *fold = act_fold_new(client_answer_key(verification->client));
 	uint8_t *memory = malloc(OPERATION_REQUEST_MAX);
-	int status = fold != NULL && memory != NULL ? acts_fold(verification, fold, memory) :
-						      complain(EX_SOFTWARE, "out of memory");
+	int status = fold != NULL && memory != NULL ? acts_fold(verification, fold, memory)
+						    : complain(EX_SOFTWARE, "out of memory");
 
 	if (status == 0)
 		verification->acts = act_fold_revision(fold);
@@ -304,8 +307,8 @@ kept_read(struct verification *verification, const char *path)
 		return complain(EX_DATAERR, "%s: not signed by this broker", path);
 	if (verification->kept.number > verification->head.number)
 		return complain(EX_DATAERR,
-				"%s is of entry %llu, but the log ends at %llu: it has been cut", path,
-				(unsigned long long)verification->kept.number,
+				"%s is of entry %llu, but the log ends at %llu: it has been cut",
+				path, (unsigned long long)verification->kept.number,
 				(unsigned long long)verification->head.number);
 	return 0;
 }
@@ -336,9 +339,9 @@ cmd_audit_verify(int argc, char **argv)
 		status = acts_verify(&verification);
 	if (status != 0)
 		return status;
-	auto_json *json = json_pack("{s:I,s:I,s:b}", "entries",
-				    (json_int_t)verification.ledger.number, "acts",
-				    (json_int_t)verification.acts, "verified", 1);
+	auto_json *json =
+		json_pack("{s:I,s:I,s:b}", "entries", (json_int_t)verification.ledger.number,
+			  "acts", (json_int_t)verification.acts, "verified", 1);
 	if (common.json)
 		return output_json(json);
 	(void)printf("%llu audit entries and %llu acts hold\n",

@@ -13,13 +13,16 @@
 #define PCR_FILE_MAX 16384
 #define DEFAULT_PCRS "4,7,11,12"
 
+/* clang-format off: these lines are as wide as they will be read. */
 const char help_baseline_capture[] =
-	"postern baseline capture NAME --machine M [--pcrs 4,7,11,12] [--from TIME] [--until TIME]\n"
+	"postern baseline capture NAME --machine M [--pcrs 4,7,11,12] [--from TIME] [--until "
+	"TIME]\n"
 	"\n"
 	"Makes a baseline of the PCR values that machine M quoted last: boot one machine of a new\n"
 	"image, enrol it, look at it, capture it. All of a baseline's PCRs must match together.\n"
 	"\n"
-	"  --pcrs LIST    which (default 4,7,11,12: boot loader and kernel, Secure Boot, the unified\n"
+	"  --pcrs LIST    which (default 4,7,11,12: boot loader and kernel, Secure Boot, the "
+	"unified\n"
 	"                 kernel image's sections, its command line)\n"
 	"  --from TIME    when it begins (default now): 2026-01-31, 2026-01-31T12:00:00Z, +30d\n"
 	"  --until TIME   when it ends (default never)\n"
@@ -38,18 +41,18 @@ const char help_baseline_add[] =
 	"\n"
 	"Example: postern baseline add web-2 --pcr 4=3d45... --pcr 11=0be1... --until +90d\n";
 
-const char help_baseline_list[] =
-	"postern baseline list\n"
-	"\n"
-	"All baselines, their PCRs and dates.\n";
+const char help_baseline_list[] = "postern baseline list\n"
+				  "\n"
+				  "All baselines, their PCRs and dates.\n";
 
-const char help_baseline_end[] =
-	"postern baseline end NAME [--at TIME]\n"
-	"\n"
-	"Lets a baseline end, now or at TIME: machines that still boot it then match nothing. For an\n"
-	"image that turned out bad use `postern revoke baseline NAME`.\n"
-	"\n"
-	"Example: postern baseline end web-2026-01 --at +7d\n";
+const char help_baseline_end[] = "postern baseline end NAME [--at TIME]\n"
+				 "\n"
+				 "Lets a baseline end, now or at TIME: machines that still boot it "
+				 "then match nothing. For an\n"
+				 "image that turned out bad use `postern revoke baseline NAME`.\n"
+				 "\n"
+				 "Example: postern baseline end web-2026-01 --at +7d\n";
+/* clang-format on */
 
 struct dates {
 	const char *from;
@@ -64,9 +67,11 @@ dates_set(struct operation_request *request, const struct dates *dates, uint8_t 
 	uint64_t begins = (uint64_t)now, ends = 0;
 
 	if (dates->from != NULL && !time_parse(dates->from, now, &begins))
-		return complain(EX_USAGE, "--from: '%s' is no time (2026-01-31, +30d)", dates->from);
+		return complain(EX_USAGE, "--from: '%s' is no time (2026-01-31, +30d)",
+				dates->from);
 	if (dates->until != NULL && !time_parse(dates->until, now, &ends))
-		return complain(EX_USAGE, "--until: '%s' is no time (2026-01-31, +30d)", dates->until);
+		return complain(EX_USAGE, "--until: '%s' is no time (2026-01-31, +30d)",
+				dates->until);
 	if (dates->until != NULL && ends <= begins)
 		return complain(EX_USAGE, "it would end before it begins");
 	operation_set_number(request, FIELD_FROM, begins, from);
@@ -98,15 +103,14 @@ file_take(const char *path, struct pcr_values *ret_values)
 {
 	auto_file_text file = {.data = NULL};
 	uint16_t mask = 0;
-	const char *name;
-	json_t *value;
 	int status = file_read(path, PCR_FILE_MAX, &file);
 
 	if (status != 0)
 		return status;
 	auto_json *json = json_parse(file.data, file.size);
-	const json_t *pcrs = json_object_get(json, "pcrs");
-	json_object_foreach (json_object_get(json, "pcrs"), name, value) {
+	json_t *pcrs = json_object_get(json, "pcrs");
+	for (void *at = json_object_iter(pcrs); at != NULL; at = json_object_iter_next(pcrs, at)) {
+		const char *name = json_object_iter_key(at);
 		uint16_t one = 0;
 		if (strpbrk(name, ",-") != NULL || !pcr_mask_parse(name, &one))
 			return complain(EX_DATAERR, "%s: '%s' is no PCR", path, name);
@@ -177,8 +181,8 @@ cmd_baseline_capture(int argc, char **argv)
 	int status = client_open(common.config, &client);
 	if (status == 0)
 		status = capture_read(client, machine, mask, &values, &request.trust_revision);
-	return status != 0 ? status :
-			     baseline_send(client, &request, positional.items[0], &values, &dates,
+	return status != 0 ? status
+			   : baseline_send(client, &request, positional.items[0], &values, &dates,
 					   common.json);
 }
 
@@ -206,14 +210,16 @@ cmd_baseline_add(int argc, char **argv)
 		return complain(EX_USAGE, "wanted: either --pcr N=HEX (repeated) or --file FILE");
 	for (size_t i = 0; i < pcrs.count; i++)
 		if (!pcr_value_parse(pcrs.items[i], &values))
-			return complain(EX_USAGE, "--pcr: '%s' is not N=HEX of 64 digits, or is "
-						  "there twice", pcrs.items[i]);
+			return complain(EX_USAGE,
+					"--pcr: '%s' is not N=HEX of 64 digits, or is "
+					"there twice",
+					pcrs.items[i]);
 	if (file != NULL)
 		status = file_take(file, &values);
 	if (status == 0)
 		status = client_open(common.config, &client);
-	return status != 0 ? status :
-			     baseline_send(client, &request, positional.items[0], &values, &dates,
+	return status != 0 ? status
+			   : baseline_send(client, &request, positional.items[0], &values, &dates,
 					   common.json);
 }
 
@@ -263,6 +269,5 @@ cmd_baseline_end(int argc, char **argv)
 	operation_set_text(&request, FIELD_NAME, positional.items[0]);
 	operation_set_number(&request, FIELD_UNTIL, ends, until);
 	int status = client_once(common.config, &request, &answer);
-	return status != 0 ? status :
-			     output_act(common.json, answer.json, answer.trust_revision);
+	return status != 0 ? status : output_act(common.json, answer.json, answer.trust_revision);
 }

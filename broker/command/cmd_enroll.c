@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* postern enroll: EK and AK of this machine's TPM to the broker, proved to be in one TPM. PROTOCOL.md, "Enrolment". */
+/* postern enroll: EK and AK of this machine's TPM to the broker, proved to be in one TPM.
+ * PROTOCOL.md, "Enrolment". */
 #include "commands.h"
 #include "encode.h"
 #include "guest.h"
@@ -11,12 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* clang-format off: these lines are as wide as they will be read. */
 const char help_enroll[] =
 	"postern enroll [--config FILE] [--tcti TCTI] [--event-log FILE|none]\n"
 	"               [--ek rsa-2048|p256|p384]\n"
 	"\n"
-	"Run on a guest: makes its TPM known to the broker that guest.conf pins. The broker learns the\n"
-	"endorsement key, its certificate where the TPM has one, Postern's attestation key, and what\n"
+	"Run on a guest: makes its TPM known to the broker that guest.conf pins. The broker learns "
+	"the\n"
+	"endorsement key, its certificate where the TPM has one, Postern's attestation key, and "
+	"what\n"
 	"was booted. Nothing is kept on the guest, and enrolling again changes nothing.\n"
 	"\n"
 	"  --config FILE     default /etc/postern/guest.conf\n"
@@ -26,6 +30,7 @@ const char help_enroll[] =
 	"\n"
 	"Prints the machine's id and whether it is admitted.\n"
 	"Next, if it is pending: an operator runs `postern machine admit ID --name NAME`.\n";
+/* clang-format on */
 
 struct enrolment {
 	struct guest *guest;
@@ -83,7 +88,8 @@ proof_make(struct enrolment *enrolment, const json_t *answer, const uint8_t tran
 		return broker_fail(problem, EX_DATAERR, "the broker's credential is malformed");
 	auto_secret *secret = secret_new(64);
 	if (secret == NULL)
-		return broker_fail(problem, EX_SOFTWARE, "memory cannot be locked: raise ulimit -l");
+		return broker_fail(problem, EX_SOFTWARE,
+				   "memory cannot be locked: raise ulimit -l");
 	enum attester_status status = attester_activate(enrolment->guest->attester, &credential,
 							secret->bytes, &size, &err);
 	if (status != ATTESTER_OK)
@@ -202,9 +208,8 @@ cmd_enroll(int argc, char **argv)
 	struct text_list positional;
 	const char *ek = NULL;
 	bool json = false;
-	const struct option_rule rules[] = {GUEST_RULES(options),
-					    {"--json", OPTION_FLAG, &json},
-					    {"--ek", OPTION_TEXT, &ek}};
+	const struct option_rule rules[] = {
+		GUEST_RULES(options), {"--json", OPTION_FLAG, &json}, {"--ek", OPTION_TEXT, &ek}};
 	enum attester_ek_kind kind = ATTESTER_EK_ANY;
 	auto_guest guest = {.settings = NULL};
 

@@ -12,24 +12,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Label, numbers, checkpoint, and each secret's path and sizes: transcript.h, struct release_body. */
+/* Label, numbers, checkpoint, and each secret's path and sizes: transcript.h, struct release_body.
+ */
 #define BODY_MAX   (WIRE_SECRET_MAX + 512 + WIRE_WANTED_MAX * (4 + WIRE_PATH_MAX + 4 + 4))
 #define SEALED_MAX (BODY_MAX + HPKE_OVERHEAD)
 
+/* clang-format off: these lines are as wide as they will be read. */
 const char help_fetch[] =
-	"postern fetch PATH[@VERSION]... [--field KEY] [--json | --output DIR | --exec CMD ARG...]\n"
+	"postern fetch PATH[@VERSION]... [--field KEY] [--json | --output DIR | --exec CMD "
+	"ARG...]\n"
 	"              [--min-revision N] [--config FILE] [--tcti TCTI] [--event-log FILE|none]\n"
 	"\n"
-	"Run on a guest: quotes what this machine booted, and gets the secrets wrapped to a key made\n"
+	"Run on a guest: quotes what this machine booted, and gets the secrets wrapped to a key "
+	"made\n"
 	"for this one request. All of them, or none.\n"
 	"\n"
 	"  (nothing)         one secret to stdout as it is; several as --json\n"
-	"  --json            {\"secrets\": {PATH: {\"version\", \"encoding\", \"value\"}}, \"lease\", ...}\n"
+	"  --json            {\"secrets\": {PATH: {\"version\", \"encoding\", \"value\"}}, "
+	"\"lease\", ...}\n"
 	"  --field KEY       one member of each secret, which must be a JSON object\n"
-	"  --output DIR      to DIR/PATH, mode 0600, each put in place whole. DIR must be in memory\n"
+	"  --output DIR      to DIR/PATH, mode 0600, each put in place whole. DIR must be in "
+	"memory\n"
 	"                    (tmpfs); --allow-disk if a disk is meant\n"
 	"  --exec CMD ARG... starts CMD in place of this process. Each secret is a sealed file in\n"
-	"                    memory; its path, not its value, stands in the environment: db/prod in\n"
+	"                    memory; its path, not its value, stands in the environment: db/prod "
+	"in\n"
 	"                    POSTERN_SECRET_DB_PROD. Last option: all that follows is CMD's\n"
 	"  --min-revision N  refuse an answer of an older trust revision (a rolled-back broker)\n"
 	"  --checkpoint FILE keep the broker's signed statement of its audit log's head, for\n"
@@ -42,19 +49,21 @@ const char help_fetch[] =
 	"  postern fetch db/prod --field password --exec sh -c 'app --password-file \\\n"
 	"          \"$POSTERN_SECRET_DB_PROD\"'\n"
 	"\n"
-	"Exit status: 75 no broker is reachable, try again; 77 denied: an operator finds out why with\n"
+	"Exit status: 75 no broker is reachable, try again; 77 denied: an operator finds out why "
+	"with\n"
 	"`postern explain MACHINE`; 78 the broker is not the pinned one, or guest.conf is wrong.\n";
+/* clang-format on */
 
 struct fetch {
 	struct guest *guest;
 	uint64_t min_revision;
-	struct wanted wanted;			 /* ascending */
+	struct wanted wanted; /* ascending */
 	uint8_t encoded[WIRE_WANTED_SIZE_MAX];
 	size_t encoded_size;
-	struct secret *recipient;		 /* X25519, for one exchange */
+	struct secret *recipient; /* X25519, for one exchange */
 	uint8_t recipient_public[32];
-	struct secret *plain;			 /* the opened body */
-	struct release_body body;		 /* points into it */
+	struct secret *plain;	  /* the opened body */
+	struct release_body body; /* points into it */
 	struct delivery delivery;
 };
 
@@ -80,8 +89,9 @@ path_compare(const void *a, const void *b)
 	size_t size = one->path.size < other->path.size ? one->path.size : other->path.size;
 	int order = memcmp(one->path.data, other->path.data, size);
 
-	return order != 0 ? order : (one->path.size > other->path.size) -
-				    (one->path.size < other->path.size);
+	return order != 0
+		       ? order
+		       : (one->path.size > other->path.size) - (one->path.size < other->path.size);
 }
 
 static int
@@ -135,7 +145,8 @@ challenge_get(struct fetch *fetch, size_t index, uint8_t ret_challenge[WIRE_CHAL
 	if (!json_bytes_exact(answer, "challenge", ret_challenge, WIRE_CHALLENGE_SIZE))
 		return broker_fail(problem, EX_DATAERR, "the broker's challenge is malformed");
 	if (strcmp(json_text(answer, "pcrs"), "sha256:0-15") != 0)
-		return broker_fail(problem, EX_CONFIG, "the broker wants other PCRs than sha256:0-15");
+		return broker_fail(problem, EX_CONFIG,
+				   "the broker wants other PCRs than sha256:0-15");
 	return true;
 }
 
@@ -145,7 +156,8 @@ recipient_draw(struct fetch *fetch, struct broker_problem *problem)
 	secret_free(fetch->recipient);
 	fetch->recipient = secret_new(32);
 	if (fetch->recipient == NULL)
-		return broker_fail(problem, EX_SOFTWARE, "memory cannot be locked: raise ulimit -l");
+		return broker_fail(problem, EX_SOFTWARE,
+				   "memory cannot be locked: raise ulimit -l");
 	randombytes_buf(fetch->recipient->bytes, 32);
 	if (crypto_scalarmult_base(fetch->recipient_public, fetch->recipient->bytes) != 0)
 		return broker_fail(problem, EX_SOFTWARE, "X25519 fails");
@@ -160,9 +172,9 @@ secrets_json(const struct wanted *wanted)
 	for (size_t i = 0; i < wanted->count; i++) {
 		const struct wanted_secret *secret = &wanted->secrets[i];
 		json_t *item = json_object();
-		int failed = json_object_set_new(item, "path",
-						 json_stringn((const char *)secret->path.data,
-							      secret->path.size));
+		int failed = json_object_set_new(
+			item, "path",
+			json_stringn((const char *)secret->path.data, secret->path.size));
 		failed |= json_object_set_new(item, "version", json_integer(secret->version));
 		failed |= json_array_append_new(list, item);
 		if (failed != 0) {
@@ -177,12 +189,11 @@ static json_t *
 release_body_json(const struct fetch *fetch, const uint8_t *challenge,
 		  const struct attester_quote *quote)
 {
-	auto_json *body = json_pack(
-		"{s:o,s:o,s:o,s:o}", "challenge",
-		json_base64((struct bytes){challenge, WIRE_CHALLENGE_SIZE}), "ak_public",
-		json_base64(ak_public(fetch)), "recipient_key",
-		json_base64(BYTES_OF(fetch->recipient_public)), "secrets",
-		secrets_json(&fetch->wanted));
+	auto_json *body = json_pack("{s:o,s:o,s:o,s:o}", "challenge",
+				    json_base64((struct bytes){challenge, WIRE_CHALLENGE_SIZE}),
+				    "ak_public", json_base64(ak_public(fetch)), "recipient_key",
+				    json_base64(BYTES_OF(fetch->recipient_public)), "secrets",
+				    secrets_json(&fetch->wanted));
 
 	if (body == NULL || !guest_evidence(fetch->guest, quote, body))
 		return NULL;
@@ -205,13 +216,15 @@ body_check(const struct fetch *fetch, struct broker_problem *problem)
 	for (size_t i = 0; same && i < fetch->wanted.count; i++)
 		same = path_same(&fetch->body.secrets[i], &fetch->wanted.secrets[i]);
 	if (!same)
-		return broker_fail(problem, EX_DATAERR, "the broker sent other secrets than wanted");
+		return broker_fail(problem, EX_DATAERR,
+				   "the broker sent other secrets than wanted");
 	if (fetch->body.trust_revision < fetch->min_revision)
-		return broker_fail(problem, EX_CONFIG,
-				   "the broker is at trust revision %llu, below %llu: has its store "
-				   "been rolled back?",
-				   (unsigned long long)fetch->body.trust_revision,
-				   (unsigned long long)fetch->min_revision);
+		return broker_fail(
+			problem, EX_CONFIG,
+			"the broker is at trust revision %llu, below %llu: has its store "
+			"been rolled back?",
+			(unsigned long long)fetch->body.trust_revision,
+			(unsigned long long)fetch->min_revision);
 	return true;
 }
 
@@ -229,8 +242,8 @@ body_open(struct fetch *fetch, const json_t *answer, const uint8_t transcript[TR
 	if (fetch->plain == NULL) {
 		free(sealed);
 		return broker_fail(problem, good ? EX_SOFTWARE : EX_DATAERR, "%s",
-				   good ? "memory cannot be locked: raise ulimit -l" :
-					  "the broker's answer is malformed");
+				   good ? "memory cannot be locked: raise ulimit -l"
+					: "the broker's answer is malformed");
 	}
 	release_info(transcript, info);
 	good = hpke_open(fetch->recipient->bytes, fetch->recipient_public,
@@ -238,8 +251,9 @@ body_open(struct fetch *fetch, const json_t *answer, const uint8_t transcript[TR
 			 (struct bytes){sealed, size}, fetch->plain->bytes);
 	free(sealed);
 	if (!good)
-		return broker_fail(problem, EX_CONFIG, "the answer is not sealed to this request by "
-						       "the broker pinned here");
+		return broker_fail(problem, EX_CONFIG,
+				   "the answer is not sealed to this request by "
+				   "the broker pinned here");
 	if (!release_body_read((struct bytes){fetch->plain->bytes, fetch->plain->size},
 			       &fetch->body))
 		return broker_fail(problem, EX_DATAERR, "what the broker sealed is malformed");
@@ -277,8 +291,7 @@ denied_advise(struct guest *guest)
 	uint8_t id[ATTEST_HASH_SIZE];
 	char machine[MACHINE_ID_SIZE];
 
-	if (ek != NULL &&
-	    attester_ek(guest->attester, ATTESTER_EK_ANY, ek, &err) == ATTESTER_OK &&
+	if (ek != NULL && attester_ek(guest->attester, ATTESTER_EK_ANY, ek, &err) == ATTESTER_OK &&
 	    ek_id_from_area((struct bytes){ek->public_area, ek->public_size}, id)) {
 		machine_id_text(id, machine);
 		remark("ask an operator: postern explain %s", machine);
@@ -349,8 +362,8 @@ fetch_run(struct fetch *fetch, const struct destination *destination)
 static int
 destination_check(const struct destination *destination)
 {
-	int ways = destination->json + (destination->folder != NULL) +
-		   (destination->program != NULL);
+	int ways =
+		destination->json + (destination->folder != NULL) + (destination->program != NULL);
 
 	if (ways > 1)
 		return complain(EX_USAGE, "one of --json, --output DIR, --exec CMD");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* postern init: everything that a new broker, its guests and its first operator need. All or nothing. */
+/* postern init: everything that a new broker, its guests and its first operator need. All or
+ * nothing. */
 #include "certificate.h"
 #include "commands.h"
 #include "encode.h"
@@ -23,11 +24,13 @@
 #define ADDRESS_MAX 300
 #define CONFIG_MAX  4096
 
+/* clang-format off: these lines are as wide as they will be read. */
 const char help_init[] =
 	"postern init --config-dir DIR --state DIR [--listen HOST:PORT] [--name NAME]...\n"
 	"             [--operator NAME] [--passphrase-file FILE | --no-passphrase]\n"
 	"\n"
-	"Makes a new broker: its keys, its sealed store, its TLS certificate, the first operator, and\n"
+	"Makes a new broker: its keys, its sealed store, its TLS certificate, the first operator, "
+	"and\n"
 	"the two files that guests and operators pin it by. Refuses to overwrite anything.\n"
 	"\n"
 	"  --config-dir DIR        where configuration and keys go (made if it is not there)\n"
@@ -42,9 +45,12 @@ const char help_init[] =
 	"  postern init --config-dir /etc/postern --state /var/lib/postern \\\n"
 	"          --listen 0.0.0.0:8200 --name broker.example.net --operator alice\n"
 	"\n"
-	"Next: start `posternd --config DIR/posternd.conf`. Copy guest.conf and ca.crt into the image\n"
+	"Next: start `posternd --config DIR/posternd.conf`. Copy guest.conf and ca.crt into the "
+	"image\n"
 	"of your guests, under /etc/postern. Move operator.conf, ca.crt and NAME.key to where the\n"
-	"operator works, under ~/.config/postern. root.key opens the store: back it up elsewhere.\n";
+	"operator works, under ~/.config/postern. root.key opens the store: back it up "
+	"elsewhere.\n";
+/* clang-format on */
 
 /* What was made so far, to be taken back unless all of it was. */
 struct made {
@@ -124,8 +130,10 @@ listen_split(struct init *init, const char **ret_port)
 	memcpy(init->host, host, size);
 	init->host[size] = '\0';
 	*ret_port = colon + 1;
-	return server_name_valid(init->host) ? 0 :
-	       complain(EX_USAGE, "--listen: '%s' is neither a name nor an address", init->host);
+	return server_name_valid(init->host)
+		       ? 0
+		       : complain(EX_USAGE, "--listen: '%s' is neither a name nor an address",
+				  init->host);
 }
 
 static int
@@ -135,8 +143,10 @@ names_settle(struct init *init)
 	bool listed = false;
 
 	if (everywhere && init->names.count == 0)
-		return complain(EX_USAGE, "--listen %s is every address: give --name, by which "
-					  "guests reach the broker", init->listen);
+		return complain(EX_USAGE,
+				"--listen %s is every address: give --name, by which "
+				"guests reach the broker",
+				init->listen);
 	for (size_t i = 0; i < init->names.count; i++) {
 		if (!server_name_valid(init->names.items[i]))
 			return complain(EX_USAGE, "--name: '%s' is neither a name nor an address",
@@ -257,7 +267,8 @@ static int
 tls_make(struct init *init)
 {
 	auto_identity identity = {.key = NULL};
-	int status = server_identity_make(init->names.items, init->names.count, time(NULL), &identity);
+	int status =
+		server_identity_make(init->names.items, init->names.count, time(NULL), &identity);
 
 	if (status == 0)
 		status = file_make(init, "ca.crt", 0644, identity.ca.data, identity.ca.size);
@@ -341,15 +352,16 @@ configuration_make(struct init *init, const char *port, const struct founding *f
 static void
 init_report(const struct init *init)
 {
-	(void)printf("A new broker, in %s:\n"
-		     "  posternd.conf, tls.crt, tls.key   what posternd runs with\n"
-		     "  root.key                          opens the store: back it up, elsewhere\n"
-		     "  guest.conf, ca.crt                for guests, in /etc/postern of their image\n"
-		     "  operator.conf, ca.crt, %s.key  for the operator %s, in ~/.config/postern\n"
-		     "The sealed store is %s/store.\n"
-		     "\n"
-		     "The certificate names:",
-		     init->config_path, init->operator_name, init->operator_name, init->state_path);
+	(void)printf(
+		"A new broker, in %s:\n"
+		"  posternd.conf, tls.crt, tls.key   what posternd runs with\n"
+		"  root.key                          opens the store: back it up, elsewhere\n"
+		"  guest.conf, ca.crt                for guests, in /etc/postern of their image\n"
+		"  operator.conf, ca.crt, %s.key  for the operator %s, in ~/.config/postern\n"
+		"The sealed store is %s/store.\n"
+		"\n"
+		"The certificate names:",
+		init->config_path, init->operator_name, init->operator_name, init->state_path);
 	for (size_t i = 0; i < init->names.count; i++)
 		(void)printf(" %s", init->names.items[i]);
 	(void)printf("\n\nNext:\n"
@@ -363,8 +375,9 @@ init_report(const struct init *init)
 static int
 targets_absent(const struct init *init)
 {
-	static const char *const names[] = {"root.key",	  "ca.crt",	"tls.crt",	"tls.key",
-					    "guest.conf", "operator.conf", "posternd.conf"};
+	static const char *const names[] = {"root.key",	    "ca.crt",	  "tls.crt",
+					    "tls.key",	    "guest.conf", "operator.conf",
+					    "posternd.conf"};
 	struct stat information;
 	char path[FILE_PATH_MAX];
 

@@ -12,6 +12,7 @@
 
 #define AK_NAME_SIZE 34
 
+/* clang-format off: these lines are as wide as they will be read. */
 const char help_machine_register[] =
 	"postern machine register NAME (--ek-certificate FILE | --ek-public FILE) [--group G]...\n"
 	"\n"
@@ -19,7 +20,8 @@ const char help_machine_register[] =
 	"pipeline knows it. When the machine enrols it is admitted at once.\n"
 	"\n"
 	"  --ek-certificate FILE  the EK's certificate, PEM or DER\n"
-	"  --ek-public FILE       the EK itself: TPM2B_PUBLIC (tpm2_createek -u), TPMT_PUBLIC, or PEM\n"
+	"  --ek-public FILE       the EK itself: TPM2B_PUBLIC (tpm2_createek -u), TPMT_PUBLIC, or "
+	"PEM\n"
 	"  --group G              a group the machine is in; repeat for more\n"
 	"\n"
 	"Example: postern machine register web-1 --ek-public web-1.ek.pub --group web\n"
@@ -34,28 +36,30 @@ const char help_machine_pending[] =
 const char help_machine_admit[] =
 	"postern machine admit ID --name NAME [--group G]...\n"
 	"\n"
-	"Admits a machine that waits. Shows what its TPM's certificate proves (\"absent\": nothing\n"
-	"does, as on libvirt: then be sure by other means that this is your machine), and signs the\n"
+	"Admits a machine that waits. Shows what its TPM's certificate proves (\"absent\": "
+	"nothing\n"
+	"does, as on libvirt: then be sure by other means that this is your machine), and signs "
+	"the\n"
 	"EK and the attestation key that were shown.\n"
 	"\n"
 	"Example: postern machine admit m-0123456789abcdef --name web-1 --group web\n"
 	"Next: `postern baseline capture` if its image is a new one, and a policy for its group.\n";
 
-const char help_machine_list[] =
-	"postern machine list [--state pending|admitted|suspended]\n"
-	"\n"
-	"All machines, or those in one state.\n";
+const char help_machine_list[] = "postern machine list [--state pending|admitted|suspended]\n"
+				 "\n"
+				 "All machines, or those in one state.\n";
 
-const char help_machine_show[] =
-	"postern machine show MACHINE\n"
-	"\n"
-	"One machine, by id or name: state and why, groups, keys, what its EK's certificate proves,\n"
-	"and the PCR values it last quoted.\n";
+const char help_machine_show[] = "postern machine show MACHINE\n"
+				 "\n"
+				 "One machine, by id or name: state and why, groups, keys, what "
+				 "its EK's certificate proves,\n"
+				 "and the PCR values it last quoted.\n";
 
 const char help_machine_suspend[] =
 	"postern machine suspend MACHINE --reason TEXT\n"
 	"\n"
-	"Once this has answered, nothing is released to the machine until it is readmitted. What it\n"
+	"Once this has answered, nothing is released to the machine until it is readmitted. What "
+	"it\n"
 	"has it keeps.\n"
 	"\n"
 	"Example: postern machine suspend web-1 --reason 'disk image leaked'\n";
@@ -63,17 +67,19 @@ const char help_machine_suspend[] =
 const char help_machine_readmit[] =
 	"postern machine readmit MACHINE --reason TEXT\n"
 	"\n"
-	"Lifts a suspension, also the broker's own after a TPM's clock went back (a restored snapshot,\n"
+	"Lifts a suspension, also the broker's own after a TPM's clock went back (a restored "
+	"snapshot,\n"
 	"a cleared TPM). Does not lift a revocation.\n"
 	"\n"
 	"Example: postern machine readmit web-1 --reason 'restored from snapshot by us'\n";
 
-const char help_machine_group[] =
-	"postern machine group MACHINE [GROUP]...\n"
-	"\n"
-	"Sets the groups that a machine is in; none takes it out of all. Policies speak of groups.\n"
-	"\n"
-	"Example: postern machine group web-1 web eu\n";
+const char help_machine_group[] = "postern machine group MACHINE [GROUP]...\n"
+				  "\n"
+				  "Sets the groups that a machine is in; none takes it out of all. "
+				  "Policies speak of groups.\n"
+				  "\n"
+				  "Example: postern machine group web-1 web eu\n";
+/* clang-format on */
 
 static const struct column list_columns[] = {{"ID", "id", COLUMN_TEXT},
 					     {"NAME", "name", COLUMN_TEXT},
@@ -192,7 +198,6 @@ cmd_machine_register(int argc, char **argv)
 					    {"--group", OPTION_LIST, &groups}};
 	struct operation_request request = {.operation = OPERATION_MACHINE_REGISTER};
 	uint8_t ek_id[ATTEST_HASH_SIZE], names[NAMES_SIZE];
-	char machine[MACHINE_ID_SIZE];
 	auto_answer answer = {.json = NULL};
 
 	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
@@ -200,26 +205,22 @@ cmd_machine_register(int argc, char **argv)
 		return EX_USAGE;
 	if ((certificate == NULL) == (public_key == NULL))
 		return complain(EX_USAGE, "wanted: one of --ek-certificate FILE, --ek-public FILE");
-	int status = certificate != NULL ? ek_id_from_certificate(certificate, ek_id) :
-					   ek_id_from_public(public_key, ek_id);
+	int status = certificate != NULL ? ek_id_from_certificate(certificate, ek_id)
+					 : ek_id_from_public(public_key, ek_id);
 	if (status == 0)
 		status = names_set(&request, FIELD_GROUPS, &groups, "--group", names);
 	operation_set_text(&request, FIELD_NAME, positional.items[0]);
 	operation_set(&request, FIELD_EK_ID, BYTES_OF(ek_id));
 	if (status == 0)
 		status = client_once(common.config, &request, &answer);
-	if (status == 0)
-		status = output_act(common.json, answer.json, answer.trust_revision);
-	machine_id_text(ek_id, machine);
-	if (status == 0 && !common.json)
-		(void)printf("machine %s, admitted when it enrols\n", machine);
-	return status;
+	return status != 0 ? status : output_act(common.json, answer.json, answer.trust_revision);
 }
 
 /* What an admission signs is what was shown: id, EK and AK, at that trust revision. */
 static int
 admit_prepare(struct client *client, const char *machine, bool quiet, uint8_t ret_ek_id[32],
-	      uint8_t ret_ak_name[AK_NAME_SIZE], char ret_id[MACHINE_ID_SIZE], uint64_t *ret_revision)
+	      uint8_t ret_ak_name[AK_NAME_SIZE], char ret_id[MACHINE_ID_SIZE],
+	      uint64_t *ret_revision)
 {
 	struct operation_request request = {.operation = OPERATION_MACHINE_SHOW};
 	auto_answer answer = {.json = NULL};
@@ -234,8 +235,10 @@ admit_prepare(struct client *client, const char *machine, bool quiet, uint8_t re
 	if (!hex_decode(json_text(answer.json, "ek_id"), ret_ek_id, ATTEST_HASH_SIZE) ||
 	    !hex_decode(json_text(answer.json, "ak_name"), ret_ak_name, AK_NAME_SIZE) ||
 	    strlen(id) != MACHINE_ID_SIZE - 1)
-		return complain(EX_DATAERR, "%s has not enrolled yet: `postern machine register` is "
-					    "for that", machine);
+		return complain(EX_DATAERR,
+				"%s has not enrolled yet: `postern machine register` is "
+				"for that",
+				machine);
 	memcpy(ret_id, id, MACHINE_ID_SIZE);
 	*ret_revision = answer.trust_revision;
 	return 0;
@@ -274,8 +277,7 @@ cmd_machine_admit(int argc, char **argv)
 	operation_set(&request, FIELD_EK_ID, BYTES_OF(ek_id));
 	operation_set(&request, FIELD_AK_NAME, BYTES_OF(ak_name));
 	status = client_ask(client, &request, &answer);
-	return status != 0 ? status :
-			     output_act(common.json, answer.json, answer.trust_revision);
+	return status != 0 ? status : output_act(common.json, answer.json, answer.trust_revision);
 }
 
 static int
@@ -297,8 +299,7 @@ reason_run(int argc, char **argv, enum operation operation)
 	operation_set_text(&request, FIELD_MACHINE, positional.items[0]);
 	operation_set_text(&request, FIELD_REASON, reason);
 	int status = client_once(common.config, &request, &answer);
-	return status != 0 ? status :
-			     output_act(common.json, answer.json, answer.trust_revision);
+	return status != 0 ? status : output_act(common.json, answer.json, answer.trust_revision);
 }
 
 int
@@ -332,6 +333,5 @@ cmd_machine_group(int argc, char **argv)
 	operation_set_text(&request, FIELD_MACHINE, positional.items[0]);
 	if (status == 0)
 		status = client_once(common.config, &request, &answer);
-	return status != 0 ? status :
-			     output_act(common.json, answer.json, answer.trust_revision);
+	return status != 0 ? status : output_act(common.json, answer.json, answer.trust_revision);
 }

@@ -10,18 +10,20 @@
 #include <stdio.h>
 #include <string.h>
 
-const char help_policy_show[] =
-	"postern policy show [NAME]\n"
-	"\n"
-	"Names of the policies in force, or the text of one.\n"
-	"\n"
-	"Example: postern policy show release > release.cedar\n";
+/* clang-format off: these lines are as wide as they will be read. */
+const char help_policy_show[] = "postern policy show [NAME]\n"
+				"\n"
+				"Names of the policies in force, or the text of one.\n"
+				"\n"
+				"Example: postern policy show release > release.cedar\n";
 
 const char help_policy_apply[] =
 	"postern policy apply FILE [--name NAME]\n"
 	"\n"
-	"Puts a policy in force under NAME (default: the file's name without .cedar), in place of the\n"
-	"one of that name. The whole set is checked before: a mistake changes nothing. A permit of\n"
+	"Puts a policy in force under NAME (default: the file's name without .cedar), in place of "
+	"the\n"
+	"one of that name. The whole set is checked before: a mistake changes nothing. A permit "
+	"of\n"
 	"`release` must say to which machines.\n"
 	"\n"
 	"Example, release.cedar:\n"
@@ -35,18 +37,18 @@ const char help_policy_apply[] =
 	"\n"
 	"What policies may speak of stands in PROTOCOL.md, \"What policy sees\".\n";
 
-const char help_policy_delete[] =
-	"postern policy delete NAME\n"
-	"\n"
-	"Takes a policy out of force.\n";
+const char help_policy_delete[] = "postern policy delete NAME\n"
+				  "\n"
+				  "Takes a policy out of force.\n";
 
-const char help_policy_check[] =
-	"postern policy check FILE [--name NAME]\n"
-	"\n"
-	"Says which machines would lose or gain which secrets if FILE were applied under NAME. Changes\n"
-	"nothing. Exit status 65 when the text would be refused.\n"
-	"\n"
-	"Example: postern policy check release.cedar\n";
+const char help_policy_check[] = "postern policy check FILE [--name NAME]\n"
+				 "\n"
+				 "Says which machines would lose or gain which secrets if FILE "
+				 "were applied under NAME. Changes\n"
+				 "nothing. Exit status 65 when the text would be refused.\n"
+				 "\n"
+				 "Example: postern policy check release.cedar\n";
+/* clang-format on */
 
 int
 cmd_policy_show(int argc, char **argv)
@@ -92,8 +94,8 @@ name_settle(const char *file, const char *given, char ret_name[65])
 		size -= 6;
 	struct bytes name = {(const uint8_t *)base, size};
 	if (!name_valid(name))
-		return complain(EX_USAGE, "'%s' is no name (1-64 of A-Z a-z 0-9 _ . -): give --name",
-				base);
+		return complain(EX_USAGE,
+				"'%s' is no name (1-64 of A-Z a-z 0-9 _ . -): give --name", base);
 	memcpy(ret_name, base, size);
 	ret_name[size] = '\0';
 	return 0;
@@ -107,7 +109,8 @@ policy_parse(const char *path, const struct file_text *file)
 	struct policy_error err;
 
 	if (policy_set_parse((struct policy_text){file->data, file->size}, &set, &err) != POLICY_OK)
-		return complain(EX_DATAERR, "%s:%u:%u: %s", path, err.line, err.column, err.message);
+		return complain(EX_DATAERR, "%s:%u:%u: %s", path, err.line, err.column,
+				err.message);
 	policy_set_free(set);
 	return 0;
 }
@@ -146,8 +149,7 @@ cmd_policy_apply(int argc, char **argv)
 	auto_answer answer = {.json = NULL};
 	int status = policy_ask(argc, argv, OPERATION_POLICY_APPLY, &common, &answer);
 
-	return status != 0 ? status :
-			     output_act(common.json, answer.json, answer.trust_revision);
+	return status != 0 ? status : output_act(common.json, answer.json, answer.trust_revision);
 }
 
 int
@@ -168,11 +170,11 @@ cmd_policy_check(int argc, char **argv)
 		return output_json(answer.json);
 	const json_t *changes = json_object_get(answer.json, "changes");
 	OUTPUT_TABLE(changes, columns, "no machine would lose or gain anything");
-	(void)printf("%zu changes, by what %llu machines quoted last%s\n",
-		     json_array_size(changes),
+	(void)printf("%zu changes, by what %llu machines quoted last%s\n", json_array_size(changes),
 		     (unsigned long long)json_number(answer.json, "machines"),
-		     json_is_true(json_object_get(answer.json, "truncated")) ?
-			     "; there are more than could be listed" : "");
+		     json_is_true(json_object_get(answer.json, "truncated"))
+			     ? "; there are more than could be listed"
+			     : "");
 	return 0;
 }
 
@@ -190,6 +192,5 @@ cmd_policy_delete(int argc, char **argv)
 		return EX_USAGE;
 	operation_set_text(&request, FIELD_NAME, positional.items[0]);
 	int status = client_once(common.config, &request, &answer);
-	return status != 0 ? status :
-			     output_act(common.json, answer.json, answer.trust_revision);
+	return status != 0 ? status : output_act(common.json, answer.json, answer.trust_revision);
 }

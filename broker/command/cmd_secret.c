@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* postern secret ...: values go in, sealed here to the keeper's intake key; they do not come back. */
+/* postern secret ...: values go in, sealed here to the keeper's intake key; they do not come back.
+ */
 #include "client.h"
 #include "commands.h"
 #include "encode.h"
@@ -16,12 +17,15 @@
 #define PAIRS_MAX    COMMAND_LIST_MAX
 #define INTAKE_LABEL "postern/intake/v1"
 
+/* clang-format off: these lines are as wide as they will be read. */
 const char help_secret_put[] =
 	"postern secret put PATH KEY=@FILE | KEY=@- | KEY | --public KEY=VALUE ...  [--cas N]\n"
 	"postern secret put PATH @FILE | -  [--cas N]\n"
 	"\n"
-	"Seals a secret on this machine to the broker's intake key and sends it in. With keys, the\n"
-	"secret is a JSON object of texts; with @FILE or - (stdin) it is those bytes, whatever they\n"
+	"Seals a secret on this machine to the broker's intake key and sends it in. With keys, "
+	"the\n"
+	"secret is a JSON object of texts; with @FILE or - (stdin) it is those bytes, whatever "
+	"they\n"
 	"are. Each put makes a new version.\n"
 	"\n"
 	"  KEY            asks for the value at the terminal, without echo\n"
@@ -63,6 +67,7 @@ const char help_secret_delete[] =
 	"  --cas N   only if the newest version is N\n"
 	"\n"
 	"Example: postern secret delete db/old\n";
+/* clang-format on */
 
 /* What `put` was given, read into locked memory. */
 struct put {
@@ -120,13 +125,14 @@ pair_take(struct put *put, const char *argument)
 		return status;
 	const char *name = put->names[put->count];
 	if (equals != NULL && equals[1] != '@')
-		return complain(EX_USAGE,
-				"%s=...: a secret on the command line would stand in the shell's "
-				"history and the list of processes. Give %s=@FILE, %s=@- or just %s "
-				"(asks); --public %s=... if it is no secret",
-				name, name, name, name, name);
-	status = equals == NULL ? value_ask(name, value) :
-				  file_read_secret(equals + 2, WIRE_SECRET_MAX, value);
+		return complain(
+			EX_USAGE,
+			"%s=...: a secret on the command line would stand in the shell's "
+			"history and the list of processes. Give %s=@FILE, %s=@- or just %s "
+			"(asks); --public %s=... if it is no secret",
+			name, name, name, name, name);
+	status = equals == NULL ? value_ask(name, value)
+				: file_read_secret(equals + 2, WIRE_SECRET_MAX, value);
 	if (status != 0)
 		return status;
 	if ((*value)->size > 0 && (*value)->bytes[(*value)->size - 1] == '\n')
@@ -161,8 +167,8 @@ object_make(const struct put *put, struct secret **ret_value)
 	struct value_pair pairs[PAIRS_MAX];
 
 	for (size_t i = 0; i < put->count; i++)
-		pairs[i] = (struct value_pair){
-			put->names[i], {put->values[i]->bytes, put->values[i]->size}};
+		pairs[i] = (struct value_pair){put->names[i],
+					       {put->values[i]->bytes, put->values[i]->size}};
 	switch (value_object(pairs, put->count, WIRE_SECRET_MAX, ret_value)) {
 	case VALUE_OK:
 		return 0;
@@ -272,8 +278,10 @@ cmd_secret_put(int argc, char **argv)
 	if (status == 0)
 		status = arguments_expect(&positional, 1, COMMAND_LIST_MAX, "PATH");
 	if (status == 0 && !path_valid(text_bytes(positional.items[0])))
-		status = complain(EX_USAGE, "'%s' is no path: components of A-Z a-z 0-9 _ . - "
-					    "joined by /", positional.items[0]);
+		status = complain(EX_USAGE,
+				  "'%s' is no path: components of A-Z a-z 0-9 _ . - "
+				  "joined by /",
+				  positional.items[0]);
 	if (status == 0)
 		status = client_open(common.config, &client);
 	if (status == 0)
@@ -294,8 +302,6 @@ cmd_secret_list(int argc, char **argv)
 	struct operation_request request = {.operation = OPERATION_SECRET_LIST};
 	auto_client *client = NULL;
 	auto_answer answer = {.json = NULL};
-	size_t index;
-	json_t *path;
 
 	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
 	    arguments_expect(&positional, 0, 1, "[PREFIX]") != 0)
@@ -309,8 +315,7 @@ cmd_secret_list(int argc, char **argv)
 		return status;
 	if (common.json)
 		return output_json(answer.json);
-	json_array_foreach (json_object_get(answer.json, "secrets"), index, path)
-		output_line(json_string_value(path) != NULL ? json_string_value(path) : "-");
+	output_lines(json_object_get(answer.json, "secrets"));
 	if (json_array_size(json_object_get(answer.json, "secrets")) == 0)
 		remark("no secrets here");
 	return 0;
@@ -319,12 +324,10 @@ cmd_secret_list(int argc, char **argv)
 int
 cmd_secret_show(int argc, char **argv)
 {
-	static const struct column columns[] = {{"path", "path", COLUMN_TEXT},
-						{"version", "version", COLUMN_TEXT},
-						{"bytes", "size", COLUMN_TEXT},
-						{"created", "created", COLUMN_TIME},
-						{"written", "updated", COLUMN_TIME},
-						{"by", "operator", COLUMN_TEXT}};
+	static const struct column columns[] = {
+		{"path", "path", COLUMN_TEXT},	     {"version", "version", COLUMN_TEXT},
+		{"bytes", "size", COLUMN_TEXT},	     {"created", "created", COLUMN_TIME},
+		{"written", "updated", COLUMN_TIME}, {"by", "operator", COLUMN_TEXT}};
 	struct common common = {.json = false};
 	struct text_list positional;
 	const struct option_rule rules[] = {COMMON_RULES(common)};

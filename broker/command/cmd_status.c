@@ -11,6 +11,7 @@
 #define DEFAULT_DECISIONS 5
 #define EVIDENCE_MAX	  2048
 
+/* clang-format off: these lines are as wide as they will be read. */
 const char help_status[] =
 	"postern status\n"
 	"\n"
@@ -28,6 +29,7 @@ const char help_explain[] =
 	"  --count N   how many decisions (default 5)\n"
 	"\n"
 	"Example: postern explain web-1\n";
+/* clang-format on */
 
 int
 cmd_status(int argc, char **argv)
@@ -105,16 +107,13 @@ check_print(const json_t *check)
 static void
 decision_print(const json_t *decision)
 {
-	static const struct column columns[] = {{"", "time", COLUMN_TIME},
-						{"", "kind", COLUMN_TEXT},
-						{"", "outcome", COLUMN_TEXT},
-						{"", "operator", COLUMN_TEXT},
-						{"", "operation", COLUMN_TEXT},
-						{"", "secrets", COLUMN_TEXT},
-						{"", "reason", COLUMN_TEXT}};
+	static const struct column columns[] = {
+		{"", "time", COLUMN_TIME},	{"", "kind", COLUMN_TEXT},
+		{"", "outcome", COLUMN_TEXT},	{"", "operator", COLUMN_TEXT},
+		{"", "operation", COLUMN_TEXT}, {"", "secrets", COLUMN_TEXT},
+		{"", "reason", COLUMN_TEXT}};
+	const json_t *checks = json_object_get(decision, "checks");
 	char cells[7][512];
-	size_t index;
-	json_t *item;
 
 	for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++)
 		output_cell(decision, &columns[i], cells[i], sizeof(cells[i]));
@@ -123,9 +122,9 @@ decision_print(const json_t *decision)
 		if (strcmp(cells[i], "-") != 0)
 			(void)printf("  %s", cells[i]);
 	(void)putchar('\n');
-	json_array_foreach (json_object_get(decision, "checks"), index, item)
-		check_print(item);
-	if (json_array_size(json_object_get(decision, "checks")) == 0) {
+	for (size_t i = 0; i < json_array_size(checks); i++)
+		check_print(json_array_get(checks, i));
+	if (json_array_size(checks) == 0) {
 		evidence_print(decision, "expected");
 		evidence_print(decision, "seen");
 	}
@@ -144,8 +143,6 @@ cmd_explain(int argc, char **argv)
 	struct operation_request request = {.operation = OPERATION_EXPLAIN};
 	uint8_t number[8];
 	auto_answer answer = {.json = NULL};
-	size_t index;
-	json_t *decision;
 
 	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
 	    arguments_expect(&positional, 1, 1, "MACHINE") != 0)
@@ -161,9 +158,9 @@ cmd_explain(int argc, char **argv)
 	const json_t *decisions = json_object_get(answer.json, "decisions");
 	if (json_array_size(decisions) == 0)
 		(void)printf("nothing was decided about it yet\n");
-	json_array_foreach (decisions, index, decision) {
+	for (size_t i = 0; i < json_array_size(decisions); i++) {
 		(void)putchar('\n');
-		decision_print(decision);
+		decision_print(json_array_get(decisions, i));
 	}
 	return 0;
 }

@@ -16,23 +16,24 @@
 
 #define CA_ID_TEXT (2 * ATTEST_HASH_SIZE + 1)
 
-const char help_anchor_add[] =
-	"postern anchor add FILE\n"
-	"\n"
-	"Trusts a CA of TPM manufacturers (PEM or DER): EK certificates under it count as certified.\n"
-	"Machines that enrolled before keep the verdict they got.\n"
-	"\n"
-	"Example: postern anchor add vendor-ek-root.pem\n";
+/* clang-format off: these lines are as wide as they will be read. */
+const char help_anchor_add[] = "postern anchor add FILE\n"
+			       "\n"
+			       "Trusts a CA of TPM manufacturers (PEM or DER): EK certificates "
+			       "under it count as certified.\n"
+			       "Machines that enrolled before keep the verdict they got.\n"
+			       "\n"
+			       "Example: postern anchor add vendor-ek-root.pem\n";
 
-const char help_anchor_list[] =
-	"postern anchor list\n"
-	"\n"
-	"Trusted CAs, and those revoked.\n";
+const char help_anchor_list[] = "postern anchor list\n"
+				"\n"
+				"Trusted CAs, and those revoked.\n";
 
 const char help_revoke[] =
 	"postern revoke KIND ID --reason TEXT\n"
 	"\n"
-	"Ends trust, for good. Once this has answered, nothing that rests on it is released. Machines\n"
+	"Ends trust, for good. Once this has answered, nothing that rests on it is released. "
+	"Machines\n"
 	"keep what they have: rotate those secrets; `postern explain` tells who got what.\n"
 	"\n"
 	"  ek-ca FILE|ID    a CA: every machine whose EK certificate is under it\n"
@@ -51,21 +52,24 @@ const char help_operator_keygen[] =
 	"`postern operator add`. The key never leaves this machine.\n"
 	"\n"
 	"Example: postern operator keygen ~/.config/postern/bob.key\n"
-	"Next: an admin runs `postern operator add bob --key ... --role secret-writer`; then write\n"
+	"Next: an admin runs `postern operator add bob --key ... --role secret-writer`; then "
+	"write\n"
 	"operator.conf: the admin's, with your own operator and operator_key.\n";
 
 const char help_operator_add[] =
 	"postern operator add NAME --key BASE64 --role ROLE [--role ROLE]...\n"
 	"\n"
-	"Makes somebody an operator. What a role may do stands in the policy `operators`: at first\n"
-	"admin, secret-writer, incident-responder and auditor. `postern revoke operator NAME` ends it.\n"
+	"Makes somebody an operator. What a role may do stands in the policy `operators`: at "
+	"first\n"
+	"admin, secret-writer, incident-responder and auditor. `postern revoke operator NAME` ends "
+	"it.\n"
 	"\n"
 	"Example: postern operator add bob --key 4Jr... --role secret-writer\n";
 
-const char help_operator_list[] =
-	"postern operator list\n"
-	"\n"
-	"All operators, their roles, and those ended.\n";
+const char help_operator_list[] = "postern operator list\n"
+				  "\n"
+				  "All operators, their roles, and those ended.\n";
+/* clang-format on */
 
 /* ---- readings ---- */
 
@@ -166,7 +170,8 @@ cmd_anchor_add(int argc, char **argv)
 
 /* ---- revoking ---- */
 
-/* A file where there is one of that name, for what has an id that nobody types; else the id itself. */
+/* A file where there is one of that name, for what has an id that nobody types; else the id itself.
+ */
 static int
 revoked_id(const char *kind, const char *given, char ret_id[CA_ID_TEXT])
 {
@@ -203,8 +208,6 @@ cmd_revoke(int argc, char **argv)
 	struct operation_request request = {.operation = OPERATION_REVOKE};
 	char id[CA_ID_TEXT] = "";
 	auto_answer answer = {.json = NULL};
-	size_t index;
-	json_t *machine;
 
 	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
 	    arguments_expect(&positional, 2, 2, "KIND ID") != 0)
@@ -225,8 +228,7 @@ cmd_revoke(int argc, char **argv)
 		return status;
 	(void)printf("machines concerned: %zu%s\n", json_array_size(machines),
 		     json_is_true(json_object_get(answer.json, "truncated")) ? " and more" : "");
-	json_array_foreach (machines, index, machine)
-		output_line(json_string_value(machine) != NULL ? json_string_value(machine) : "-");
+	output_lines(machines);
 	return 0;
 }
 
@@ -256,9 +258,9 @@ cmd_operator_keygen(int argc, char **argv)
 	if (passphrase_file != NULL)
 		status = key_passphrase_read(passphrase_file, &passphrase);
 	else if (!none)
-		status = prompt_secret_twice("New passphrase: ",
-					     "give --passphrase-file FILE or --no-passphrase",
-					     &passphrase);
+		status = prompt_secret_twice(
+			"New passphrase: ", "give --passphrase-file FILE or --no-passphrase",
+			&passphrase);
 	if (status == 0)
 		status = key_generate(&seed);
 	if (status == 0)
@@ -297,6 +299,5 @@ cmd_operator_add(int argc, char **argv)
 	operation_set(&request, FIELD_OPERATOR_KEY, BYTES_OF(public_key));
 	if (status == 0)
 		status = client_once(common.config, &request, &answer);
-	return status != 0 ? status :
-			     output_act(common.json, answer.json, answer.trust_revision);
+	return status != 0 ? status : output_act(common.json, answer.json, answer.trust_revision);
 }

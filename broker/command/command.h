@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What every sub-command of `postern` shares: the table's shape, arguments, and how it ends. A sub-command
- * answers with its exit status, which is one of <sysexits.h>:
+ * What every sub-command of `postern` shares: the table's shape, arguments, and how it ends. A
+ * sub-command answers with its exit status, which is one of <sysexits.h>:
  *
  *   64 usage   65 malformed or refused data   66 no input file   69 not there   70 internal
  *   73 cannot create   74 input or output   75 try again   77 denied   78 misconfigured
@@ -17,7 +17,7 @@
 #define COMMAND_LIST_MAX 64 /* positional arguments, and values of one repeated option */
 
 struct command {
-	const char *words; /* "secret put" */
+	const char *words;		   /* "secret put" */
 	int (*run)(int argc, char **argv); /* what follows the words */
 	const char *summary;
 	const char *help;
@@ -30,8 +30,8 @@ void remark(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Copies `text` with what a terminal could act upon replaced by '?'. */
 void text_tame(const char *text, size_t size, char *ret_tame, size_t capacity);
 
-/* No core dump and no debugger from here on: for commands that hold secrets. The soft limit alone is
- * lowered, so that process_unlock can give a started program its own back. */
+/* No core dump and no debugger from here on: for commands that hold secrets. The soft limit alone
+ * is lowered, so that process_unlock can give a started program its own back. */
 int process_lock(void);
 void process_unlock(void);
 
@@ -56,8 +56,8 @@ struct option_rule {
 	void *target; /* of the kind's type; unchanged where the option is absent */
 };
 
-/* Options may stand before, between and behind the others; "--" ends them. 0 or EX_USAGE, and then it
- * has said why. */
+/* Options may stand before, between and behind the others; "--" ends them. 0 or EX_USAGE, and then
+ * it has said why. */
 int arguments_parse(int argc, char **argv, const struct option_rule *rules, size_t rule_count,
 		    struct text_list *ret_positional);
 #define ARGUMENTS_PARSE(argc, argv, rules, positional)                                             \
@@ -68,7 +68,10 @@ struct common {
 	const char *config;
 };
 #define COMMON_RULES(common)                                                                       \
-	{"--json", OPTION_FLAG, &(common).json}, {"--config", OPTION_TEXT, &(common).config}
+	{"--json", OPTION_FLAG, &(common).json},                                                   \
+	{                                                                                          \
+		"--config", OPTION_TEXT, &(common).config                                          \
+	}
 
 /* 0 or EX_USAGE when there are not min..max of them; `what` names them. */
 int arguments_expect(const struct text_list *positional, size_t min, size_t max, const char *what);

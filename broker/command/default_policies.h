@@ -2,7 +2,8 @@
 #ifndef POSTERN_COMMAND_DEFAULT_POLICIES_H
 #define POSTERN_COMMAND_DEFAULT_POLICIES_H
 
-/* The policies that a new broker starts with: Cedar texts, applied under these names by `postern init`. */
+/* The policies that a new broker starts with: Cedar texts, applied under these names by `postern
+ * init`. */
 struct default_policy {
 	const char *name;
 	const char *text;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values to stdout, as they are or as JSON. Never through stdio, whose buffers are neither locked nor wiped. */
+/* Values to stdout, as they are or as JSON. Never through stdio, whose buffers are neither locked
+ * nor wiped. */
 #include "deliver.h"
 
 #include "command.h"
@@ -30,7 +31,8 @@ deliver_select(struct delivery *delivery, const char *field)
 			return complain(EX_DATAERR, "%s has '%s' twice", secret->path, field);
 		case VALUE_MALFORMED:
 		case VALUE_ENCODING:
-			return complain(EX_DATAERR, "%s is no JSON object: fetch it without --field",
+			return complain(EX_DATAERR,
+					"%s is no JSON object: fetch it without --field",
 					secret->path);
 		case VALUE_LIMIT:
 		case VALUE_MEMORY:
@@ -58,8 +60,8 @@ escaped_size(struct bytes text)
 static size_t
 item_size(const struct delivered *secret)
 {
-	size_t base64 = sodium_base64_ENCODED_LEN(secret->value.size,
-						  sodium_base64_VARIANT_ORIGINAL);
+	size_t base64 =
+		sodium_base64_ENCODED_LEN(secret->value.size, sodium_base64_VARIANT_ORIGINAL);
 	size_t text = escaped_size(secret->value);
 
 	return ITEM_MAX + (text > base64 ? text : base64);
@@ -68,8 +70,8 @@ item_size(const struct delivered *secret)
 static void
 base64_write(struct writer *w, struct bytes value)
 {
-	size_t size =
-		sodium_base64_ENCODED_LEN(value.size, sodium_base64_VARIANT_ORIGINAL); /* with NUL */
+	size_t size = sodium_base64_ENCODED_LEN(value.size,
+						sodium_base64_VARIANT_ORIGINAL); /* with NUL */
 
 	if (w->failed || w->capacity - w->size < size) {
 		w->failed = true;
@@ -86,7 +88,8 @@ item_write(struct writer *w, const struct delivered *secret, bool first)
 	bool text = utf8_wellformed(secret->value.data, secret->value.size);
 	char head[ITEM_MAX];
 
-	(void)snprintf(head, sizeof(head), "%s\"%s\":{\"version\":%u,\"encoding\":\"%s\",\"value\":\"",
+	(void)snprintf(head, sizeof(head),
+		       "%s\"%s\":{\"version\":%u,\"encoding\":\"%s\",\"value\":\"",
 		       first ? "" : ",", secret->path, secret->version, text ? "utf-8" : "base64");
 	write_bytes(w, text_bytes(head));
 	if (text)
@@ -110,8 +113,8 @@ deliver_json(const struct delivery *delivery, struct secret **ret_text)
 	struct writer w = writer_of(text->bytes, text->capacity);
 	hex_encode(delivery->lease_id, LEASE_ID_SIZE, lease);
 	(void)snprintf(head, sizeof(head),
-		       "{\"lease\":\"%s\",\"lifetime\":%u,\"trust_revision\":%llu,\"secrets\":{", lease,
-		       delivery->lifetime, (unsigned long long)delivery->trust_revision);
+		       "{\"lease\":\"%s\",\"lifetime\":%u,\"trust_revision\":%llu,\"secrets\":{",
+		       lease, delivery->lifetime, (unsigned long long)delivery->trust_revision);
 	write_bytes(&w, text_bytes(head));
 	for (size_t i = 0; i < delivery->count; i++)
 		item_write(&w, &delivery->secrets[i], i == 0);
@@ -152,9 +155,10 @@ deliver_checkpoint(const struct delivery *delivery, const char *path)
 
 	hex_encode(checkpoint->hash, sizeof(checkpoint->hash), hash);
 	hex_encode(checkpoint->signature, sizeof(checkpoint->signature), signature);
-	int size = snprintf(text, sizeof(text),
-			    "{\"number\":%llu,\"hash\":\"%s\",\"time\":%lld,\"signature\":\"%s\"}\n",
-			    (unsigned long long)checkpoint->number, hash,
-			    (long long)checkpoint->time, signature);
+	int size =
+		snprintf(text, sizeof(text),
+			 "{\"number\":%llu,\"hash\":\"%s\",\"time\":%lld,\"signature\":\"%s\"}\n",
+			 (unsigned long long)checkpoint->number, hash, (long long)checkpoint->time,
+			 signature);
 	return file_write_new(path, 0644, text, (size_t)size);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What becomes of released values: stdout, files in memory, or a program that is started with them. */
+/* What becomes of released values: stdout, files in memory, or a program that is started with them.
+ */
 #ifndef POSTERN_COMMAND_DELIVER_H
 #define POSTERN_COMMAND_DELIVER_H
 
-#include "wire/transcript.h"
 #include "store/secret.h"
+#include "wire/transcript.h"
 
 struct delivered {
 	char path[WIRE_PATH_MAX + 1];
@@ -30,8 +31,8 @@ int deliver_select(struct delivery *delivery, const char *field);
 int deliver_print(const struct delivery *delivery, bool json);
 /* DIR/<path>, 0600, all or none; unless `disk`, DIR must lie in a file system in memory. */
 int deliver_files(const struct delivery *delivery, const char *folder, bool disk);
-/* Does not return where it succeeds: argv[0] has, for each value, a sealed memfd whose path stands in the environment as
- * POSTERN_SECRET_<PATH>. */
+/* Does not return where it succeeds: argv[0] has, for each value, a sealed memfd whose path stands
+ * in the environment as POSTERN_SECRET_<PATH>. */
 int deliver_exec(const struct delivery *delivery, char **argv);
 /* The release's checkpoint, for `audit verify --checkpoint`. */
 int deliver_checkpoint(const struct delivery *delivery, const char *path);

@@ -48,8 +48,10 @@ folder_open(const char *path, bool disk, int *ret_folder)
 	if (fstatfs(folder, &information) != 0)
 		return complain(EX_CANTCREAT, "%s: %s", path, strerror(errno));
 	if (!disk && information.f_type != TMPFS_MAGIC && information.f_type != RAMFS_MAGIC)
-		return complain(EX_CANTCREAT, "%s is not in memory (tmpfs, ramfs): secrets would "
-					      "stay on the disk. --allow-disk if you mean it", path);
+		return complain(EX_CANTCREAT,
+				"%s is not in memory (tmpfs, ramfs): secrets would "
+				"stay on the disk. --allow-disk if you mean it",
+				path);
 	*ret_folder = folder;
 	folder = -1;
 	return 0;
@@ -67,7 +69,8 @@ folder_descend(int top, const char *path, struct placing *placing)
 		(void)snprintf(component, sizeof(component), "%.*s", (int)(slash - path), path);
 		if (mkdirat(folder, component, 0700) != 0 && errno != EEXIST)
 			return complain(EX_CANTCREAT, "%s: %s", component, strerror(errno));
-		int next = openat(folder, component, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		int next =
+			openat(folder, component, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		(void)close(folder);
 		folder = next;
 		path = slash + 1;
@@ -132,8 +135,8 @@ deliver_files(const struct delivery *delivery, const char *folder, bool disk)
 	for (size_t i = 0; i < delivery->count && status == 0; i++) {
 		if (renameat(placings[i].folder, placings[i].temporary, placings[i].folder,
 			     placings[i].name) != 0)
-			status = complain(EX_CANTCREAT, "%s: %s", placings[i].name,
-					  strerror(errno));
+			status =
+				complain(EX_CANTCREAT, "%s: %s", placings[i].name, strerror(errno));
 		else
 			placings[i].temporary[0] = '\0';
 	}
@@ -166,10 +169,9 @@ memory_file(struct bytes value, int *ret_descriptor)
 	if (file < 0)
 		return complain(EX_OSERR, "memfd_create: %s", strerror(errno));
 	int status = file_write_all(file, value.data, value.size);
-	if (status == 0 &&
-	    (fcntl(file, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) !=
-		     0 ||
-	     fchmod(file, 0400) != 0 || lseek(file, 0, SEEK_SET) != 0))
+	if (status == 0 && (fcntl(file, F_ADD_SEALS,
+				  F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0 ||
+			    fchmod(file, 0400) != 0 || lseek(file, 0, SEEK_SET) != 0))
 		status = complain(EX_OSERR, "memfd: %s", strerror(errno));
 	if (status != 0)
 		(void)close(file);

@@ -57,7 +57,8 @@ ek_id_from_public(const char *path, uint8_t ret_id[ATTEST_HASH_SIZE])
 	    public_key_id(file.data, file.size, ret_id))
 		return 0;
 	return complain(EX_DATAERR,
-			"%s: neither TPMT_PUBLIC nor TPM2B_PUBLIC of an EK, nor a PEM public key", path);
+			"%s: neither TPMT_PUBLIC nor TPM2B_PUBLIC of an EK, nor a PEM public key",
+			path);
 }
 
 void

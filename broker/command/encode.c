@@ -17,8 +17,8 @@ hex_decode(const char *text, uint8_t *ret_bytes, size_t size)
 
 	if (length != 2 * size)
 		return false;
-	return sodium_hex2bin(ret_bytes, size, text, length, NULL, &got, &end) == 0 && got == size &&
-	       *end == '\0';
+	return sodium_hex2bin(ret_bytes, size, text, length, NULL, &got, &end) == 0 &&
+	       got == size && *end == '\0';
 }
 
 void
@@ -208,8 +208,12 @@ static size_t
 utf8_length(const uint8_t *bytes, size_t left)
 {
 	uint8_t first = bytes[0], low = 0x80, high = 0xbf;
-	size_t length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 :
-			first < 0xf5 ? 4 : 0;
+	size_t length = first < 0x80   ? 1
+			: first < 0xc2 ? 0
+			: first < 0xe0 ? 2
+			: first < 0xf0 ? 3
+			: first < 0xf5 ? 4
+				       : 0;
 
 	if (length == 0 || length > left)
 		return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Small texts <-> values: hex, base64, times, PCRs, wanted secrets. All strict: false for anything else. */
+/* Small texts <-> values: hex, base64, times, PCRs, wanted secrets. All strict: false for anything
+ * else. */
 #ifndef POSTERN_COMMAND_ENCODE_H
 #define POSTERN_COMMAND_ENCODE_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files: read whole and bounded; written new and whole, or not at all. Each call says itself what failed. */
+/* Files: read whole and bounded; written new and whole, or not at all. Each call says itself what
+ * failed. */
 #ifndef POSTERN_COMMAND_FILE_H
 #define POSTERN_COMMAND_FILE_H
 
@@ -16,10 +17,12 @@ struct file_text {
 void file_text_clear(struct file_text *text);
 #define auto_file_text __attribute__((cleanup(file_text_clear))) struct file_text
 
-/* `path` "-" is stdin. More than `max` bytes are refused, not cut. 0, EX_NOINPUT, EX_DATAERR or EX_IOERR. */
+/* `path` "-" is stdin. More than `max` bytes are refused, not cut. 0, EX_NOINPUT, EX_DATAERR or
+ * EX_IOERR. */
 int file_read(const char *path, size_t max, struct file_text *ret_text);
 int file_read_secret(const char *path, size_t max, struct secret **ret_secret);
-/* The same without complaint where the file is not there or may not be read: *ret_text stays empty. */
+/* The same without complaint where the file is not there or may not be read: *ret_text stays empty.
+ */
 int file_read_optional(const char *path, size_t max, struct file_text *ret_text);
 
 /* Makes a file that must not exist yet. 0 or EX_CANTCREAT. */

@@ -35,8 +35,7 @@ key_put(struct store_batch *batch, const char *name, bool signs, struct secret *
 		(void)crypto_sign_seed_keypair(ret_public, pair, private_key->bytes);
 		sodium_memzero(pair, sizeof(pair));
 	}
-	store_batch_put(batch, name,
-			(struct store_bytes){private_key->bytes, private_key->size});
+	store_batch_put(batch, name, (struct store_bytes){private_key->bytes, private_key->size});
 	return true;
 }
 
@@ -67,19 +66,21 @@ policies_write(uint8_t *memory, size_t size)
 
 /* PROTOCOL.md, "Operators' requests": an act is lp(request) || signature:64. */
 static bool
-genesis_write(const char *operator_name, const struct secret *seed,
-	      const struct founding *founding, struct writer *act)
+genesis_write(const char *operator_name, const struct secret *seed, const struct founding *founding,
+	      struct writer *act)
 {
 	uint8_t roles[32], policies[LIST_MAX], public_key[32], frame[GENESIS_MAX];
 	uint8_t signature[64], pair[crypto_sign_SECRETKEYBYTES];
 	struct writer roles_writer = writer_of(roles, sizeof(roles));
 	struct writer w = writer_of(frame, sizeof(frame));
 	struct name_list list = {.count = 1, .names = {text_bytes("admin")}};
-	struct operation_request request = {
-		.answer_key = {founding->answer_key, 32},
-		.operator_name = text_bytes(operator_name),
-		.operation = OPERATION_GENESIS,
-	}, check;
+	struct operation_request request =
+					 {
+						 .answer_key = {founding->answer_key, 32},
+						 .operator_name = text_bytes(operator_name),
+						 .operation = OPERATION_GENESIS,
+					 },
+				 check;
 	const char *problem = NULL;
 
 	(void)crypto_sign_seed_keypair(public_key, pair, seed->bytes);

@@ -11,8 +11,8 @@ struct founding {
 	uint8_t answer_key[32];
 };
 
-/* Makes the store at `path` (which must not exist) and commits all of it in one batch. `seed` is the first operator's
- * Ed25519 seed. 0, or an exit status that was said. */
+/* Makes the store at `path` (which must not exist) and commits all of it in one batch. `seed` is
+ * the first operator's Ed25519 seed. 0, or an exit status that was said. */
 int founding_make(const char *path, const struct secret *root_key, const char *operator_name,
 		  const struct secret *seed, struct founding *ret_founding);
 

@@ -46,9 +46,10 @@ event_log_read(struct guest *guest, const struct guest_options *options, const c
 	char path[FILE_PATH_MAX];
 
 	if (options->event_log != NULL)
-		return strcmp(options->event_log, "none") == 0 ?
-			       0 :
-			       file_read(options->event_log, ATTEST_EVENTLOG_MAX, &guest->event_log);
+		return strcmp(options->event_log, "none") == 0
+			       ? 0
+			       : file_read(options->event_log, ATTEST_EVENTLOG_MAX,
+					   &guest->event_log);
 	if (named == NULL)
 		return file_read_optional(DEFAULT_EVENT_LOG, ATTEST_EVENTLOG_MAX,
 					  &guest->event_log);
@@ -122,8 +123,7 @@ guest_quote(struct guest *guest, const uint8_t transcript[ATTEST_HASH_SIZE],
 	    struct attester_quote *ret_quote, struct broker_problem *ret_problem)
 {
 	struct attester_error err = {.status = ATTESTER_OK};
-	enum attester_status status =
-		attester_quote(guest->attester, transcript, ret_quote, &err);
+	enum attester_status status = attester_quote(guest->attester, transcript, ret_quote, &err);
 
 	if (status != ATTESTER_OK)
 		return broker_fail(ret_problem, attester_exit(status), "%s", err.message);

@@ -8,9 +8,10 @@
 #include "file.h"
 
 struct guest_options {
-	const char *config; /* NULL: /etc/postern/guest.conf */
-	const char *tcti;   /* NULL: the configuration's, else /dev/tpmrm0 */
-	const char *event_log; /* NULL: the configuration's, else the kernel's where it may be read; "none" */
+	const char *config;    /* NULL: /etc/postern/guest.conf */
+	const char *tcti;      /* NULL: the configuration's, else /dev/tpmrm0 */
+	const char *event_log; /* NULL: the configuration's, else the kernel's where it may be read;
+				  "none" */
 };
 #define GUEST_RULES(options)                                                                       \
 	{"--config", OPTION_TEXT, &(options).config}, {"--tcti", OPTION_TEXT, &(options).tcti},    \

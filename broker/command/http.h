@@ -14,8 +14,8 @@
 enum http_status {
 	HTTP_OK = 0,	  /* there is an answer, whatever its status */
 	HTTP_UNREACHABLE, /* no connection was made: nothing was sent */
-	HTTP_BROKEN,	  /* the connection was lost or timed out: what was sent may have been done */
-	HTTP_UNTRUSTED,	  /* the server's certificate is not one of the pinned CA for that name */
+	HTTP_BROKEN,	/* the connection was lost or timed out: what was sent may have been done */
+	HTTP_UNTRUSTED, /* the server's certificate is not one of the pinned CA for that name */
 	HTTP_LIMIT,
 	HTTP_SETUP, /* the CA's file, the URL, or memory */
 };
@@ -38,8 +38,9 @@ http_free_at(struct http **http)
 #define auto_http __attribute__((cleanup(http_free_at))) struct http
 
 /* POSTs JSON. `problem` tells what failed. */
-__attribute__((warn_unused_result)) enum http_status
-http_post(struct http *http, const char *url, const char *json, size_t size,
-	  struct http_answer *ret_answer, char problem[HTTP_PROBLEM_SIZE]);
+__attribute__((warn_unused_result)) enum http_status http_post(struct http *http, const char *url,
+							       const char *json, size_t size,
+							       struct http_answer *ret_answer,
+							       char problem[HTTP_PROBLEM_SIZE]);
 
 #endif

@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 
-/* jansson's own limit of depth (2048) is a compile-time constant, so the depth is counted beforehand:
- * brackets outside of texts. */
+/* jansson's own limit of depth (2048) is a compile-time constant, so the depth is counted
+ * beforehand: brackets outside of texts. */
 static bool
 depth_bounded(const char *text, size_t size)
 {
@@ -60,9 +60,9 @@ json_bytes(const json_t *object, const char *member, uint8_t *ret_bytes, size_t 
 {
 	const json_t *value = json_object_get(object, member);
 
-	return json_is_string(value) && base64_decode(json_string_value(value),
-						      json_string_length(value), ret_bytes,
-						      capacity, ret_size);
+	return json_is_string(value) &&
+	       base64_decode(json_string_value(value), json_string_length(value), ret_bytes,
+			     capacity, ret_size);
 }
 
 bool

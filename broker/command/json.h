@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON that came over the network: bounded in size and depth, duplicate members refused. Holds no secret value:
- * jansson's memory is neither locked nor wiped. */
+/* JSON that came over the network: bounded in size and depth, duplicate members refused. Holds no
+ * secret value: jansson's memory is neither locked nor wiped. */
 #ifndef POSTERN_COMMAND_JSON_H
 #define POSTERN_COMMAND_JSON_H
 

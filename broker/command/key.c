@@ -9,15 +9,15 @@
 #include <sodium.h>
 #include <string.h>
 
-#define KEY_FILE_MAX	  4096
-#define PASSPHRASE_MAX	  1024
-#define BOX_SIZE	  (KEY_SEED_SIZE + crypto_secretbox_MACBYTES)
-#define SEALED_SIZE	  (4 + 4 + crypto_pwhash_SALTBYTES + crypto_secretbox_NONCEBYTES + BOX_SIZE)
-#define SEALED_BASE64	  256
-#define PASSES		  3
-#define KIBIBYTES	  (256 * 1024)
-#define PASSES_MAX	  16 /* what a key file may demand of us */
-#define KIBIBYTES_MAX	  (1024 * 1024)
+#define KEY_FILE_MAX   4096
+#define PASSPHRASE_MAX 1024
+#define BOX_SIZE       (KEY_SEED_SIZE + crypto_secretbox_MACBYTES)
+#define SEALED_SIZE    (4 + 4 + crypto_pwhash_SALTBYTES + crypto_secretbox_NONCEBYTES + BOX_SIZE)
+#define SEALED_BASE64  256
+#define PASSES	       3
+#define KIBIBYTES      (256 * 1024)
+#define PASSES_MAX     16 /* what a key file may demand of us */
+#define KIBIBYTES_MAX  (1024 * 1024)
 
 static const char header_plain[] = "postern operator key 1\n";
 static const char header_sealed[] = "postern operator key 1, sealed\n";

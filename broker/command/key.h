@@ -4,7 +4,8 @@
  *
  *   file    = header line, base64 line
  *   plain   = "postern operator key 1"                    seed:32
- *   sealed  = "postern operator key 1, sealed"   passes:u32 || kibibytes:u32 || salt:16 || nonce:24 || box:48
+ *   sealed  = "postern operator key 1, sealed"   passes:u32 || kibibytes:u32 || salt:16 || nonce:24
+ * || box:48
  *
  * box is crypto_secretbox of the seed under crypto_pwhash (argon2id) of the passphrase.
  */

@@ -108,16 +108,16 @@ operator_find(const struct act_fold *fold, struct bytes name)
 static bool
 operator_put(struct act_fold *fold, struct bytes name, struct bytes key, char *problem)
 {
-	struct folded_operator *operator = operator_find(fold, name);
+	struct folded_operator *operator= operator_find(fold, name);
 
-	if (operator == NULL) {
+	if (operator== NULL) {
 		struct folded_operator *grown =
 			realloc(fold->operators, (fold->count + 1) * sizeof(*grown));
 		if (grown == NULL)
 			return fail(problem, "out of memory");
 		fold->operators = grown;
-		operator = &grown[fold->count++];
-		*operator = (struct folded_operator){.ended = false};
+		operator= & grown[fold->count++];
+		*operator=(struct folded_operator){.ended = false};
 		memcpy(operator->name, name.data, name.size);
 	}
 	memcpy(operator->key, key.data, sizeof(operator->key));
@@ -154,8 +154,8 @@ signer_find(const struct act_fold *fold, const struct operation_request *request
 		*ret_key = request->fields[FIELD_OPERATOR_KEY].data;
 		return true;
 	}
-	const struct folded_operator *operator = operator_find(fold, request->operator_name);
-	if (revision == 1 || operator == NULL || operator->ended)
+	const struct folded_operator *operator= operator_find(fold, request->operator_name);
+	if (revision == 1 || operator== NULL || operator->ended)
 		return fail(problem, "act %llu is signed by '%.*s', who was no operator then",
 			    revision, (int)request->operator_name.size,
 			    (const char *)request->operator_name.data);
@@ -186,8 +186,8 @@ act_fold_add(struct act_fold *fold, uint64_t revision, struct bytes frame,
 	if (!signer_find(fold, &request, number, &key, ret_problem))
 		return false;
 	if (crypto_sign_verify_detached(signature, frame.data, frame.size, key) != 0)
-		return fail(ret_problem, "act %llu: the signature of '%.*s' does not verify", number,
-			    (int)request.operator_name.size,
+		return fail(ret_problem, "act %llu: the signature of '%.*s' does not verify",
+			    number, (int)request.operator_name.size,
 			    (const char *)request.operator_name.data);
 	if (!operators_apply(fold, &request, ret_problem))
 		return false;

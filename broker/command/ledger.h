@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `audit verify` recomputes: the log's hash chain, its signed head, and the signatures of all acts. */
+/* What `audit verify` recomputes: the log's hash chain, its signed head, and the signatures of all
+ * acts. */
 #ifndef POSTERN_COMMAND_LEDGER_H
 #define POSTERN_COMMAND_LEDGER_H
 
@@ -21,8 +22,8 @@ bool checkpoint_signed(const struct checkpoint *checkpoint, const uint8_t answer
 struct act_fold;
 struct act_fold *act_fold_new(const uint8_t answer_key[32]);
 void act_fold_free(struct act_fold *fold);
-/* Checks that it applies to the revision before it, is for this broker, and is signed by an operator that an act before made
- * and none ended. */
+/* Checks that it applies to the revision before it, is for this broker, and is signed by an
+ * operator that an act before made and none ended. */
 bool act_fold_add(struct act_fold *fold, uint64_t revision, struct bytes frame,
 		  const uint8_t signature[64], char ret_problem[LEDGER_PROBLEM_SIZE]);
 uint64_t act_fold_revision(const struct act_fold *fold);

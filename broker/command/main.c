@@ -9,7 +9,8 @@
 
 #define ROW(words_, function, summary_)                                                            \
 	{                                                                                          \
-		.words = words_, .run = cmd_##function, .summary = summary_, .help = help_##function \
+		.words = words_, .run = cmd_##function, .summary = summary_,                       \
+		.help = help_##function                                                            \
 	}
 
 static const struct command commands[] = {
@@ -26,7 +27,8 @@ static const struct command commands[] = {
 	ROW("machine admit", machine_admit, "admit a machine that waits"),
 	ROW("machine list", machine_list, "all machines"),
 	ROW("machine show", machine_show, "one machine: keys, chain, PCR values"),
-	ROW("machine suspend", machine_suspend, "release nothing to a machine until it is readmitted"),
+	ROW("machine suspend", machine_suspend,
+	    "release nothing to a machine until it is readmitted"),
 	ROW("machine readmit", machine_readmit, "lift a suspension"),
 	ROW("machine group", machine_group, "set the groups a machine is in"),
 	ROW("baseline capture", baseline_capture, "make a baseline of what a machine booted"),
@@ -56,11 +58,14 @@ list_print(FILE *to)
 			  "usage: postern COMMAND [ARGUMENT]...\n\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		(void)fprintf(to, "  %-18s %s\n", commands[i].words, commands[i].summary);
-	(void)fprintf(to,
-		      "\n`postern help COMMAND` explains one. Everywhere: --json for JSON, --config FILE "
-		      "for another\nconfiguration. Exit status: 0 done, 64 usage, 65 malformed or refused, "
-		      "66 no input file, 69 not\nthere, 70 internal, 73 cannot create, 74 input or output, "
-		      "75 try again, 77 denied,\n78 misconfigured.\n");
+	(void)fprintf(
+		to,
+		"\n`postern help COMMAND` explains one. Everywhere: --json for JSON, --config FILE "
+		"for another\nconfiguration. Exit status: 0 done, 64 usage, 65 malformed or "
+		"refused, "
+		"66 no input file, 69 not\nthere, 70 internal, 73 cannot create, 74 input or "
+		"output, "
+		"75 try again, 77 denied,\n78 misconfigured.\n");
 }
 
 /* The words that `argv` begins with; NULL: no such command. */
@@ -69,8 +74,8 @@ command_find(int argc, char **argv, int *ret_used)
 {
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		const char *space = strchr(commands[i].words, ' ');
-		size_t first = space != NULL ? (size_t)(space - commands[i].words) :
-					       strlen(commands[i].words);
+		size_t first = space != NULL ? (size_t)(space - commands[i].words)
+					     : strlen(commands[i].words);
 		int words = space != NULL ? 2 : 1;
 		if (argc < words || strlen(argv[0]) != first ||
 		    memcmp(argv[0], commands[i].words, first) != 0)

@@ -48,11 +48,13 @@ static void
 names_text(json_t *object, char *ret_text, size_t capacity)
 {
 	size_t used = 0;
-	const char *name;
-	json_t *value;
 
 	(void)snprintf(ret_text, capacity, "-");
-	json_object_foreach (object, name, value) {
+	for (void *at = json_object_iter(object); at != NULL;
+	     at = json_object_iter_next(object, at)) {
+		char name[CELL_MAX];
+		const char *own = json_object_iter_key(at);
+		text_tame(own, strlen(own), name, sizeof(name));
 		int size = snprintf(ret_text + used, capacity - used, "%s%s", used > 0 ? "," : "",
 				    name);
 		if (size < 0 || (size_t)size >= capacity - used)
@@ -64,17 +66,16 @@ names_text(json_t *object, char *ret_text, size_t capacity)
 static void
 list_text(const json_t *list, char *ret_text, size_t capacity)
 {
-	size_t used = 0, index;
-	json_t *item;
+	size_t used = 0;
 
 	ret_text[0] = '\0';
 	if (json_array_size(list) == 0)
 		(void)snprintf(ret_text, capacity, "-");
-	json_array_foreach (list, index, item) {
+	for (size_t i = 0; i < json_array_size(list); i++) {
 		char text[CELL_MAX];
-		value_text(item, text, sizeof(text));
-		int size = snprintf(ret_text + used, capacity - used, "%s%s",
-				    index > 0 ? "," : "", text);
+		value_text(json_array_get(list, i), text, sizeof(text));
+		int size =
+			snprintf(ret_text + used, capacity - used, "%s%s", i > 0 ? "," : "", text);
 		if (size < 0 || (size_t)size >= capacity - used)
 			return;
 		used += (size_t)size;
@@ -128,30 +129,27 @@ cell_print(const char *text, size_t width, bool last)
 void
 output_table(const json_t *rows, const struct column *columns, size_t count, const char *none)
 {
-	size_t widths[COLUMN_MAX] = {0}, index;
+	size_t widths[COLUMN_MAX] = {0}, row_count = json_array_size(rows);
 	char text[CELL_MAX];
-	json_t *row;
 
-	if (json_array_size(rows) == 0) {
+	if (row_count == 0) {
 		(void)printf("%s\n", none);
 		return;
 	}
 	for (size_t c = 0; c < count; c++)
 		widths[c] = width_of(columns[c].title);
-	json_array_foreach (rows, index, row) {
-		if (index == ROWS_WIDE)
-			break;
+	for (size_t i = 0; i < row_count && i < ROWS_WIDE; i++) {
 		for (size_t c = 0; c < count; c++) {
-			output_cell(row, &columns[c], text, sizeof(text));
+			output_cell(json_array_get(rows, i), &columns[c], text, sizeof(text));
 			size_t width = width_of(text);
 			widths[c] = width > widths[c] ? width : widths[c];
 		}
 	}
 	for (size_t c = 0; c < count; c++)
 		cell_print(columns[c].title, widths[c], c + 1 == count);
-	json_array_foreach (rows, index, row) {
+	for (size_t i = 0; i < row_count; i++) {
 		for (size_t c = 0; c < count; c++) {
-			output_cell(row, &columns[c], text, sizeof(text));
+			output_cell(json_array_get(rows, i), &columns[c], text, sizeof(text));
 			cell_print(text, widths[c], c + 1 == count);
 		}
 	}
@@ -169,7 +167,8 @@ output_fields(const json_t *object, const struct column *columns, size_t count)
 	}
 	for (size_t c = 0; c < count; c++) {
 		const json_t *value = member_find(object, columns[c].member);
-		if (value == NULL || json_is_null(value))
+		if (value == NULL || json_is_null(value) ||
+		    (json_is_string(value) && json_string_length(value) == 0))
 			continue;
 		output_cell(object, &columns[c], text, sizeof(text));
 		(void)printf("%-*s  %s\n", (int)width, columns[c].title, text);
@@ -204,4 +203,13 @@ output_act(bool json, const json_t *answer, uint64_t trust_revision)
 	output_line(effect[0] != '\0' ? effect : "done");
 	(void)printf("trust revision %llu\n", (unsigned long long)trust_revision);
 	return 0;
+}
+
+void
+output_lines(const json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+		output_line(text != NULL ? text : "-");
+	}
 }

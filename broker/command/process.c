@@ -10,8 +10,8 @@
 
 static struct rlimit core_before;
 
-/* What a terminal could act upon, or what hides text: C0, DEL, C1 as UTF-8 writes them (C2 80..9F), and marks of
- * direction (E2 80 8E, 8F, AA..AE; E2 81 A6..A9). */
+/* What a terminal could act upon, or what hides text: C0, DEL, C1 as UTF-8 writes them (C2 80..9F),
+ * and marks of direction (E2 80 8E, 8F, AA..AE; E2 81 A6..A9). */
 static bool
 acts(const unsigned char *before, size_t count, unsigned char c)
 {

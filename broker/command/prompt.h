@@ -7,8 +7,8 @@
 
 #define PROMPT_MAX 4096
 
-/* One line without echo from the controlling terminal (not stdin, which may be a pipe). 0, EX_USAGE where
- * there is no terminal (`instead` says what to give), EX_IOERR or EX_SOFTWARE. */
+/* One line without echo from the controlling terminal (not stdin, which may be a pipe). 0, EX_USAGE
+ * where there is no terminal (`instead` says what to give), EX_IOERR or EX_SOFTWARE. */
 int prompt_secret(const char *question, const char *instead, struct secret **ret_secret);
 /* The same asked twice, not empty. */
 int prompt_secret_twice(const char *question, const char *instead, struct secret **ret_secret);

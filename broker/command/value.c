@@ -318,9 +318,9 @@ enum value_status
 value_member(struct bytes object, const char *name, struct secret **ret_value)
 {
 	struct bytes text = {NULL, 0};
-	enum value_status status =
-		utf8_wellformed(object.data, object.size) ? member_find(object, name, &text) :
-						       VALUE_ENCODING;
+	enum value_status status = utf8_wellformed(object.data, object.size)
+					   ? member_find(object, name, &text)
+					   : VALUE_ENCODING;
 
 	if (status != VALUE_OK)
 		return status;

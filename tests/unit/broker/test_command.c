@@ -89,9 +89,9 @@ test_base64(void **state)
 		const char *text;
 		int size; /* -1: refused */
 	} cases[] = {
-		{"", 0},	 {"AA==", 1},	  {"AAA=", 2},	  {"AAAA", 3},	 {"AA", -1},
-		{"AA=", -1},	 {"AB==", -1},	  {"AAB=", -1},	  {"AA== ", -1}, {" AA==", -1},
-		{"A\nA==", -1}, {"AA==AA==", -1}, {"A-A=", -1},	  {"====", -1},	 {"AAAAA===", -1},
+		{"", 0},	  {"AA==", 1},	    {"AAA=", 2},  {"AAAA", 3},	 {"AA", -1},
+		{"AA=", -1},	  {"AB==", -1},	    {"AAB=", -1}, {"AA== ", -1}, {" AA==", -1},
+		{"A\nA==", -1},	  {"AA==AA==", -1}, {"A-A=", -1}, {"====", -1},	 {"AAAAA===", -1},
 		{"AAAAAAAA", -1}, /* 6 bytes into 5 */
 	};
 
@@ -99,8 +99,8 @@ test_base64(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		uint8_t bytes[5];
 		size_t size = 0;
-		bool good = base64_decode(cases[i].text, strlen(cases[i].text), bytes, sizeof(bytes),
-					  &size);
+		bool good = base64_decode(cases[i].text, strlen(cases[i].text), bytes,
+					  sizeof(bytes), &size);
 		print_message("'%s'\n", cases[i].text);
 		assert_int_equal(good, cases[i].size >= 0);
 		if (good)
@@ -170,9 +170,21 @@ test_pcr_mask(void **state)
 		const char *text;
 		uint16_t want; /* 0: refused */
 	} cases[] = {
-		{"0", 1},    {"4,7,11", 1 << 4 | 1 << 7 | 1 << 11}, {"0-15", 0xffff}, {"1,1", 2},
-		{"", 0},     {"16", 0},	 {"1,", 0}, {",1", 0}, {"3-2", 0}, {"1-", 0}, {"-1", 0},
-		{"1 ,2", 0}, {"a", 0},	 {"1-16", 0}, {"99999999999999999999", 0},
+		{"0", 1},
+		{"4,7,11", 1 << 4 | 1 << 7 | 1 << 11},
+		{"0-15", 0xffff},
+		{"1,1", 2},
+		{"", 0},
+		{"16", 0},
+		{"1,", 0},
+		{",1", 0},
+		{"3-2", 0},
+		{"1-", 0},
+		{"-1", 0},
+		{"1 ,2", 0},
+		{"a", 0},
+		{"1-16", 0},
+		{"99999999999999999999", 0},
 	};
 
 	(void)state;
@@ -208,9 +220,9 @@ test_wanted(void **state)
 		const char *text;
 		int64_t version; /* -1: refused */
 	} cases[] = {
-		{"db/prod", 0}, {"db/prod@3", 3}, {"db", 0},	  {"db@4294967295", 4294967295},
-		{"", -1},	{"/db", -1},	  {"db/", -1},	  {"db/../x", -1},
-		{"db@", -1},	{"db@0", -1},	  {"db@x", -1},	  {"db@4294967296", -1},
+		{"db/prod", 0}, {"db/prod@3", 3}, {"db", 0},	 {"db@4294967295", 4294967295},
+		{"", -1},	{"/db", -1},	  {"db/", -1},	 {"db/../x", -1},
+		{"db@", -1},	{"db@0", -1},	  {"db@x", -1},	 {"db@4294967296", -1},
 		{"db@1@2", -1}, {"db prod", -1},  {"db@-1", -1},
 	};
 
@@ -232,18 +244,27 @@ test_utf8(void **state)
 		const char *text;
 		bool want;
 	} cases[] = {
-		{"", true},	     {"plain", true},	     {"\xc3\xa9", true},
-		{"\xe2\x82\xac", true}, {"\xf0\x9f\x98\x80", true}, {"\xc3", false},
-		{"\x80", false},     {"\xc0\x80", false},    {"\xe0\x80\x80", false},
-		{"\xed\xa0\x80", false}, {"\xf4\x90\x80\x80", false}, {"\xf5\x80\x80\x80", false},
-		{"\xe2\x82", false}, {"\xff", false},
+		{"", true},
+		{"plain", true},
+		{"\xc3\xa9", true},
+		{"\xe2\x82\xac", true},
+		{"\xf0\x9f\x98\x80", true},
+		{"\xc3", false},
+		{"\x80", false},
+		{"\xc0\x80", false},
+		{"\xe0\x80\x80", false},
+		{"\xed\xa0\x80", false},
+		{"\xf4\x90\x80\x80", false},
+		{"\xf5\x80\x80\x80", false},
+		{"\xe2\x82", false},
+		{"\xff", false},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		assert_int_equal(utf8_wellformed((const uint8_t *)cases[i].text,
-						 strlen(cases[i].text)),
-				 cases[i].want);
+		assert_int_equal(
+			utf8_wellformed((const uint8_t *)cases[i].text, strlen(cases[i].text)),
+			cases[i].want);
 }
 
 static void
@@ -255,8 +276,14 @@ test_tame(void **state)
 		{"plain", "web-1", "web-1"},
 		{"escape sequence", "a\x1b[2Jb", "a?[2Jb"},
 		{"newline", "a\nb", "a?b"},
-		{"C1 in UTF-8", "a\xc2\x9b" "b", "a\xc2?b"},
-		{"right-to-left override", "a\xe2\x80\xae" "b", "a\xe2\x80?b"},
+		{"C1 in UTF-8",
+		 "a\xc2\x9b"
+		 "b",
+		 "a\xc2?b"},
+		{"right-to-left override",
+		 "a\xe2\x80\xae"
+		 "b",
+		 "a\xe2\x80?b"},
 		{"accents stay", "\xc3\xa9", "\xc3\xa9"},
 		{"euro stays", "\xe2\x82\xac", "\xe2\x82\xac"},
 		{"cut to fit", "0123456789abcdef", "0123456789"},
@@ -288,8 +315,9 @@ test_value_object(void **state)
 	assert_string_equal(json_text(json, "user"), "app");
 	assert_string_equal(json_text(json, "pass\"word"), odd);
 	json_decref(json);
-	assert_int_equal(value_member((struct bytes){object->bytes, object->size}, "pass\"word", &value),
-			 VALUE_OK);
+	assert_int_equal(
+		value_member((struct bytes){object->bytes, object->size}, "pass\"word", &value),
+		VALUE_OK);
 	assert_int_equal(value->size, sizeof(odd) - 1);
 	assert_memory_equal(value->bytes, odd, value->size);
 	auto_secret *none = NULL;
@@ -470,14 +498,22 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_arguments),	cmocka_unit_test(test_arguments_rest),
-		cmocka_unit_test(test_base64),		cmocka_unit_test(test_hex),
-		cmocka_unit_test(test_time),		cmocka_unit_test(test_pcr_mask),
-		cmocka_unit_test(test_pcr_value),	cmocka_unit_test(test_wanted),
-		cmocka_unit_test(test_utf8),		cmocka_unit_test(test_tame),
-		cmocka_unit_test(test_value_object),	cmocka_unit_test(test_value_member),
-		cmocka_unit_test(test_value_truncated), cmocka_unit_test(test_json),
-		cmocka_unit_test(test_deliver_variable), cmocka_unit_test(test_deliver_json),
+		cmocka_unit_test(test_arguments),
+		cmocka_unit_test(test_arguments_rest),
+		cmocka_unit_test(test_base64),
+		cmocka_unit_test(test_hex),
+		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_pcr_mask),
+		cmocka_unit_test(test_pcr_value),
+		cmocka_unit_test(test_wanted),
+		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_tame),
+		cmocka_unit_test(test_value_object),
+		cmocka_unit_test(test_value_member),
+		cmocka_unit_test(test_value_truncated),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_deliver_variable),
+		cmocka_unit_test(test_deliver_json),
 		cmocka_unit_test(test_deliver_json_escapes),
 	};
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the command believes only when it is signed: answers, the log's chain, acts; and operators' key files. */
+/* What the command believes only when it is signed: answers, the log's chain, acts; and operators'
+ * key files. */
 #include "command/certificate.h"
 #include "command/client.h"
 #include "command/command.h"
@@ -51,9 +52,8 @@ answer_make(struct bytes request, const struct pair *broker)
 	uint8_t hash[32];
 	struct sample sample = {.size = 0};
 	struct writer w = writer_of(sample.answer, sizeof(sample.answer));
-	struct operation_answer answer = {.outcome = OUTCOME_OK,
-					  .trust_revision = 9,
-					  .json = text_bytes("{\"a\":1}")};
+	struct operation_answer answer = {
+		.outcome = OUTCOME_OK, .trust_revision = 9, .json = text_bytes("{\"a\":1}")};
 
 	(void)crypto_hash_sha256(hash, request.data, request.size);
 	answer.request_hash = BYTES_OF(hash);
@@ -424,7 +424,8 @@ test_key_malformed(void **state)
 		{"a line too many", "postern operator key 1\n" SEED "\n\n", EX_DATAERR},
 		{"short seed", "postern operator key 1\nAAEC\n", EX_DATAERR},
 		{"no base64", "postern operator key 1\n!" SEED "\n", EX_DATAERR},
-		{"spare bits", "postern operator key 1\nAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9=\n",
+		{"spare bits",
+		 "postern operator key 1\nAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9=\n",
 		 EX_DATAERR},
 		{"a seed under the sealed header", "postern operator key 1, sealed\n" SEED "\n",
 		 EX_DATAERR},
@@ -463,10 +464,18 @@ test_server_names(void **state)
 	static const struct {
 		const char *name;
 		bool want;
-	} cases[] = {{"broker.example.net", true}, {"192.0.2.1", true}, {"2001:db8::1", true},
-		     {"localhost", true},	   {"", false},		{"a,DNS:b", false},
-		     {"a b", false},		   {"a\nb", false},	{"*.example.net", false},
-		     {"-a", false},		   {"a:b", false},	{"a/b", false}};
+	} cases[] = {{"broker.example.net", true},
+		     {"192.0.2.1", true},
+		     {"2001:db8::1", true},
+		     {"localhost", true},
+		     {"", false},
+		     {"a,DNS:b", false},
+		     {"a b", false},
+		     {"a\nb", false},
+		     {"*.example.net", false},
+		     {"-a", false},
+		     {"a:b", false},
+		     {"a/b", false}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
@@ -523,12 +532,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_answer),	       cmocka_unit_test(test_answer_spoilt),
-		cmocka_unit_test(test_ledger),	       cmocka_unit_test(test_checkpoint),
-		cmocka_unit_test(test_acts),	       cmocka_unit_test(test_acts_spoilt),
-		cmocka_unit_test(test_key_plain),      cmocka_unit_test(test_key_sealed),
-		cmocka_unit_test(test_key_malformed),  cmocka_unit_test(test_default_policies),
-		cmocka_unit_test(test_server_names),   cmocka_unit_test(test_files),
+		cmocka_unit_test(test_answer),	      cmocka_unit_test(test_answer_spoilt),
+		cmocka_unit_test(test_ledger),	      cmocka_unit_test(test_checkpoint),
+		cmocka_unit_test(test_acts),	      cmocka_unit_test(test_acts_spoilt),
+		cmocka_unit_test(test_key_plain),     cmocka_unit_test(test_key_sealed),
+		cmocka_unit_test(test_key_malformed), cmocka_unit_test(test_default_policies),
+		cmocka_unit_test(test_server_names),  cmocka_unit_test(test_files),
 	};
 
 	if (sodium_init() < 0)
