@@ -49,11 +49,11 @@ struct backend_class {
 				  enum backend_direction direction,
 				  char ret_key[BACKEND_KEY_MAX + 1],
 				  struct backend_record *ret_record, struct store_error *err);
-	/* All writes in order, durable on return, if every expectation holds in the same
-	 * transaction; else STORE_CONFLICT and nothing is changed. */
-	enum store_status (*apply)(struct backend *backend, const struct backend_expect *expects,
-				   size_t expect_count, const struct backend_write *writes,
-				   size_t write_count, struct store_error *err);
+	/* All writes in order, durable on return, if the expectation holds in the same
+	 * transaction; else STORE_CONFLICT, without a message, and nothing is changed. */
+	enum store_status (*apply)(struct backend *backend, const struct backend_expect *expect,
+				   const struct backend_write *writes, size_t count,
+				   struct store_error *err);
 	void (*close)(struct backend *backend);
 };
 
@@ -120,9 +120,7 @@ __attribute__((warn_unused_result)) enum store_status store_open_on(struct backe
 								    const struct secret *root_key,
 								    struct store **ret_store,
 								    struct store_error *err);
-/* How many times this process applied a set of writes: what tests of group commit count. */
-uint64_t store_applied(struct store *store);
-/* How many batches wait for someone to take them into a group. */
+/* How many batches wait for someone to take them into a group: what tests must know. */
 size_t store_waiting(struct store *store);
 
 /* Fills `err` (which may be NULL) and returns `status`. */

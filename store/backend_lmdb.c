@@ -170,7 +170,7 @@ read_record(const MDB_val *value, const char *key, struct backend_record *ret_re
 	if (value->mv_size < REVISION_SIZE)
 		return store_fail(err, STORE_TAMPERED, "%s: %zu bytes are no record", key,
 				  value->mv_size);
-	ret_record->revision = get_be64(bytes);
+	ret_record->revision = get_be(bytes, 8);
 	ret_record->body =
 		(struct store_bytes){bytes + REVISION_SIZE, value->mv_size - REVISION_SIZE};
 	return STORE_OK;
@@ -271,15 +271,15 @@ lmdb_next(struct backend_view *view, const char *prefix, const char *from,
 /* ---- writing ---- */
 
 static int
-check_expectation(struct backend_lmdb *lmdb, MDB_txn *txn, const struct backend_expect *expect,
-		  bool *ret_holds)
+check_expectation(const struct backend_lmdb *lmdb, MDB_txn *txn,
+		  const struct backend_expect *expect, bool *ret_holds)
 {
 	MDB_val name = key_of(expect->key), value;
 	uint64_t revision = 0;
 	int code = mdb_get(txn, lmdb->dbi, &name, &value);
 
 	if (code == 0 && value.mv_size >= REVISION_SIZE)
-		revision = get_be64(value.mv_data);
+		revision = get_be(value.mv_data, 8);
 	else if (code != MDB_NOTFOUND)
 		return code == 0 ? MDB_CORRUPTED : code;
 	*ret_holds = revision == expect->revision;
@@ -287,7 +287,7 @@ check_expectation(struct backend_lmdb *lmdb, MDB_txn *txn, const struct backend_
 }
 
 static int
-write_record(struct backend_lmdb *lmdb, MDB_txn *txn, const struct backend_write *record)
+write_record(const struct backend_lmdb *lmdb, MDB_txn *txn, const struct backend_write *record)
 {
 	MDB_val name = key_of(record->key);
 	MDB_val value = {.mv_size = REVISION_SIZE + record->body.size};
@@ -307,28 +307,20 @@ write_record(struct backend_lmdb *lmdb, MDB_txn *txn, const struct backend_write
 }
 
 struct change {
-	const struct backend_expect *expects;
-	size_t expect_count;
+	const struct backend_expect *expect;
 	const struct backend_write *writes;
-	size_t write_count;
+	size_t count;
 };
 
 static int
-fill_transaction(struct backend_lmdb *lmdb, MDB_txn *txn, const struct change *change,
+fill_transaction(const struct backend_lmdb *lmdb, MDB_txn *txn, const struct change *change,
 		 bool *ret_holds)
 {
-	*ret_holds = true;
-	for (size_t i = 0; i < change->expect_count && *ret_holds; i++) {
-		int code = check_expectation(lmdb, txn, &change->expects[i], ret_holds);
-		if (code != 0)
-			return code;
-	}
-	for (size_t i = 0; i < change->write_count && *ret_holds; i++) {
-		int code = write_record(lmdb, txn, &change->writes[i]);
-		if (code != 0)
-			return code;
-	}
-	return 0;
+	int code = check_expectation(lmdb, txn, change->expect, ret_holds);
+
+	for (size_t i = 0; i < change->count && code == 0 && *ret_holds; i++)
+		code = write_record(lmdb, txn, &change->writes[i]);
+	return code;
 }
 
 static int
@@ -376,11 +368,11 @@ disk_is_full(const struct backend_lmdb *lmdb)
 }
 
 static enum store_status
-lmdb_apply(struct backend *backend, const struct backend_expect *expects, size_t expect_count,
-	   const struct backend_write *writes, size_t write_count, struct store_error *err)
+lmdb_apply(struct backend *backend, const struct backend_expect *expect,
+	   const struct backend_write *writes, size_t count, struct store_error *err)
 {
 	struct backend_lmdb *lmdb = lmdb_of(backend);
-	const struct change change = {expects, expect_count, writes, write_count};
+	const struct change change = {expect, writes, count};
 	bool holds = false;
 	int code;
 

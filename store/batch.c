@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VALUES_FIRST	 2048 /* bytes: with its header still one locked page */
+#define VALUES_FIRST	 2048	     /* bytes: with its header still one locked page */
 #define VALUES_KEPT	 (64 * 1024) /* bytes that a cleared batch keeps locked for its next use */
 #define OPERATIONS_FIRST 8
 
@@ -58,6 +58,8 @@ store_batch_new(void)
 void
 store_batch_clear(struct store_batch *batch)
 {
+	if (!batch)
+		return;
 	for (size_t i = 0; i < batch->count; i++)
 		free(batch->operations[i].name);
 	batch->count = 0;

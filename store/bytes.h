@@ -20,11 +20,11 @@ put_be64(uint8_t *to, uint64_t value)
 }
 
 static inline uint64_t
-get_be64(const uint8_t *from)
+get_be(const uint8_t *from, size_t size)
 {
 	uint64_t value = 0;
 
-	for (int i = 0; i < 8; i++)
+	for (size_t i = 0; i < size; i++)
 		value = value << 8 | from[i];
 	return value;
 }
@@ -63,11 +63,8 @@ static inline uint64_t
 read_be(struct reader *r, size_t size)
 {
 	const uint8_t *at = read_bytes(r, size);
-	uint64_t value = 0;
 
-	for (size_t i = 0; at && i < size; i++)
-		value = value << 8 | at[i];
-	return value;
+	return at ? get_be(at, size) : 0;
 }
 
 static inline bool

@@ -53,13 +53,12 @@ write_plan(struct plan *plan, const struct head *from, struct store_error *err)
 
 	if (status != STORE_OK)
 		return status;
-	return backend->class->apply(backend, &expect, 1, plan->writes, plan->count, err);
+	return backend->class->apply(backend, &expect, plan->writes, plan->count, err);
 }
 
 /* STORE_CONFLICT only if the head has moved under us. */
 static enum store_status
-attempt_group(struct store *store, struct ticket *group, struct head *head, bool *ret_written,
-	      struct store_error *err)
+attempt_group(struct store *store, struct ticket *group, struct head *head, struct store_error *err)
 {
 	__attribute__((cleanup(store_plan_clear))) struct plan plan = {.store = store,
 								       .head = *head};
@@ -74,11 +73,9 @@ attempt_group(struct store *store, struct ticket *group, struct head *head, bool
 	if (plan.count == 0)
 		return STORE_OK;
 	status = write_plan(&plan, head, err);
-	if (status != STORE_OK)
-		return status;
-	*head = plan.head;
-	*ret_written = true;
-	return STORE_OK;
+	if (status == STORE_OK)
+		*head = plan.head;
+	return status;
 }
 
 static enum store_status
@@ -93,7 +90,7 @@ reload_head(struct store *store, struct head *ret_head, struct store_error *err)
 }
 
 static void
-commit_group(struct store *store, struct ticket *group, struct head *head, bool *ret_written)
+commit_group(struct store *store, struct ticket *group, struct head *head)
 {
 	struct store_error failure = {0};
 	enum store_status status = STORE_CONFLICT;
@@ -101,7 +98,7 @@ commit_group(struct store *store, struct ticket *group, struct head *head, bool 
 	for (int i = 0; i < ATTEMPTS_MAX && status == STORE_CONFLICT; i++) {
 		if (i > 0 && reload_head(store, head, &failure) != STORE_OK)
 			break;
-		status = attempt_group(store, group, head, ret_written, &failure);
+		status = attempt_group(store, group, head, &failure);
 	}
 	if (status == STORE_OK)
 		return;
@@ -149,13 +146,11 @@ lead(struct store *store)
 {
 	struct ticket *group = take_group(store);
 	struct head head = store->head;
-	bool written = false;
 
 	pthread_mutex_unlock(&store->lock);
-	commit_group(store, group, &head, &written);
+	commit_group(store, group, &head);
 	pthread_mutex_lock(&store->lock);
 	store->head = head;
-	store->applied += written;
 	release_group(group);
 	store->leading = store->first_waiting != NULL;
 	if (store->leading) {
@@ -220,15 +215,6 @@ store_waiting(struct store *store)
 		count++;
 	pthread_mutex_unlock(&store->lock);
 	return count;
-}
-
-uint64_t
-store_applied(struct store *store)
-{
-	pthread_mutex_lock(&store->lock);
-	uint64_t applied = store->applied;
-	pthread_mutex_unlock(&store->lock);
-	return applied;
 }
 
 uint64_t

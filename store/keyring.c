@@ -12,6 +12,11 @@
 #define MAC_SIZE       crypto_aead_xchacha20poly1305_ietf_ABYTES
 #define CHECK_SIZE     32
 
+/* Where the header's fields begin, behind its version:u32. */
+#define HEADER_ID	  4
+#define HEADER_GENERATION (HEADER_ID + STORE_ID_SIZE)
+#define HEADER_CHECK	  (HEADER_GENERATION + 4)
+
 /* Each use of a key has a label of its own; its NUL is part of it. */
 #define WRAP_LABEL   "postern/store/wrap/v1"
 #define HEADER_LABEL "postern/store/header/v1"
@@ -20,6 +25,7 @@
 
 _Static_assert(KEY_SIZE == STORE_ROOT_KEY_SIZE, "one size of key");
 _Static_assert(SEAL_OVERHEAD == 4 + NONCE_SIZE + MAC_SIZE, "what FORMAT.md says");
+_Static_assert(KEYRING_HEADER_SIZE == HEADER_CHECK + CHECK_SIZE, "what FORMAT.md says");
 _Static_assert(KEYRING_WRAPPED_SIZE == NONCE_SIZE + KEY_SIZE + MAC_SIZE, "what FORMAT.md says");
 
 /* label || generation:u32 || size of key:u16 || key || revision:u64 */
@@ -104,10 +110,7 @@ key_of_generation(const struct keyring *keyring, uint32_t generation)
 struct header {
 	uint64_t revision;
 	uint8_t bytes[KEYRING_HEADER_SIZE];
-	uint32_t version;
-	uint8_t id[STORE_ID_SIZE];
-	uint32_t generation;
-	uint8_t check[CHECK_SIZE];
+	uint32_t generation; /* as in `bytes` */
 };
 
 /* Over all that stands before it, and the revision: it proves the root key and the header at once.
@@ -116,13 +119,13 @@ static enum store_status
 compute_check(const uint8_t bytes[KEYRING_HEADER_SIZE], uint64_t revision,
 	      const struct secret *root_key, uint8_t ret_check[CHECK_SIZE], struct store_error *err)
 {
-	auto_secret *key = derive_key(root_key, HEADER_LABEL, bytes + 4);
-	uint8_t covered[KEYRING_HEADER_SIZE - CHECK_SIZE + 8];
+	auto_secret *key = derive_key(root_key, HEADER_LABEL, bytes + HEADER_ID);
+	uint8_t covered[HEADER_CHECK + 8];
 
 	if (!key)
 		return store_fail(err, STORE_MEMORY, "no memory that can be locked");
-	memcpy(covered, bytes, sizeof covered - 8);
-	put_be64(covered + sizeof covered - 8, revision);
+	memcpy(covered, bytes, HEADER_CHECK);
+	put_be64(covered + HEADER_CHECK, revision);
 	crypto_generichash(ret_check, CHECK_SIZE, covered, sizeof covered, key->bytes, key->size);
 	return STORE_OK;
 }
@@ -135,20 +138,17 @@ parse_header(const struct backend_record *record, struct header *ret_header,
 	struct reader r = {.rest = record->body};
 	struct header header = {.revision = record->revision};
 
-	header.version = (uint32_t)read_be(&r, 4);
-	if (r.failed || header.version != FORMAT_VERSION)
+	read_into(&r, header.bytes, HEADER_ID);
+	uint32_t version = (uint32_t)get_be(header.bytes, 4);
+	if (version != FORMAT_VERSION)
 		return store_fail(err, STORE_IO,
 				  "format version %u is not known to this program (it knows %d)",
-				  header.version, FORMAT_VERSION);
-	read_into(&r, header.id, sizeof header.id);
-	header.generation = (uint32_t)read_be(&r, 4);
-	read_into(&r, header.check, sizeof header.check);
+				  version, FORMAT_VERSION);
+	read_into(&r, header.bytes + HEADER_ID, sizeof header.bytes - HEADER_ID);
 	if (!reader_finished(&r))
 		return store_fail(err, STORE_TAMPERED, HEADER_KEY ": %zu bytes are no header",
 				  record->body.size);
-	put_be32(header.bytes, header.version);
-	memcpy(header.bytes + 4, header.id, sizeof header.id);
-	put_be32(header.bytes + 4 + STORE_ID_SIZE, header.generation);
+	header.generation = (uint32_t)get_be(header.bytes + HEADER_GENERATION, 4);
 	*ret_header = header;
 	return STORE_OK;
 }
@@ -170,7 +170,7 @@ read_header(const struct view *view, const struct secret *root_key, struct heade
 				       err);
 	if (status != STORE_OK)
 		return status;
-	if (sodium_memcmp(check, ret_header->check, CHECK_SIZE) != 0)
+	if (sodium_memcmp(check, ret_header->bytes + HEADER_CHECK, CHECK_SIZE) != 0)
 		return store_fail(err, STORE_KEY, "the root key does not open this store");
 	if (ret_header->generation == 0 || ret_header->generation > GENERATIONS_MAX)
 		return store_fail(err, STORE_TAMPERED, HEADER_KEY ": generation %u",
@@ -205,7 +205,7 @@ unwrap_data_key(const struct view *view, const struct header *header, const stru
 	read_into(&r, wrapped, sizeof wrapped);
 	if (!reader_finished(&r))
 		return store_fail(err, STORE_TAMPERED, "%s: no data key", name);
-	associate_data_key(&associated, header->id, generation, record.revision);
+	associate_data_key(&associated, header->bytes + HEADER_ID, generation, record.revision);
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt(
 		    data_key, NULL, NULL, wrapped + NONCE_SIZE, sizeof wrapped - NONCE_SIZE,
 		    associated.bytes, associated.size, wrapped, wrap_key->bytes) != 0)
@@ -222,7 +222,7 @@ store_keyring_load(const struct view *view, const struct secret *root_key,
 
 	if (status != STORE_OK)
 		return status;
-	auto_secret *wrap_key = derive_key(root_key, WRAP_LABEL, header.id);
+	auto_secret *wrap_key = derive_key(root_key, WRAP_LABEL, header.bytes + HEADER_ID);
 	struct keyring keyring = {secret_new(KEY_SIZE * (size_t)header.generation),
 				  header.generation};
 	if (!wrap_key || !keyring.keys)
@@ -242,10 +242,10 @@ write_header(const struct secret *root_key, const uint8_t id[STORE_ID_SIZE],
 	     uint8_t header[KEYRING_HEADER_SIZE], struct store_error *err)
 {
 	put_be32(header, FORMAT_VERSION);
-	memcpy(header + 4, id, STORE_ID_SIZE);
-	put_be32(header + 4 + STORE_ID_SIZE, 1);
-	return compute_check(header, KEYRING_FOUNDING_REVISION, root_key,
-			     header + KEYRING_HEADER_SIZE - CHECK_SIZE, err);
+	memcpy(header + HEADER_ID, id, STORE_ID_SIZE);
+	put_be32(header + HEADER_GENERATION, 1);
+	return compute_check(header, KEYRING_FOUNDING_REVISION, root_key, header + HEADER_CHECK,
+			     err);
 }
 
 enum store_status
@@ -321,8 +321,7 @@ store_keyring_open(const struct keyring *keyring, const char *key,
 	memcpy(header, record->body.data, SEAL_HEADER_SIZE);
 	memcpy(value, record->body.data + SEAL_HEADER_SIZE, size);
 	memcpy(mac, record->body.data + SEAL_HEADER_SIZE + size, MAC_SIZE);
-	struct reader r = {.rest = {header, sizeof header}};
-	const uint8_t *data_key = key_of_generation(keyring, (uint32_t)read_be(&r, 4));
+	const uint8_t *data_key = key_of_generation(keyring, (uint32_t)get_be(header, 4));
 	associate_record(&associated, header, key, record->revision);
 	if (!data_key || crypto_aead_xchacha20poly1305_ietf_decrypt_detached(
 				 value, NULL, value, size, mac, associated.bytes, associated.size,

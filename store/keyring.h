@@ -20,12 +20,10 @@ struct keyring {
 
 void store_keyring_clear(struct keyring *keyring);
 
-/* Draws an identity and a first data key: the header record and the wrapped key that a new store
- * begins with. The writes' bodies are the caller's `ret_bodies`. */
-/* All of it is written at this revision. */
-#define KEYRING_FOUNDING_REVISION 1
+#define KEYRING_FOUNDING_REVISION 1 /* at which all of a new store is written */
 #define KEYRING_HEADER_SIZE	  (4 + STORE_ID_SIZE + 4 + 32)
 #define KEYRING_WRAPPED_SIZE	  (24 + 32 + 16)
+/* The records that a new store begins with: an identity, and a first data key. */
 struct store_keyring_founding {
 	char data_key_name[sizeof DATA_KEY_PREFIX + 8];
 	uint8_t header[KEYRING_HEADER_SIZE];

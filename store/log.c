@@ -175,7 +175,7 @@ store_log_load_head(const struct view *view, const struct keyring *keyring, stru
 		status = store_keyring_open(keyring, HEAD_KEY, &record, bytes, err);
 	if (status != STORE_OK)
 		return status;
-	struct head head = {.revision = record.revision, .number = get_be64(bytes)};
+	struct head head = {.revision = record.revision, .number = get_be(bytes, 8)};
 	memcpy(head.hash, bytes + 8, STORE_HASH_SIZE);
 	status = check_newest(view, head.number, err);
 	if (status == STORE_OK)

@@ -39,7 +39,7 @@ find_slot(const struct plan *plan, const char *key)
 	uint8_t hash[crypto_shorthash_BYTES];
 
 	crypto_shorthash(hash, (const uint8_t *)key, strlen(key), plan->store->hash_key);
-	for (size_t i = (size_t)get_be64(hash);; i++) {
+	for (size_t i = (size_t)get_be(hash, 8);; i++) {
 		uint32_t *slot = &plan->slots[i & (plan->slot_count - 1)];
 		if (*slot == 0 || strcmp(plan->writes[*slot - 1].key, key) == 0)
 			return slot;

@@ -38,7 +38,6 @@ struct store {
 	struct ticket *first_waiting;
 	struct ticket *last_waiting;
 	bool leading; /* someone commits, or has been told to */
-	uint64_t applied;
 
 	uint8_t hash_key[crypto_shorthash_KEYBYTES];
 };

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Creating, opening and closing a store, and reading its records. */
-#include "bytes.h"
 #include "state.h"
 
 #include <assert.h>
@@ -56,7 +55,7 @@ write_founding(struct backend *backend, const struct store_keyring_founding *fou
 		 .body = {founding->wrapped, sizeof founding->wrapped}},
 		{.key = HEAD_KEY, .revision = head.revision, .body = {sealed, sizeof sealed}},
 	};
-	enum store_status status = backend->class->apply(backend, &absent, 1, writes,
+	enum store_status status = backend->class->apply(backend, &absent, writes,
 							 sizeof writes / sizeof writes[0], err);
 	if (status == STORE_CONFLICT)
 		return store_fail(err, STORE_EXISTS, "there is a store already");
@@ -90,7 +89,6 @@ store_create(const char *path, const struct secret *root_key, struct store_error
 	return status;
 }
 
-/* libsodium was started by the root key's own memory. */
 static enum store_status
 load_store(struct store *store, const struct secret *root_key, struct store_error *err)
 {
@@ -118,6 +116,7 @@ store_open_on(struct backend *backend, const struct secret *root_key, struct sto
 	}
 	store->backend = backend;
 	pthread_mutex_init(&store->lock, NULL);
+	/* libsodium was started by the root key's own memory. */
 	randombytes_buf(store->hash_key, sizeof store->hash_key);
 	enum store_status status = check_root_key(root_key, err);
 	if (status == STORE_OK)

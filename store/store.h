@@ -76,12 +76,11 @@ store_list(struct store *store, const char *prefix, const char *after, store_lis
 struct store_batch;
 struct store_batch *store_batch_new(void);
 void store_batch_free(struct store_batch *batch); /* wipes the values it copied */
-/* Empties and wipes it for the next use, and keeps its locked memory: locking costs system calls. */
+/* Empties and wipes it for its next use; memory up to 64 KiB stays locked, saving system calls. */
 void store_batch_clear(struct store_batch *batch);
 
 /* The calls below copy what they are given. A failure (memory, limits) sticks and store_commit
- * answers it. */
-/* Revision 0: absent. All expectations are held against the state before the batch. */
+ * answers it. Revision 0: absent. All expectations are held against the state before the batch. */
 void store_batch_expect(struct store_batch *batch, const char *key, uint64_t revision);
 void store_batch_put(struct store_batch *batch, const char *key, struct store_bytes value);
 void store_batch_delete(struct store_batch *batch, const char *key);
@@ -91,9 +90,9 @@ void store_batch_delete(struct store_batch *batch, const char *key);
  * store_log_tagged finds. */
 void store_batch_append(struct store_batch *batch, const char *tag, struct store_bytes entry);
 
-/* Returns when the batch is durable, or was refused; after STORE_IO or STORE_SPACE it may be either:
- * read to know. Batches of concurrent callers share one fsync; a conflict in one does not fail the
- * others. */
+/* Returns when the batch is durable, or was refused; after STORE_IO or STORE_SPACE it may be
+ * either: read to know. Batches of concurrent callers share one fsync; a conflict in one does not
+ * fail the others. */
 __attribute__((warn_unused_result)) enum store_status
 store_commit(struct store *store, struct store_batch *batch, struct store_error *err);
 /* After a successful commit, for the batch's last append: its number, 0 if it had none. */

@@ -159,21 +159,17 @@ write_one(struct memory_map *map, const struct backend_write *write)
 }
 
 static enum store_status
-memory_apply(struct backend *backend, const struct backend_expect *expects, size_t expect_count,
-	     const struct backend_write *writes, size_t write_count, struct store_error *err)
+memory_apply(struct backend *backend, const struct backend_expect *expect,
+	     const struct backend_write *writes, size_t count, struct store_error *err)
 {
 	struct memory_map *map = ((struct backend_memory *)backend)->map;
-	bool holds = true;
 
 	(void)err;
 	pthread_rwlock_wrlock(&map->lock);
-	for (size_t i = 0; i < expect_count; i++) {
-		size_t index = lower_bound(map, expects[i].key);
-		uint64_t revision =
-			is_at(map, index, expects[i].key) ? map->records[index].revision : 0;
-		holds = holds && revision == expects[i].revision;
-	}
-	for (size_t i = 0; i < write_count && holds; i++)
+	size_t index = lower_bound(map, expect->key);
+	uint64_t revision = is_at(map, index, expect->key) ? map->records[index].revision : 0;
+	bool holds = revision == expect->revision;
+	for (size_t i = 0; i < count && holds; i++)
 		write_one(map, &writes[i]);
 	pthread_rwlock_unlock(&map->lock);
 	return holds ? STORE_OK : STORE_CONFLICT;

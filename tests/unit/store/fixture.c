@@ -82,8 +82,8 @@ disk_next(struct backend_view *view, const char *prefix, const char *from,
 }
 
 static enum store_status
-disk_apply(struct backend *backend, const struct backend_expect *expects, size_t expect_count,
-	   const struct backend_write *writes, size_t write_count, struct store_error *err)
+disk_apply(struct backend *backend, const struct backend_expect *expect,
+	   const struct backend_write *writes, size_t count, struct store_error *err)
 {
 	struct disk *disk = ((struct backend_disk *)backend)->disk;
 	struct backend *inner = inner_of(backend);
@@ -104,8 +104,7 @@ disk_apply(struct backend *backend, const struct backend_expect *expects, size_t
 		return STORE_CONFLICT;
 	if (failure == DISK_REFUSES)
 		return store_fail(err, STORE_SPACE, "the disk is full");
-	enum store_status status =
-		inner->class->apply(inner, expects, expect_count, writes, write_count, err);
+	enum store_status status = inner->class->apply(inner, expect, writes, count, err);
 	if (failure == DISK_LOSES_ANSWER)
 		return store_fail(err, STORE_IO, "the answer is lost");
 	return status;

@@ -81,8 +81,9 @@ save(struct fixture *fixture, const char *key, uint64_t revision, const struct b
 	struct backend *backend = backend_memory_open(fixture->map);
 	const struct backend_write write = {
 		.key = key, .revision = revision, .body = {body->bytes, body->size}};
+	const struct backend_expect expect = {"never", 0};
 
-	assert_int_equal(backend->class->apply(backend, NULL, 0, &write, 1, NULL), STORE_OK);
+	assert_int_equal(backend->class->apply(backend, &expect, &write, 1, NULL), STORE_OK);
 	backend_close(backend);
 }
 

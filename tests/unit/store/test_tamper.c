@@ -127,7 +127,8 @@ go_on(void *user, const struct store_log_entry *entry)
 	return true;
 }
 
-/* Opens, reads every record, the names, the log and the tags: the first answer that is not STORE_OK. */
+/* Opens, reads every record, the names, the log and the tags: the first answer that is not
+ * STORE_OK. */
 static enum store_status
 examine(struct fixture *fixture, struct store_error *err)
 {
