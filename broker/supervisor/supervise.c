@@ -20,6 +20,7 @@
 
 #define ENROLMENTS_MAX	   8	 /* appraisers for one enrolment each, at once */
 #define ENROLMENT_LIFETIME 10000 /* milliseconds */
+#define DRAIN_PATIENCE	   3000	 /* milliseconds for the roles to end by themselves */
 #define STOP_PATIENCE	   5000	 /* milliseconds between SIGTERM and SIGKILL */
 #define ORPHAN_PATIENCE	   1000	 /* milliseconds for the end of its peer to arrive */
 #define RUNNING		   (-1)	 /* no exit status decided yet */
@@ -414,22 +415,36 @@ signal_all(struct supervisor *supervisor, int number)
 	return any;
 }
 
+/* False: some process is still there after so many milliseconds. */
+static bool
+await_ends(struct supervisor *supervisor, int64_t patience)
+{
+	int64_t deadline = now_milliseconds() + patience;
+	for (;;) {
+		reap(supervisor);
+		if (!signal_all(supervisor, 0))
+			return true;
+		int64_t left = deadline - now_milliseconds();
+		struct pollfd watched = {supervisor->signals, POLLIN, 0};
+		struct signalfd_siginfo info;
+		if (left <= 0 || (poll(&watched, 1, (int)left) > 0 &&
+				  read(supervisor->signals, &info, sizeof(info)) < 0 &&
+				  errno != EAGAIN))
+			return false;
+	}
+}
+
 static void
 stop(struct supervisor *supervisor)
 {
 	notify("STOPPING=1");
-	int64_t deadline = now_milliseconds() + STOP_PATIENCE;
-	signal_all(supervisor, SIGTERM);
-	for (;;) {
-		reap(supervisor);
-		int64_t left = deadline - now_milliseconds();
-		if (!signal_all(supervisor, 0) || left <= 0)
-			break;
-		struct pollfd watched = {supervisor->signals, POLLIN, 0};
-		struct signalfd_siginfo info;
-		if (poll(&watched, 1, (int)left) > 0 &&
-		    read(supervisor->signals, &info, sizeof(info)) < 0 && errno != EAGAIN)
-			break;
+	/* The door ends when its channel does, and then each role when its neighbour has gone: what
+	 * the keeper has in hand is finished, its end is audited and its keys are wiped. */
+	bool joined = supervisor->door_gateway[0] < 0;
+	close_at(&supervisor->children[ROLE_DOOR].channel);
+	if (!joined || !await_ends(supervisor, DRAIN_PATIENCE)) {
+		signal_all(supervisor, SIGTERM);
+		(void)await_ends(supervisor, STOP_PATIENCE);
 	}
 	if (signal_all(supervisor, SIGKILL)) {
 		while (waitpid(-1, NULL, 0) > 0)
