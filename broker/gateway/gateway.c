@@ -18,7 +18,7 @@ receive_answers(void *exchange)
 {
 	exchange_run(exchange);
 	/* The keeper is gone: so is the daemon. */
-	_exit(ROLE_EXIT_FAILED);
+	_exit(ROLE_EXIT_ORPHANED);
 }
 
 static void
