@@ -54,7 +54,9 @@ uint16_t
 read_be16(struct reader *r)
 {
 	const uint8_t *p = take(r, 2);
-	return p == NULL ? 0 : (uint16_t)(p[0] << 8 | p[1]);
+	if (p == NULL)
+		return 0;
+	return (uint16_t)((uint16_t)(p[0] << 8) | p[1]);
 }
 
 uint32_t
@@ -78,7 +80,9 @@ uint16_t
 read_le16(struct reader *r)
 {
 	const uint8_t *p = take(r, 2);
-	return p == NULL ? 0 : (uint16_t)(p[1] << 8 | p[0]);
+	if (p == NULL)
+		return 0;
+	return (uint16_t)((uint16_t)(p[1] << 8) | p[0]);
 }
 
 uint32_t
