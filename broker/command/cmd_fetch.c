@@ -7,21 +7,26 @@
 #include "guest.h"
 #include "wire/hpke.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Label, numbers, checkpoint, and each secret's path and sizes: transcript.h, struct release_body.
  */
 #define BODY_MAX   (WIRE_SECRET_MAX + 512 + WIRE_WANTED_MAX * (4 + WIRE_PATH_MAX + 4 + 4))
 #define SEALED_MAX (BODY_MAX + HPKE_OVERHEAD)
+#define SEEN_MAX   32
 
 /* clang-format off: these lines are as wide as they will be read. */
 const char help_fetch[] =
 	"postern fetch PATH[@VERSION]... [--field KEY] [--json | --output DIR | --exec CMD "
 	"ARG...]\n"
-	"              [--min-revision N] [--config FILE] [--tcti TCTI] [--event-log FILE|none]\n"
+	"              [--min-revision N] [--seen FILE] [--config FILE] [--tcti TCTI] [--event-log "
+	"FILE|none]\n"
 	"\n"
 	"Run on a guest: quotes what this machine booted, and gets the secrets wrapped to a key "
 	"made\n"
@@ -39,6 +44,7 @@ const char help_fetch[] =
 	"in\n"
 	"                    POSTERN_SECRET_DB_PROD. Last option: all that follows is CMD's\n"
 	"  --min-revision N  refuse an answer of an older trust revision (a rolled-back broker)\n"
+	"  --seen FILE       the same, with the highest revision seen so far, which FILE keeps\n"
 	"  --checkpoint FILE keep the broker's signed statement of its audit log's head, for\n"
 	"                    `postern audit verify --checkpoint FILE`\n"
 	"  --event-log FILE  default the kernel's, where it may be read; none: do not send one\n"
@@ -320,7 +326,48 @@ delivery_fill(struct fetch *fetch)
 	}
 }
 
+/* ---- the highest trust revision seen ---- */
+
+/* A number in a file, which the guest keeps where it likes; none is there yet: 0. */
+static int
+seen_read(const char *path, uint64_t *min_revision)
+{
+	auto_file_text text = {.data = NULL};
+	char *end = NULL;
+
+	if (access(path, F_OK) != 0)
+		return 0;
+	int status = file_read(path, SEEN_MAX, &text);
+	if (status != 0)
+		return status;
+	unsigned long long seen = strtoull(text.data, &end, 10);
+	if (end == text.data || strcmp(end, "\n") != 0)
+		return complain(EX_DATAERR, "%s: not a trust revision: delete it if it is lost",
+				path);
+	*min_revision = seen > *min_revision ? seen : *min_revision;
+	return 0;
+}
+
+static int
+seen_write(const char *path, uint64_t revision)
+{
+	char text[SEEN_MAX], temporary[FILE_PATH_MAX];
+	int size = snprintf(temporary, sizeof(temporary), "%s.new", path);
+
+	if (size < 0 || (size_t)size >= sizeof(temporary))
+		return complain(EX_CANTCREAT, "%s: too long a path", path);
+	(void)snprintf(text, sizeof(text), "%llu\n", (unsigned long long)revision);
+	(void)unlink(temporary); /* of a run that was cut short */
+	int status = file_write_new(temporary, 0644, text, strlen(text));
+	if (status == 0 && rename(temporary, path) != 0)
+		status = complain(EX_CANTCREAT, "%s: %s", path, strerror(errno));
+	return status;
+}
+
+/* ---- all of it ---- */
+
 struct destination {
+	const char *seen;
 	const char *field;
 	const char *folder;
 	const char *checkpoint;
@@ -340,12 +387,17 @@ fetch_run(struct fetch *fetch, const struct destination *destination)
 		if (problem.status != EX_NOPERM)
 			return complain(problem.status, "%s", problem.message);
 		(void)complain(EX_NOPERM, "denied: %s", problem.message);
+		if (strcmp(problem.word, "identity") == 0)
+			remark("if it has not enrolled yet: postern enroll");
 		denied_advise(fetch->guest);
 		return EX_NOPERM;
 	}
+	guest_close(fetch->guest); /* a started program has no use for our connections */
 	delivery_fill(fetch);
 	if (destination->field != NULL)
 		status = deliver_select(delivery, destination->field);
+	if (status == 0 && destination->seen != NULL)
+		status = seen_write(destination->seen, delivery->trust_revision);
 	if (status == 0 && destination->checkpoint != NULL)
 		status = deliver_checkpoint(delivery, destination->checkpoint);
 	if (status != 0)
@@ -389,6 +441,7 @@ cmd_fetch(int argc, char **argv)
 		{"--allow-disk", OPTION_FLAG, &destination.allow_disk},
 		{"--checkpoint", OPTION_TEXT, &destination.checkpoint},
 		{"--min-revision", OPTION_NUMBER, &min_revision},
+		{"--seen", OPTION_TEXT, &destination.seen},
 		{"--exec", OPTION_REST, &destination.program},
 	};
 	auto_guest guest = {.settings = NULL};
@@ -401,6 +454,8 @@ cmd_fetch(int argc, char **argv)
 	    destination_check(&destination) != 0)
 		return EX_USAGE;
 	int status = wanted_settle(fetch, &positional);
+	if (status == 0 && destination.seen != NULL)
+		status = seen_read(destination.seen, &min_revision);
 	if (status == 0)
 		status = guest_open(&guest, &options);
 	fetch->guest = &guest;

@@ -71,7 +71,7 @@ const char help_secret_delete[] =
 
 /* What `put` was given, read into locked memory. */
 struct put {
-	const char *path;
+	bool input_taken;
 	size_t count;
 	char names[PAIRS_MAX][128];
 	struct secret *values[PAIRS_MAX];
@@ -131,10 +131,16 @@ pair_take(struct put *put, const char *argument)
 			"history and the list of processes. Give %s=@FILE, %s=@- or just %s "
 			"(asks); --public %s=... if it is no secret",
 			name, name, name, name, name);
+	bool standard_input = equals != NULL && strcmp(equals, "=@-") == 0;
+	if (standard_input && put->input_taken)
+		return complain(EX_USAGE, "standard input can be one value only");
+	put->input_taken = put->input_taken || standard_input;
 	status = equals == NULL ? value_ask(name, value)
 				: file_read_secret(equals + 2, WIRE_SECRET_MAX, value);
 	if (status != 0)
 		return status;
+	if ((*value)->size == 0)
+		remark("the value of %s is empty", name);
 	if ((*value)->size > 0 && (*value)->bytes[(*value)->size - 1] == '\n')
 		remark("the value of %s ends with a newline, which is kept", name);
 	put->count++;

@@ -167,12 +167,12 @@ memory_file(struct bytes value, int *ret_descriptor)
 	int file = memfd_create("postern-secret", MFD_ALLOW_SEALING);
 
 	if (file < 0)
-		return complain(EX_OSERR, "memfd_create: %s", strerror(errno));
+		return complain(EX_SOFTWARE, "memfd_create: %s", strerror(errno));
 	int status = file_write_all(file, value.data, value.size);
 	if (status == 0 && (fcntl(file, F_ADD_SEALS,
 				  F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0 ||
 			    fchmod(file, 0400) != 0 || lseek(file, 0, SEEK_SET) != 0))
-		status = complain(EX_OSERR, "memfd: %s", strerror(errno));
+		status = complain(EX_SOFTWARE, "memfd: %s", strerror(errno));
 	if (status != 0)
 		(void)close(file);
 	else

@@ -102,6 +102,8 @@ guest_close(struct guest *guest)
 	broker_close(&guest->broker);
 	settings_free(guest->settings);
 	file_text_clear(&guest->event_log);
+	guest->attester = NULL;
+	guest->settings = NULL;
 }
 
 bool

@@ -28,7 +28,8 @@ struct guest {
 	struct file_text event_log; /* empty: none */
 };
 
-/* Opens all of it. 0, or an exit status that was said; guest_close in either case. */
+/* Opens all of it. 0, or an exit status that was said; guest_close in either case, and again if
+ * need be. */
 int guest_open(struct guest *guest, const struct guest_options *options);
 void guest_close(struct guest *guest);
 #define auto_guest __attribute__((cleanup(guest_close))) struct guest
