@@ -94,8 +94,7 @@ apply_new(struct trust *trust, const struct operation_request *request, struct b
 	machine->ak_name.size = ak_name.size;
 	if (ak_name.size > 0)
 		memcpy(machine->ak_name.bytes, ak_name.data, ak_name.size);
-	machine->standing = STANDING_ADMITTED;
-	trust_count_pending(trust);
+	trust_machine_stand(trust, machine, STANDING_ADMITTED);
 	return true;
 }
 
@@ -339,8 +338,7 @@ apply_revoke_machine(struct trust *trust, struct bytes name)
 	}
 	if (!machine)
 		return false;
-	machine->standing = STANDING_REVOKED;
-	trust_count_pending(trust);
+	trust_machine_stand(trust, machine, STANDING_REVOKED);
 	return true;
 }
 

@@ -231,10 +231,7 @@ load_machines(struct opening *opening)
 	if (store_list(opening->keeper->store, "machine/", NULL, load_machine, opening, &err) !=
 	    STORE_OK)
 		return fail(opening, "machines: %s", err.message);
-	if (opening->failed)
-		return false;
-	trust_count_pending(&opening->keeper->trust);
-	return true;
+	return !opening->failed;
 }
 
 /* ---- all of it ---- */

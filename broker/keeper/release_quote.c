@@ -35,7 +35,7 @@ release_clock_fair(const struct worker *worker, const struct release *release,
 		return true;
 	return seen->reset_count == newest->reset_count &&
 	       seen->restart_count == newest->restart_count &&
-	       newest->clock - seen->clock <= span && release->issued < accepted_at;
+	       newest->clock - seen->clock <= span && release->issued <= accepted_at;
 }
 
 /* In memory first: if the disk refuses, the machine is still suspended until the keeper ends. */

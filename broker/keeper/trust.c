@@ -137,13 +137,11 @@ trust_machine_enrol(struct trust *trust, struct machine *machine,
 }
 
 void
-trust_count_pending(struct trust *trust)
+trust_machine_stand(struct trust *trust, struct machine *machine, enum standing standing)
 {
-	trust->pending = 0;
-	for (size_t i = 0; i < trust->machine_count; i++) {
-		const struct machine *machine = trust->machines[i];
-		trust->pending += machine->enrolled && machine->standing == STANDING_NONE;
-	}
+	if (machine->enrolled && machine->standing == STANDING_NONE && standing != STANDING_NONE)
+		trust->pending--;
+	machine->standing = standing;
 }
 
 bool

@@ -65,7 +65,7 @@ struct trust {
 	struct index by_id;
 	struct index by_name;
 	struct index by_ak; /* of enrolled machines */
-	size_t pending;
+	size_t pending;	    /* enrolled, and in no act */
 
 	struct baseline *baselines;
 	size_t baseline_count;
@@ -97,8 +97,8 @@ trust_machine_name(struct trust *trust, struct machine *machine, struct bytes na
 __attribute__((warn_unused_result)) bool trust_machine_enrol(struct trust *trust,
 							     struct machine *machine,
 							     const struct machine_record *record);
-/* After anything that may have moved a machine in or out of pending. */
-void trust_count_pending(struct trust *trust);
+/* What an act makes of it; keeps count of those that are pending. */
+void trust_machine_stand(struct trust *trust, struct machine *machine, enum standing standing);
 
 bool trust_revoked(const struct revoked *revoked, struct bytes id);
 __attribute__((warn_unused_result)) bool trust_revoke(struct revoked *revoked, struct bytes id);

@@ -453,6 +453,46 @@ test_an_ek_with_another_ak_and_an_ak_with_another_ek(void **state)
 	guest_close(&guest);
 }
 
+/* ---- the audit log ---- */
+
+static size_t
+count_of(struct house *house, const char *what)
+{
+	char *audit = house_audit(house);
+	size_t count = 0;
+
+	for (const char *at = audit; (at = strstr(at, what)) != NULL; at++)
+		count++;
+	free(audit);
+	return count;
+}
+
+/* Whoever knows a machine's AK but has it not may neither fill the log nor keep the disk busy. */
+static void
+test_callers_that_prove_nothing_are_counted(void **state)
+{
+	struct house *house = *state;
+	struct guest_release how = {.spoil = spoil_signature};
+	char problem[KEEPER_PROBLEM_SIZE];
+	struct guest guest;
+
+	guest_open(&guest);
+	guest_admit(house, &guest, "first");
+	for (size_t i = 0; i < 100; i++)
+		assert_int_equal(guest_release(house, &guest, &how, NULL), WIRE_QUOTE);
+	assert_int_equal(count_of(house, "quote.signature"), 60);
+	assert_int_equal(atomic_load(&house->keeper.counters.unknown), 40);
+	/* Whoever proves itself is written down each time. */
+	how = (struct guest_release){.path = "other/key"};
+	for (size_t i = 0; i < 20; i++)
+		assert_int_equal(guest_release(house, &guest, &how, NULL), WIRE_POLICY);
+	assert_int_equal(count_of(house, "no policy permits it"), 20);
+	house_stop(house);
+	assert_true(house_start(house, problem));
+	assert_int_equal(count_of(house, "\\\"kind\\\":\\\"unknown\\\",\\\"count\\\":40"), 1);
+	guest_close(&guest);
+}
+
 /* ---- clocks ---- */
 
 static void
@@ -682,6 +722,7 @@ main(void)
 		TEST(test_a_registered_machine_is_admitted_as_it_enrols),
 		TEST(test_pending_machines_are_capped),
 		TEST(test_an_ek_with_another_ak_and_an_ak_with_another_ek),
+		TEST(test_callers_that_prove_nothing_are_counted),
 		TEST(test_a_clock_that_goes_back_suspends_until_readmitted),
 		TEST(test_releases_that_overtake_each_other_suspend_nobody),
 		TEST(test_a_suspended_machine_waits_for_its_readmission),
