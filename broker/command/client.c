@@ -13,9 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STALE_TRIES 5
-#define PAGES_MAX   10000
-#define AFTER_SIZE  321 /* FIELD_AFTER, with NUL */
+#define STALE_TRIES	50
+#define STALE_PAUSE_MAX 100 /* milliseconds */
+#define PAGES_MAX	10000
+#define AFTER_SIZE	321 /* FIELD_AFTER, with NUL */
 
 static const struct settings_key keys[] = {
 	{.key = "broker", .repeatable = true, .required = true},
@@ -176,8 +177,7 @@ client_answer_open(struct bytes request, struct bytes answer, const uint8_t sign
 struct asking {
 	struct client *client;
 	struct operation_request request;
-	uint64_t revision; /* 0: the current one */
-	uint8_t *memory;   /* of the answer, OPERATION_ANSWER_MAX */
+	uint8_t *memory; /* of the answer, OPERATION_ANSWER_MAX */
 	struct operation_answer answer;
 };
 
@@ -235,9 +235,7 @@ ask_one(void *user, size_t index, struct broker_problem *problem)
 	asking->request.answer_key = (struct bytes){client->answer_key, 32};
 	asking->request.operator_name = text_bytes(client->operator_name);
 	asking->request.challenge = BYTES_OF(challenge);
-	asking->request.trust_revision = !info->act		 ? 0
-					 : asking->revision != 0 ? asking->revision
-								 : current;
+	asking->request.trust_revision = info->act ? current : 0;
 	if (!request_frame(asking, &w, signature, problem))
 		return false;
 	json_t *body = json_pack("{s:o,s:o}", "request", json_base64(writer_bytes(&w)), "signature",
@@ -275,7 +273,7 @@ outcome_say(const struct operation_answer *answer, const json_t *json)
 		[OUTCOME_OK] = {0, ""},
 		[OUTCOME_DENIED] = {EX_NOPERM, "denied by policy"},
 		[OUTCOME_STALE] = {EX_TEMPFAIL,
-				   "another act came in between: look again, then try"},
+				   "other acts came in between, again and again: try later"},
 		[OUTCOME_INVALID] = {EX_DATAERR, "refused"},
 		[OUTCOME_MISSING] = {EX_UNAVAILABLE, "there is none"},
 		[OUTCOME_CONFLICT] = {EX_DATAERR, "refused: check-and-set"},
@@ -298,10 +296,8 @@ int
 client_ask(struct client *client, struct operation_request *request,
 	   struct client_answer *ret_answer)
 {
-	struct asking asking = {.client = client,
-				.request = *request,
-				.revision = request->trust_revision,
-				.memory = malloc(OPERATION_ANSWER_MAX)};
+	struct asking asking = {
+		.client = client, .request = *request, .memory = malloc(OPERATION_ANSWER_MAX)};
 	struct broker_problem problem;
 	int status = 0;
 
@@ -313,9 +309,9 @@ client_ask(struct client *client, struct operation_request *request,
 			free(asking.memory);
 			return problem_say(&problem, client->broker.cautious);
 		}
-		if (asking.answer.outcome != OUTCOME_STALE || asking.revision != 0 ||
-		    tries == STALE_TRIES)
+		if (asking.answer.outcome != OUTCOME_STALE || tries == STALE_TRIES)
 			break;
+		(void)usleep(1000 * randombytes_uniform(STALE_PAUSE_MAX));
 	}
 	json_t *json = json_parse((const char *)asking.answer.json.data, asking.answer.json.size);
 	if (json == NULL && asking.answer.json.size > 0)

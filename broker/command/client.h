@@ -38,10 +38,9 @@ client_answer_clear(struct client_answer *answer)
 }
 #define auto_answer __attribute__((cleanup(client_answer_clear))) struct client_answer
 
-/* `request` has an operation and its fields; the rest is filled here. An act applies to
- * trust_revision where it is not 0 (the state that the operator has seen), else to whatever is
- * current, tried again while others are quicker. 0, or the exit status of a failure that was said.
- */
+/* `request` has an operation and its fields; the rest is filled here. An act applies to the
+ * revision that the broker is at, and is signed again where another act was quicker: what it rests
+ * on stands in its own fields. 0, or the exit status of a failure that was said. */
 int client_ask(struct client *client, struct operation_request *request,
 	       struct client_answer *ret_answer);
 

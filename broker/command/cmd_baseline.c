@@ -141,7 +141,7 @@ baseline_send(struct client *client, struct operation_request *request, const ch
 
 static int
 capture_read(struct client *client, const char *machine, uint16_t mask,
-	     struct pcr_values *ret_values, uint64_t *ret_revision)
+	     struct pcr_values *ret_values)
 {
 	struct operation_request request = {.operation = OPERATION_MACHINE_SHOW};
 	auto_answer answer = {.json = NULL};
@@ -150,7 +150,6 @@ capture_read(struct client *client, const char *machine, uint16_t mask,
 	int status = client_ask(client, &request, &answer);
 	if (status != 0)
 		return status;
-	*ret_revision = answer.trust_revision;
 	return pcrs_take(json_object_get(answer.json, "pcrs"), mask, machine, ret_values);
 }
 
@@ -180,7 +179,7 @@ cmd_baseline_capture(int argc, char **argv)
 		return complain(EX_USAGE, "--pcrs: '%s' is no list of PCRs (4,7,11)", pcrs);
 	int status = client_open(common.config, &client);
 	if (status == 0)
-		status = capture_read(client, machine, mask, &values, &request.trust_revision);
+		status = capture_read(client, machine, mask, &values);
 	return status != 0 ? status
 			   : baseline_send(client, &request, positional.items[0], &values, &dates,
 					   common.json);

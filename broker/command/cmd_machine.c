@@ -216,11 +216,10 @@ cmd_machine_register(int argc, char **argv)
 	return status != 0 ? status : output_act(common.json, answer.json, answer.trust_revision);
 }
 
-/* What an admission signs is what was shown: id, EK and AK, at that trust revision. */
+/* What an admission signs is what was shown: id, EK and AK. */
 static int
 admit_prepare(struct client *client, const char *machine, bool quiet, uint8_t ret_ek_id[32],
-	      uint8_t ret_ak_name[AK_NAME_SIZE], char ret_id[MACHINE_ID_SIZE],
-	      uint64_t *ret_revision)
+	      uint8_t ret_ak_name[AK_NAME_SIZE], char ret_id[MACHINE_ID_SIZE])
 {
 	struct operation_request request = {.operation = OPERATION_MACHINE_SHOW};
 	auto_answer answer = {.json = NULL};
@@ -240,7 +239,6 @@ admit_prepare(struct client *client, const char *machine, bool quiet, uint8_t re
 				"for that",
 				machine);
 	memcpy(ret_id, id, MACHINE_ID_SIZE);
-	*ret_revision = answer.trust_revision;
 	return 0;
 }
 
@@ -268,8 +266,8 @@ cmd_machine_admit(int argc, char **argv)
 	if (status == 0)
 		status = client_open(common.config, &client);
 	if (status == 0)
-		status = admit_prepare(client, positional.items[0], common.json, ek_id, ak_name, id,
-				       &request.trust_revision);
+		status =
+			admit_prepare(client, positional.items[0], common.json, ek_id, ak_name, id);
 	if (status != 0)
 		return status;
 	operation_set_text(&request, FIELD_MACHINE, id);

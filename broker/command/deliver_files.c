@@ -160,7 +160,8 @@ deliver_variable(const char *path, char ret_name[DELIVER_VARIABLE_SIZE])
 	ret_name[used] = '\0';
 }
 
-/* Read-only from here on, also for who opens it by its path in /proc. */
+/* Read-only from here on. Readable by all, because a program that has dropped its privileges opens
+ * it by its path in /proc; nobody else gets there. */
 static int
 memory_file(struct bytes value, int *ret_descriptor)
 {
@@ -171,7 +172,7 @@ memory_file(struct bytes value, int *ret_descriptor)
 	int status = file_write_all(file, value.data, value.size);
 	if (status == 0 && (fcntl(file, F_ADD_SEALS,
 				  F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0 ||
-			    fchmod(file, 0400) != 0 || lseek(file, 0, SEEK_SET) != 0))
+			    fchmod(file, 0444) != 0 || lseek(file, 0, SEEK_SET) != 0))
 		status = complain(EX_SOFTWARE, "memfd: %s", strerror(errno));
 	if (status != 0)
 		(void)close(file);
