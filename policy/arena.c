@@ -17,8 +17,9 @@
 #ifdef ARENA_POISONED
 #define GAP 16
 /* As <sanitizer/asan_interface.h> declares them, which is no header of libc. */
-void __asan_poison_memory_region(const volatile void *address, size_t size);
-void __asan_unpoison_memory_region(const volatile void *address, size_t size);
+/* Theirs take `const volatile`, from which gcc concludes that they read what they are given. */
+void __asan_poison_memory_region(volatile void *address, size_t size);
+void __asan_unpoison_memory_region(volatile void *address, size_t size);
 #else
 #define GAP 0
 #endif
@@ -37,7 +38,7 @@ struct arena_chunk {
 };
 
 static void
-poison(const void *address, size_t size)
+poison(void *address, size_t size)
 {
 #ifdef ARENA_POISONED
 	__asan_poison_memory_region(address, size);
@@ -48,7 +49,7 @@ poison(const void *address, size_t size)
 }
 
 static void
-unpoison(const void *address, size_t size)
+unpoison(void *address, size_t size)
 {
 #ifdef ARENA_POISONED
 	__asan_unpoison_memory_region(address, size);
