@@ -99,8 +99,6 @@ output_cell(const json_t *row, const struct column *column, char *ret_text, size
 		time_format(json_integer_value(value), time);
 		(void)snprintf(ret_text, capacity, "%s", never ? "-" : time);
 	}
-	if (column->form == COLUMN_SHORT && strlen(ret_text) > 16)
-		ret_text[16] = '\0';
 }
 
 /* Characters, not bytes: UTF-8's continuation bytes take no place. */

@@ -7,9 +7,8 @@
 #include "json.h"
 
 enum column_form {
-	COLUMN_TEXT,  /* texts, numbers, yes and no, lists and members' names joined by commas */
-	COLUMN_TIME,  /* Unix seconds */
-	COLUMN_SHORT, /* the first 16 characters */
+	COLUMN_TEXT, /* texts, numbers, yes and no, lists and members' names joined by commas */
+	COLUMN_TIME, /* Unix seconds */
 };
 
 struct column {
