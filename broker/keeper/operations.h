@@ -26,6 +26,28 @@ struct operation_call {
 	bool audited; /* the operation's own commit held the audit entry */
 };
 
+/* What policy is asked about. */
+enum resource {
+	RESOURCE_BROKER,
+	RESOURCE_FOLDER, /* of FIELD_PATH, or the broker where that is empty */
+	RESOURCE_SECRET,
+	RESOURCE_MACHINE,
+	RESOURCE_NEW_MACHINE, /* by FIELD_EK_ID */
+	RESOURCE_GROUPS,      /* each group that is joined or left */
+	RESOURCE_BASELINE,
+	RESOURCE_POLICY,
+	RESOURCE_OPERATOR,
+	RESOURCE_ANCHOR,
+	RESOURCE_REVOKED, /* by FIELD_KIND */
+};
+
+/* Fills in the call's view, subject and machine. Lock held. */
+void operation_resolve(const struct trust *trust, enum resource resource,
+		       struct operation_call *call);
+/* Whether policy lets the operator do it; `ret_why` says what decided. Lock held. */
+bool operation_allowed(struct worker *worker, const struct operation_call *call,
+		       enum resource resource, char ret_why[FACTS_WHY_SIZE]);
+
 /* Each writes worker->text, an object, and answers how it went. The lock is held: shared, or
  * exclusive for acts. */
 typedef enum operation_outcome operation_run(struct worker *worker, struct operation_call *call);
