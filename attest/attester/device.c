@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening and closing a TPM. */
+/* Opening and closing a TPM, and asking what it has. */
 #include "internal.h"
 
 #include <errno.h>
@@ -78,6 +78,31 @@ attester_open(const char *tcti, struct attester **ret_attester, struct attester_
 	return attester_open_over(context, ret_attester, err);
 }
 
+enum attester_status
+attester_capability(struct attester *attester, TPM2_CAP capability, UINT32 first, UINT32 count,
+		    const char *what, TPMI_YES_NO *ret_more, TPMS_CAPABILITY_DATA **ret_answer,
+		    struct attester_error *err)
+{
+	auto_esys TPMS_CAPABILITY_DATA *answer = NULL;
+	unsigned tries = 0;
+	TSS2_RC rc;
+
+	do
+		rc = Esys_GetCapability(attester->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+					capability, first, count, ret_more, &answer);
+	while (attester_again(rc, &tries));
+	if (rc != TSS2_RC_SUCCESS)
+		return attester_fail_tss(err, rc, what);
+	/* Read as another member of the union, an answer may be longer than there is room. */
+	if (answer->capability != capability)
+		return attester_fail(err, ATTESTER_UNAVAILABLE,
+				     "%s: the TPM answers another question (0x%x)", what,
+				     answer->capability);
+	*ret_answer = answer;
+	answer = NULL;
+	return ATTESTER_OK;
+}
+
 /* One question that every TPM 2.0 answers: finds what is no TPM, TPM 1.2, or not started, before it
  * is relied on. */
 static enum attester_status
@@ -85,17 +110,9 @@ greet(struct attester *attester, struct attester_error *err)
 {
 	auto_esys TPMS_CAPABILITY_DATA *answer = NULL;
 	TPMI_YES_NO more;
-	unsigned tries = 0;
-	TSS2_RC rc;
 
-	do
-		rc = Esys_GetCapability(attester->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-					TPM2_CAP_TPM_PROPERTIES, TPM2_PT_FAMILY_INDICATOR, 1, &more,
-					&answer);
-	while (attester_again(rc, &tries));
-	if (rc != TSS2_RC_SUCCESS)
-		return attester_fail_tss(err, rc, "open");
-	return ATTESTER_OK;
+	return attester_capability(attester, TPM2_CAP_TPM_PROPERTIES, TPM2_PT_FAMILY_INDICATOR, 1,
+				   "open", &more, &answer, err);
 }
 
 enum attester_status

@@ -4,6 +4,7 @@
 #include "internal.h"
 
 #include <openssl/asn1.h>
+#include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,7 +114,10 @@ read_chain(struct attester *attester, struct attester_ek *ek, struct attester_er
 			return status;
 		size += part;
 	}
+	/* What ends the chain is no error of whoever looks into OpenSSL's queue next. */
+	ERR_set_mark();
 	split_chain(chain, size, ek);
+	ERR_pop_to_mark();
 	return ATTESTER_OK;
 }
 

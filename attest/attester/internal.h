@@ -17,6 +17,15 @@ struct attester {
 enum attester_status attester_open_over(TSS2_TCTI_CONTEXT *tcti, struct attester **ret_attester,
 					struct attester_error *err);
 
+/*
+ * TPM2_GetCapability: up to `count` of `capability` from `first` on. The answer, which the caller
+ * holds as auto_esys, is of that capability: the stack itself does not look.
+ */
+enum attester_status attester_capability(struct attester *attester, TPM2_CAP capability,
+					 UINT32 first, UINT32 count, const char *what,
+					 TPMI_YES_NO *ret_more, TPMS_CAPABILITY_DATA **ret_answer,
+					 struct attester_error *err);
+
 /* ---- errors.c ---- */
 
 enum attester_status attester_fail(struct attester_error *err, enum attester_status status,

@@ -13,18 +13,14 @@ attester_nv_list(struct attester *attester, TPM2_HANDLE first, TPM2_HANDLE last,
 	TPMI_YES_NO more = TPM2_YES;
 	size_t count = 0;
 
-	while (more == TPM2_YES && count < capacity && first <= last) {
+	while (more == TPM2_YES && count < capacity) {
 		auto_esys TPMS_CAPABILITY_DATA *answer = NULL;
-		unsigned tries = 0;
-		TSS2_RC rc;
+		enum attester_status status = attester_capability(
+			attester, TPM2_CAP_HANDLES, first, (UINT32)(capacity - count),
+			"list of NV indices", &more, &answer, err);
 
-		do
-			rc = Esys_GetCapability(attester->esys, ESYS_TR_NONE, ESYS_TR_NONE,
-						ESYS_TR_NONE, TPM2_CAP_HANDLES, first,
-						(UINT32)(capacity - count), &more, &answer);
-		while (attester_again(rc, &tries));
-		if (rc != TSS2_RC_SUCCESS)
-			return attester_fail_tss(err, rc, "list of NV indices");
+		if (status != ATTESTER_OK)
+			return status;
 		const TPML_HANDLE *handles = &answer->data.handles;
 		if (handles->count == 0)
 			break;
@@ -32,10 +28,13 @@ attester_nv_list(struct attester *attester, TPM2_HANDLE first, TPM2_HANDLE last,
 			if (handles->handle[i] >= first && handles->handle[i] <= last)
 				ret_indices[count++] = handles->handle[i];
 		/* Ascending, so that each question is above the one before, and the loop ends. */
-		if (handles->handle[handles->count - 1] < first)
+		const TPM2_HANDLE highest = handles->handle[handles->count - 1];
+		if (highest < first)
 			return attester_fail(err, ATTESTER_UNAVAILABLE,
 					     "list of NV indices: not in order");
-		first = handles->handle[handles->count - 1] + 1;
+		if (highest >= last)
+			break;
+		first = highest + 1;
 	}
 	*ret_count = count;
 	return ATTESTER_OK;
@@ -105,16 +104,12 @@ chunk_size(struct attester *attester, uint16_t *ret_size, struct attester_error 
 {
 	auto_esys TPMS_CAPABILITY_DATA *answer = NULL;
 	TPMI_YES_NO more;
-	unsigned tries = 0;
-	TSS2_RC rc;
+	enum attester_status status =
+		attester_capability(attester, TPM2_CAP_TPM_PROPERTIES, TPM2_PT_NV_BUFFER_MAX, 1,
+				    "size of NV reads", &more, &answer, err);
 
-	do
-		rc = Esys_GetCapability(attester->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-					TPM2_CAP_TPM_PROPERTIES, TPM2_PT_NV_BUFFER_MAX, 1, &more,
-					&answer);
-	while (attester_again(rc, &tries));
-	if (rc != TSS2_RC_SUCCESS)
-		return attester_fail_tss(err, rc, "size of NV reads");
+	if (status != ATTESTER_OK)
+		return status;
 	const TPML_TAGGED_TPM_PROPERTY *found = &answer->data.tpmProperties;
 	uint32_t limit = CHUNK_MAX;
 	if (found->count > 0 && found->tpmProperty[0].property == TPM2_PT_NV_BUFFER_MAX &&

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define COMMAND_CODE_OFFSET 6
+#define CAPABILITY_OFFSET   10
 #define PROPERTY_OFFSET	    14
 #define ANSWER_SIZE	    10
 
@@ -67,6 +68,8 @@ transmit(TSS2_TCTI_CONTEXT *context, size_t size, uint8_t const *command)
 	spoiled->nv_reads += code == TPM2_CC_NV_Read;
 	spoiled->pending_nv_buffer = spoiled->nv_buffer != 0 && code == TPM2_CC_GetCapability &&
 				     be32(command + PROPERTY_OFFSET) == TPM2_PT_NV_BUFFER_MAX;
+	spoiled->pending_handles = spoiled->handles != NULL && code == TPM2_CC_GetCapability &&
+				   be32(command + CAPABILITY_OFFSET) == TPM2_CAP_HANDLES;
 	if (code == TPM2_CC_FlushContext)
 		return Tss2_Tcti_Transmit(spoiled->inner, size, command);
 	spoiled->commands++;
@@ -90,6 +93,10 @@ receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *answer, int32_t timeo
 		rc = Tss2_Tcti_Receive(spoiled->inner, size, answer, timeout);
 		if (rc == TSS2_RC_SUCCESS && answer != NULL && spoiled->pending_nv_buffer)
 			put_be32(answer + *size - 4, spoiled->nv_buffer); /* the value comes last */
+		if (rc == TSS2_RC_SUCCESS && answer != NULL && spoiled->pending_handles) {
+			memcpy(answer, spoiled->handles, spoiled->handles_size);
+			*size = spoiled->handles_size;
+		}
 		return rc;
 	}
 	*size = ANSWER_SIZE;

@@ -18,6 +18,9 @@ struct spoiled_tcti {
 	uint32_t
 		nv_buffer; /* what TPM2_GetCapability says of TPM2_PT_NV_BUFFER_MAX; 0: the truth */
 	bool pending_nv_buffer;
+	const uint8_t *handles; /* the answer to TPM2_GetCapability of handles; NULL: the truth */
+	size_t handles_size;
+	bool pending_handles;
 	unsigned nv_reads; /* TPM2_NV_Read seen */
 	bool pending;	   /* the answer is fail_with's */
 };

@@ -366,6 +366,60 @@ small_nv_buffer_is_respected(void **state)
 	close_spoiled(attester, &spoiled);
 }
 
+#define LIST_OFFSET 19 /* of an answer to TPM2_GetCapability, up to what its list holds */
+
+/* A TPM that is none: the stack unmarshals what it answers, and does not hold it against the
+ * question. */
+static void
+strange_lists_of_handles_are_not_believed(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t capability, count, each, first;
+		enum attester_status want;
+	} rows[] = {
+		{"more curves than there is room for handles", TPM2_CAP_ECC_CURVES,
+		 TPM2_MAX_ECC_CURVES, 2, 0, ATTESTER_UNAVAILABLE},
+		{"a command that reads as a handle", TPM2_CAP_COMMANDS, 1, 4, UINT32_MAX,
+		 ATTESTER_UNAVAILABLE},
+		{"below what was asked for", TPM2_CAP_HANDLES, 1, 4, 0x01000000,
+		 ATTESTER_UNAVAILABLE},
+		{"the greatest handle, and more to come", TPM2_CAP_HANDLES, 1, 4, UINT32_MAX,
+		 ATTESTER_OK},
+		{"none, and more to come", TPM2_CAP_HANDLES, 0, 4, 0, ATTESTER_OK},
+	};
+	struct spoiled_tcti spoiled;
+	struct attester *attester = open_spoiled(&spoiled);
+	struct attester_error err;
+	(void)state;
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		static struct attester_ek ek;
+		const size_t size = LIST_OFFSET + (size_t)rows[i].count * rows[i].each;
+		uint8_t answer[LIST_OFFSET + 4 * TPM2_MAX_ECC_CURVES] = {
+			0x80,
+			0x01,
+			[4] = (uint8_t)(size >> 8),
+			[5] = (uint8_t)size,
+			[10] = 1, /* more to come */
+			[14] = (uint8_t)rows[i].capability,
+			[17] = (uint8_t)(rows[i].count >> 8),
+			[18] = (uint8_t)rows[i].count,
+		};
+
+		for (int byte = 0; byte < 4; byte++)
+			answer[LIST_OFFSET + byte] = (uint8_t)(rows[i].first >> (24 - 8 * byte));
+		spoiled.handles = answer;
+		spoiled.handles_size = size;
+		if (attester_ek(attester, ATTESTER_EK_P384, &ek, &err) != rows[i].want)
+			fail_msg("%s: %s", rows[i].name, err.message);
+		assert_int_equal(ek.certificate_count, 0);
+	}
+	spoiled.handles = NULL;
+	assert_nothing_left(attester);
+	close_spoiled(attester, &spoiled);
+}
+
 static void
 a_dead_tpm_is_unavailable(void **state)
 {
@@ -411,6 +465,7 @@ main(void)
 		cmocka_unit_test(cut_line_ends_this_attester_alone),
 		cmocka_unit_test(busy_tpm_is_asked_again_but_not_forever),
 		cmocka_unit_test(small_nv_buffer_is_respected),
+		cmocka_unit_test(strange_lists_of_handles_are_not_believed),
 		cmocka_unit_test(moved_pcrs_are_read_again_but_not_forever),
 		cmocka_unit_test(open_leaves_the_user_his_log_level),
 		cmocka_unit_test(a_tpm_that_was_not_started_is_unavailable),
