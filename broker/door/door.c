@@ -129,32 +129,21 @@ advance(struct door *door, struct relay *relay, bool network_readable, bool plai
 		end_relay(door, relay);
 }
 
-static bool
-same_source(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-	if (a->ss_family != b->ss_family)
-		return false;
-	if (a->ss_family == AF_INET)
-		return memcmp(&((const struct sockaddr_in *)a)->sin_addr,
-			      &((const struct sockaddr_in *)b)->sin_addr,
-			      sizeof(struct in_addr)) == 0;
-	return memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
-		      &((const struct sockaddr_in6 *)b)->sin6_addr, sizeof(struct in6_addr)) == 0;
-}
-
-/* One source may hold half of all connections, so that none can shut the others out. */
+/* One source may hold half of all connections, so that none can shut the others out; the only one
+ * there may be is anybody's. */
 static bool
 has_room(const struct door *door, const struct sockaddr_storage *peer)
 {
+	long share = (door->max_connections + 1) / 2;
 	long same = 0;
 
 	if (door->connections >= door->max_connections)
 		return false;
-	if (door->connections < door->max_connections / 2)
+	if (door->connections < share)
 		return true;
 	for (const struct relay *relay = door->relays; relay != NULL; relay = relay->next)
-		same += same_source(&relay->peer, peer);
-	return same < door->max_connections / 2;
+		same += relay_shares_source(relay, peer);
+	return same < share;
 }
 
 static void
@@ -314,5 +303,5 @@ door_main(void)
 		end_relay(&door, door.relays);
 	free_ended(&door);
 	tls_server_free(door.tls);
-	return ROLE_EXIT_OK;
+	return ROLE_EXIT_ORPHANED;
 }

@@ -7,6 +7,8 @@
 
 #include "relay.h"
 
+#define RELAY_RECORDS_A_TURN 8
+
 struct relay *
 relay_new(struct tls_server *server, int socket, const struct sockaddr *peer, socklen_t peer_size)
 {
@@ -62,6 +64,20 @@ flow_filled(struct relay_flow *flow, size_t size)
 	flow->end = size;
 }
 
+bool
+relay_shares_source(const struct relay *relay, const struct sockaddr_storage *peer)
+{
+	if (relay->peer.ss_family != peer->ss_family)
+		return false;
+	if (peer->ss_family == AF_INET)
+		return memcmp(&((const struct sockaddr_in *)&relay->peer)->sin_addr,
+			      &((const struct sockaddr_in *)peer)->sin_addr,
+			      sizeof(struct in_addr)) == 0;
+	const struct in6_addr *a = &((const struct sockaddr_in6 *)&relay->peer)->sin6_addr;
+	const struct in6_addr *b = &((const struct sockaddr_in6 *)peer)->sin6_addr;
+	return memcmp(a, b, IN6_IS_ADDR_V4MAPPED(a) ? sizeof(*a) : RELAY_SOURCE_PREFIX) == 0;
+}
+
 /* False: the gateway's end is gone. */
 static bool
 write_plain(struct relay *relay)
@@ -76,16 +92,22 @@ write_plain(struct relay *relay)
 	return true;
 }
 
+/* Record by record, until all is written or the socket is full: a guest may have asked for small
+ * records (RFC 6066, 4), and no event would come for the second one. */
 static bool
 write_network(struct relay *relay)
 {
 	struct relay_flow *flow = &relay->outbound;
-	size_t written = 0;
-	enum tls_result result =
-		tls_write(relay->tls, flow->bytes + flow->start, flow->end - flow->start, &written);
+	enum tls_result result = TLS_OK;
 
+	while (!flow_empty(flow) && result == TLS_OK) {
+		size_t written = 0;
+		result = tls_write(relay->tls, flow->bytes + flow->start, flow->end - flow->start,
+				   &written);
+		if (result == TLS_OK)
+			flow->start += written;
+	}
 	relay->tls_wants_write = result == TLS_WANT_WRITE;
-	flow->start += written;
 	return result != TLS_CLOSED;
 }
 
@@ -93,22 +115,29 @@ write_network(struct relay *relay)
 static bool
 copy_in(struct relay *relay, bool readable)
 {
-	while (true) {
+	bool again = readable || relay->read_again;
+
+	relay->read_again = false;
+	for (int i = 0; i < RELAY_RECORDS_A_TURN; i++) {
 		if (!flow_empty(&relay->inbound) && !write_plain(relay))
 			return false;
-		if (!flow_empty(&relay->inbound) || !(readable || tls_pending(relay->tls)))
+		if (!flow_empty(&relay->inbound) || !(again || tls_pending(relay->tls)))
 			return true;
 		size_t size = 0;
 		enum tls_result result =
 			tls_read(relay->tls, relay->inbound.bytes, TLS_RECORD_MAX, &size);
 		if (result == TLS_CLOSED)
 			return false;
+		relay->read_again = result == TLS_WANT_WRITE;
 		if (result != TLS_OK)
 			return true;
 		flow_filled(&relay->inbound, size);
 		/* A record is mostly a whole request: epoll says when there is more. */
-		readable = false;
+		again = false;
 	}
+	/* The others' turn. What TLS still holds raises no event of its own. */
+	relay->read_again = true;
+	return flow_empty(&relay->inbound) || write_plain(relay);
 }
 
 /* Gateway to network. */
@@ -148,7 +177,7 @@ relay_advance(struct relay *relay, bool network_readable, bool plain_readable)
 uint32_t
 relay_network_interest(const struct relay *relay)
 {
-	uint32_t events = relay->tls_wants_write ? EPOLLOUT : 0;
+	uint32_t events = relay->tls_wants_write || relay->read_again ? EPOLLOUT : 0;
 
 	/* A full inbound flow waits for the gateway; TLS may read to go on writing. */
 	if (relay->state == RELAY_HANDSHAKE || flow_empty(&relay->inbound))

@@ -12,6 +12,8 @@
 
 #include "tls.h"
 
+#define RELAY_SOURCE_PREFIX 8 /* bytes of an IPv6 address: who has one has its whole /64 */
+
 struct relay;
 
 enum relay_state {
@@ -41,6 +43,7 @@ struct relay {
 	enum relay_state state;
 	struct tls *tls;
 	bool tls_wants_write;
+	bool read_again; /* as soon as the network can be written, whatever it has to say */
 	struct relay_flow {
 		size_t start;
 		size_t end;
@@ -57,6 +60,8 @@ void relay_free(struct relay *relay);
 enum relay_state relay_advance(struct relay *relay, bool network_readable, bool plain_readable);
 /* RELAY_READY: the plain socket to copy to, which the relay owns. */
 void relay_connect(struct relay *relay, int plain);
+/* The same IPv4 address, or the same IPv6 network of one customer. */
+bool relay_shares_source(const struct relay *relay, const struct sockaddr_storage *peer);
 /* The epoll events that the relay now waits for, at each end. */
 uint32_t relay_network_interest(const struct relay *relay);
 uint32_t relay_plain_interest(const struct relay *relay);

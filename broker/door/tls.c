@@ -10,8 +10,13 @@ struct tls_server {
 	SSL_CTX *context;
 };
 
+/* A guest's handshake is two or three messages; what follows can only be changes of its key, which
+ * it needs after 2^24 records. */
+#define TLS_MESSAGES_MAX 32
+
 struct tls {
 	SSL *ssl;
+	unsigned messages; /* handshake messages received */
 };
 
 static struct tls_server *
@@ -25,12 +30,30 @@ fail(struct tls_server *server, char problem[200], const char *what, const char 
 	return NULL;
 }
 
+/* One SSL_read goes on for as long as messages come, and this is all guests' one thread: too many,
+ * and the socket is taken away from under it. */
+static void
+count_message(int sent, int version, int content_type, const void *message, size_t size, SSL *ssl,
+	      void *argument)
+{
+	struct tls *tls = argument;
+
+	(void)version;
+	(void)message;
+	(void)size;
+	if (sent || content_type != SSL3_RT_HANDSHAKE)
+		return;
+	if (++tls->messages > TLS_MESSAGES_MAX)
+		(void)BIO_set_fd(SSL_get_rbio(ssl), -1, BIO_NOCLOSE);
+}
+
 static bool
 configure(SSL_CTX *context)
 {
 	static const unsigned char session_context[] = "postern";
 
-	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF |
+					     SSL_OP_CLEANSE_PLAINTEXT);
 	/* Records are read whole, not header and body in two calls; retried writes may move. */
 	SSL_CTX_set_read_ahead(context, 1);
 	SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
@@ -89,6 +112,8 @@ tls_new(struct tls_server *server, int socket)
 		tls_free(tls);
 		return NULL;
 	}
+	SSL_set_msg_callback(tls->ssl, count_message);
+	SSL_set_msg_callback_arg(tls->ssl, tls);
 	SSL_set_accept_state(tls->ssl);
 	return tls;
 }

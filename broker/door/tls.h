@@ -30,6 +30,7 @@ void tls_free(struct tls *tls);
 
 enum tls_result tls_handshake(struct tls *tls);
 enum tls_result tls_read(struct tls *tls, uint8_t *memory, size_t capacity, size_t *ret_size);
+/* At most one record: `ret_size` may be less than `size`. */
 enum tls_result tls_write(struct tls *tls, const uint8_t *data, size_t size, size_t *ret_size);
 /* Bytes are waiting inside, whatever the socket says. */
 bool tls_pending(const struct tls *tls);
