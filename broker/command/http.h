@@ -30,12 +30,6 @@ struct http;
 /* NULL without memory. `ca` is the path of the pinned CA's PEM. */
 struct http *http_new(const char *ca);
 void http_free(struct http *http);
-static inline void
-http_free_at(struct http **http)
-{
-	http_free(*http);
-}
-#define auto_http __attribute__((cleanup(http_free_at))) struct http
 
 /* POSTs JSON. `problem` tells what failed. */
 __attribute__((warn_unused_result)) enum http_status http_post(struct http *http, const char *url,
