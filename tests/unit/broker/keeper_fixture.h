@@ -94,6 +94,7 @@ struct guest {
 	char id[MACHINE_ID_SIZE];
 	uint8_t ak_name[AK_NAME_SIZE];
 	uint8_t ek_id[32];
+	bool guesses; /* an activation proof, for want of the EK */
 };
 void guest_open(struct guest *guest);
 void guest_close(struct guest *guest);

@@ -376,6 +376,21 @@ test_unknown_and_pending_machines_get_nothing(void **state)
 }
 
 static void
+test_an_activation_proof_cannot_be_guessed(void **state)
+{
+	struct house *house = *state;
+	struct guest guest;
+
+	guest_open(&guest);
+	guest.guesses = true;
+	assert_int_equal(guest_enroll(house, &guest, NULL), WIRE_QUOTE);
+	assert_int_equal(house->keeper.trust.machine_count, 0);
+	guest.guesses = false;
+	assert_int_equal(guest_enroll(house, &guest, NULL), WIRE_OK);
+	guest_close(&guest);
+}
+
+static void
 test_a_registered_machine_is_admitted_as_it_enrols(void **state)
 {
 	struct house *house = *state;
@@ -516,9 +531,11 @@ test_a_clock_that_goes_back_suspends_until_readmitted(void **state)
 	assert_true(house_start(house, problem));
 	assert_int_equal(guest_release(house, &guest, &how, NULL), WIRE_IDENTITY);
 	about_machine(house, &guest, OPERATION_MACHINE_READMIT);
+	house_stop(house); /* the readmission is durable, and the clock forgotten on the disk too */
+	assert_true(house_start(house, problem));
 	guest.tpm.clock = (struct attest_clock){0, 0, 5}; /* as after TPM2_Clear */
 	assert_int_equal(guest_release(house, &guest, &how, NULL), WIRE_OK);
-	house_stop(house); /* the readmission and the new clock are durable too */
+	house_stop(house); /* the new clock is durable too */
 	assert_true(house_start(house, problem));
 	guest.tpm.clock.clock = 4;
 	assert_int_equal(guest_release(house, &guest, &how, NULL), WIRE_QUOTE);
@@ -719,6 +736,7 @@ main(void)
 		TEST(test_a_request_works_once_and_a_denied_one_too),
 		TEST(test_frames_cut_short_or_longer_are_malformed),
 		TEST(test_unknown_and_pending_machines_get_nothing),
+		TEST(test_an_activation_proof_cannot_be_guessed),
 		TEST(test_a_registered_machine_is_admitted_as_it_enrols),
 		TEST(test_pending_machines_are_capped),
 		TEST(test_an_ek_with_another_ak_and_an_ak_with_another_ek),
