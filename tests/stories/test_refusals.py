@@ -145,6 +145,24 @@ def test_a_challenge_from_before_a_restart(house):
     assert guest.fetch("db/prod")
 
 
+def test_an_honest_guest_with_either_key(house):
+    """Software all through, and let in like any other: what the refusals below differ from in one field each."""
+    for kind in ("rsa-2048", "ecc-p384"):
+        assert house.admitted(name=kind, tpm=SoftTpm(kind)).fetch("db/prod")["secrets"]["db/prod"] == (1, house.value)
+
+
+@pytest.mark.settings(pending_max=2)
+def test_those_who_wait_are_capped(house):
+    """Anyone may enrol: they cannot fill the store, nor keep those out who were let in."""
+    guest = house.admitted()
+    for _ in range(2):
+        assert Guest(house.client, SoftTpm()).enroll()["state"] == "pending"
+    with pytest.raises(Refused):
+        Guest(house.client, SoftTpm()).enroll()
+    assert guest.enroll()["state"] == "admitted"
+    assert guest.fetch("db/prod")
+
+
 def test_an_unknown_machine(house):
     house.admitted()
     refused("identity", Guest(house.client, SoftTpm()).fetch, "db/prod")

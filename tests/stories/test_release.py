@@ -135,11 +135,16 @@ def test_enrolling_with_either_key(house, machine, kind):
     assert guest.fetch("db/prod").stdout == house.value.decode()
 
 
-def test_registered_before_its_first_boot(house, machine, tmp_path):
+@pytest.mark.parametrize("known", ["public", "certificate"])
+def test_registered_before_its_first_boot(house, machine, tmp_path, known):
     """A pipeline knows the EK before the machine runs: it is let in when it first enrols."""
-    machine.tool("tpm2_createek", "-G", "rsa", "-u", str(tmp_path / "ek.pub"), "-c", str(tmp_path / "ek.ctx"))
-    house.postern("machine", "register", "vm1", "--ek-public", tmp_path / "ek.pub", "--group", "db")
+    if known == "public":
+        machine.tool("tpm2_createek", "-G", "rsa", "-u", str(tmp_path / "ek"), "-c", str(tmp_path / "ek.ctx"))
+    else:
+        machine.tool("tpm2_nvread", "0x1c00002", "-o", str(tmp_path / "ek"))
+    house.postern("machine", "register", "vm1", f"--ek-{known}", tmp_path / "ek", "--group", "db")
     guest = Machine(house, machine)
+    guest.fetch("db/prod", status=DENIED)
     _, text = guest.enroll("--ek", "rsa-2048")
     assert "admitted" in text
     house.postern("baseline", "capture", "image-1", "--machine", "vm1", "--pcrs", "8")

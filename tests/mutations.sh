@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Do the stories notice when a check is gone? In a copy of the tree, takes out one check after another, builds, and expects
+# the story that is about it to fail. Run by hand (about ten minutes): tests/mutations.sh [WORD], only those whose name has WORD.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+mkdir "$folder/tree"
+(cd "$root" && tar -c --exclude=./.git --exclude='./build*' .) | tar -x -C "$folder/tree"
+meson setup "$folder/build" "$folder/tree" -Dwerror=false >/dev/null
+ninja -C "$folder/build" >/dev/null
+
+survived=0 tried=0
+story() { (cd "$folder/tree/tests/stories" && POSTERN_BUILD=$folder/build /usr/bin/python3 -B -m pytest -p no:cacheprovider -q -x "$1" -k "$2"); }
+unit() { meson test -C "$folder/build" --no-rebuild "$1"; }
+
+# mutation NAME FILE PERL COMMAND...: PERL edits FILE, and COMMAND has to fail then, having succeeded before.
+mutation() {
+	local name=$1 file=$folder/tree/$2 edit=$3 verdict
+	shift 3
+	[[ $name == *"${only:-}"* ]] || return 0
+	tried=$((tried + 1))
+	cp "$file" "$folder/kept"
+	if ! "$@" >"$folder/log" 2>&1; then
+		verdict="fails already: $*"
+	elif perl -0pi -e "$edit" "$file" && cmp -s "$file" "$folder/kept"; then
+		verdict="not there to take out: $edit"
+	elif ! ninja -C "$folder/build" >"$folder/log" 2>&1; then
+		verdict="does not build"
+	elif "$@" >"$folder/log" 2>&1; then
+		verdict="SURVIVED: $*"
+	else
+		verdict=noticed
+	fi
+	[ "$verdict" = noticed ] || survived=$((survived + 1))
+	printf '%-40s %s\n' "$name" "$verdict"
+	cp "$folder/kept" "$file"
+	ninja -C "$folder/build" >/dev/null
+}
+
+only=${1:-}
+keeper=broker/keeper
+mutation "the act's exclusive lock" $keeper/operations.c 's/pthread_rwlock_wrlock/pthread_rwlock_rdlock/' unit keeper_race
+mutation "the revision, before phase C" $keeper/release.c 's/keeper->trust\.revision != release->trust_revision \|\|/false ||/' \
+	story test_acts.py in_the_middle
+mutation "the operator's signature" $keeper/operations.c 's/if \(crypto_sign_verify_detached\(/if (false && crypto_sign_verify_detached(/' \
+	story test_acts.py wrong_signature
+mutation "acts' signatures at the start" $keeper/open.c 's/if \(crypto_sign_verify_detached\(/if (false && crypto_sign_verify_detached(/' \
+	unit keeper
+mutation "the quote's signature" attest/quote.c 's/if \(verified == 1\)/if (verified <= 1)/' story test_refusals.py "software and key"
+mutation "the quote's transcript" attest/quote.c 's/if \(!bytes_equal\(message->extra_data, qualifying\)\)/if (false)/' \
+	story test_refusals.py "recipient_key and not low"
+mutation "the quote's selection" attest/quote.c 's/if \(bytes_equal\(selection, required\)\)/if (true)/' story test_refusals.py "over and bank"
+mutation "the quote's signer" attest/quote.c 's/if \(!bytes_equal\(message->signer, signer\)\)/if (false)/' story test_refusals.py "owner"
+mutation "the PCR digest" attest/quote.c 's/if \(!bytes_equal\(message->pcr_digest, BYTES_OF\(digest\)\)\)/if (false)/' \
+	story test_refusals.py "other and values"
+mutation "the clock" attest/quote.c 's/if \(previous == NULL \|\| !clock_is_before\(seen, previous\)\)/if (true)/' \
+	story test_refusals.py goes_back
+mutation "the challenge's MAC" $keeper/challenge.c 's/if \(sodium_memcmp\(expected, seen\.data, sizeof\(expected\)\) != 0\)/if (false)/' \
+	story test_refusals.py "one_bit and challenge"
+mutation "one use of a challenge" $keeper/release.c 's/enum challenge_verdict verdict = challenge_consume\([^;]*;/enum challenge_verdict verdict = CHALLENGE_GOOD;/' \
+	story test_refusals.py request_works_once
+mutation "errors in policies deny" $keeper/facts.c 's/if \(decision->failure_count > 0\)/if (false)/' story test_refusals.py error_in_a_policy
+mutation "the activation proof" $keeper/enroll.c 's/sodium_memcmp\(proof, request->proof\.data, sizeof\(proof\)\) == 0/true/' \
+	story test_refusals.py cannot_be_activated
+mutation "revoked keys" $keeper/trust.c 's/if \(trust_revoked\(&trust->revoked_aks/if (false && trust_revoked(&trust->revoked_aks/' \
+	story test_acts.py "good and ak"
+mutation "revoked CAs" $keeper/trust.c 's/if \(trust_revoked\(&trust->revoked_cas/if (false && trust_revoked(&trust->revoked_cas/' \
+	story test_release.py revocable
+mutation "a record's own name in its seal" store/keyring.c 's/(associate_record\(&associated, \w+, )key/$1"x"/g' story test_store.py swapped
+
+echo "$tried tried, $survived not noticed"
+[ "$tried" -gt 0 ] && [ "$survived" = 0 ]
