@@ -106,10 +106,11 @@ test_files_refused(void **state)
 	struct delivery *delivery = delivery_of("fresh", "link/x");
 
 	(void)state;
-	assert_int_equal(symlink("/tmp", path_of("link")), 0);
+	assert_int_equal(mkdir(path_of("elsewhere"), 0700), 0);
+	assert_int_equal(symlink("elsewhere", path_of("link")), 0);
 	assert_int_equal(deliver_files(delivery, folder, true), EX_CANTCREAT);
 	assert_int_not_equal(access(path_of("fresh"), F_OK), 0);
-	assert_int_not_equal(access("/tmp/x", F_OK), 0);
+	assert_int_not_equal(access(path_of("elsewhere/x"), F_OK), 0);
 	free(delivery);
 	/* a folder where the file should be */
 	delivery = delivery_of("taken", NULL);
@@ -206,13 +207,13 @@ folder_begin(void **state)
 static int
 folder_end(void **state)
 {
-	static const char *const files[] = {"db/eu/prod", "plain", "link"};
-	static const char *const folders[] = {"db/eu", "db", "taken", "."};
+	static const char *const files[] = {"db/eu/prod", "plain", "link", "fresh", "elsewhere/x"};
+	static const char *const folders[] = {"db/eu", "db", "taken", "elsewhere"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
 		(void)unlink(path_of(files[i]));
-	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders) - 1; i++)
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
 		(void)rmdir(path_of(folders[i]));
 	return rmdir(folder);
 }
