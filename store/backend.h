@@ -44,7 +44,8 @@ struct backend_class {
 	enum store_status (*get)(struct backend_view *view, const char *key,
 				 struct backend_record *ret_record, struct store_error *err);
 	/* The nearest record with `prefix` that sorts strictly after `from` (before it, going
-	 * backward); NULL: from the prefix's end. STORE_MISSING if there is none. */
+	 * backward); NULL: from the prefix's end. STORE_MISSING if there is none. `ret_key` may
+	 * be where `from` is. */
 	enum store_status (*next)(struct backend_view *view, const char *prefix, const char *from,
 				  enum backend_direction direction,
 				  char ret_key[BACKEND_KEY_MAX + 1],

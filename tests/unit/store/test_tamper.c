@@ -398,6 +398,28 @@ an_entry_of_another_history_is_noticed(void **state)
 	must_be_noticed(fixture, "another history, further back");
 }
 
+/* The head alone put back, and the log cut to fit it: a record that is newer than it gives it away.
+ */
+static void
+an_older_head_with_a_cut_log_is_noticed(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct raw_record head = load(fixture, "m/head"), old = load(fixture, "r/a");
+
+	fixture_reopen(fixture);
+	must_put(fixture->store, "a", "value-3");
+	fixture_close(fixture);
+	append_and_close(fixture, "that the record was read");
+	struct raw raw = raw_open(fixture);
+	raw_put(&raw, "m/head", &head);
+	raw_remove(&raw, "l/0000000000000005");
+	raw_close(&raw);
+	assert_int_equal(fixture_open_with(fixture, fixture->root_key, NULL), STORE_TAMPERED);
+	/* With all that has changed since put back, it is the file as it was. */
+	replace(fixture, "r/a", &old);
+	must_be_whole(fixture);
+}
+
 /* The plain size of data.mdb is LMDB's matter: short of it there must be an answer, not a bus
  * error. */
 static void
@@ -517,6 +539,7 @@ main(void)
 		ON_RECORDS(moved_records_are_noticed),
 		ON_RECORDS(a_gap_is_noticed_when_opening),
 		ON_RECORDS(an_entry_of_another_history_is_noticed),
+		ON_RECORDS(an_older_head_with_a_cut_log_is_noticed),
 		ON_RECORDS(a_file_cut_short_is_refused),
 		ON_RECORDS(an_older_value_with_a_newer_revision_is_noticed),
 		ON_RECORDS(another_stores_record_is_noticed),
