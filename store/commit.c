@@ -60,8 +60,7 @@ write_plan(struct plan *plan, const struct head *from, struct store_error *err)
 static enum store_status
 attempt_group(struct store *store, struct ticket *group, struct head *head, struct store_error *err)
 {
-	__attribute__((cleanup(store_plan_clear))) struct plan plan = {.store = store,
-								       .head = *head};
+	auto_plan plan = {.store = store, .head = *head};
 	auto_view view = {0};
 	enum store_status status = view_open(store->backend, &view, err);
 

@@ -14,11 +14,18 @@
 #define SLOTS_FIRST  64
 #define WRITES_FIRST 16
 
+/* The newest first, down to the first `count`. */
+static void
+forget_writes(struct plan *plan, size_t count)
+{
+	while (plan->count > count)
+		free((void *)(uintptr_t)plan->writes[--plan->count].key);
+}
+
 void
 store_plan_clear(struct plan *plan)
 {
-	for (size_t i = 0; i < plan->count; i++)
-		free((void *)(uintptr_t)plan->writes[i].key);
+	forget_writes(plan, 0);
 	free(plan->writes);
 	free(plan->slots);
 	*plan = (struct plan){0};
@@ -202,13 +209,6 @@ add_operation(struct plan *plan, const struct store_batch *batch, const struct o
 		return add_append(plan, operation, at, err);
 	snprintf(key, sizeof key, RECORD_PREFIX "%s", operation->name);
 	return add_write(plan, key, operation->kind == OPERATION_PUT ? &value : NULL, err);
-}
-
-static void
-forget_writes(struct plan *plan, size_t from)
-{
-	while (plan->count > from)
-		free((void *)(uintptr_t)plan->writes[--plan->count].key);
 }
 
 enum store_status

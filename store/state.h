@@ -75,6 +75,7 @@ struct plan {
 };
 
 void store_plan_clear(struct plan *plan);
+#define auto_plan __attribute__((cleanup(store_plan_clear))) struct plan
 /* Adds the batch, whole or not at all. STORE_CONFLICT if an expectation does not hold. */
 __attribute__((warn_unused_result)) enum store_status
 store_plan_add_batch(struct plan *plan, struct store_batch *batch, struct store_error *err);

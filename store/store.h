@@ -58,7 +58,7 @@ __attribute__((warn_unused_result)) enum store_status
 store_get(struct store *store, const char *key, struct secret **ret_value, uint64_t *ret_revision,
 	  struct store_error *err);
 /* The same into memory the caller owns: into->size is set; STORE_LIMIT if capacity is short, and
- * then into->size is untouched. The hot path: no allocation. */
+ * then `into` is untouched; STORE_TAMPERED may wipe it. The hot path: no allocation. */
 __attribute__((warn_unused_result)) enum store_status
 store_get_into(struct store *store, const char *key, struct secret *into, uint64_t *ret_revision,
 	       struct store_error *err);

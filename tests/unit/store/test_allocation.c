@@ -208,8 +208,7 @@ a_failed_batch_leaves_the_plan_as_it_was(void **state)
 	for (unsigned at = 1;; at++) {
 		auto_view view = {0};
 		assert_int_equal(view_open(store->backend, &view, NULL), STORE_OK);
-		__attribute__((cleanup(store_plan_clear))) struct plan plan = {
-			.store = store, .head = store->head, .view = &view};
+		auto_plan plan = {.store = store, .head = store->head, .view = &view};
 		assert_int_equal(store_plan_add_batch(&plan, batch, NULL), STORE_OK);
 		const struct head head = plan.head;
 		const size_t count = plan.count;

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "fixture.h"
+#include "store/batch.h"
 
 #include <cmocka.h>
 #include <signal.h>
@@ -66,6 +67,25 @@ secrets_are_compared_by_size_and_bytes(void **state)
 	assert_false(secret_equals(a, b));
 	a->size = b->size = 0;
 	assert_true(secret_equals(a, b));
+}
+
+/* Its memory is kept, small as it is, and nothing in it. */
+static void
+a_cleared_batch_holds_no_value(void **state)
+{
+	struct store_batch *batch = store_batch_new();
+
+	(void)state;
+	store_batch_put(batch, "a", bytes_of("value"));
+	const struct secret *values = batch->values;
+	assert_memory_equal(values->bytes, "value", 5);
+	store_batch_clear(batch);
+	store_batch_clear(NULL);
+	assert_ptr_equal(batch->values, values);
+	assert_int_equal(values->size, 0);
+	for (size_t i = 0; i < values->capacity; i++)
+		assert_int_equal(values->bytes[i], 0);
+	store_batch_free(batch);
 }
 
 /* The flags of the mapping that holds `address`. */
@@ -205,6 +225,7 @@ main(void)
 		cmocka_unit_test(the_first_use_may_be_by_many_threads),
 		cmocka_unit_test(a_new_secret_is_zero_and_all_its_own),
 		cmocka_unit_test(secrets_are_compared_by_size_and_bytes),
+		cmocka_unit_test(a_cleared_batch_holds_no_value),
 		cmocka_unit_test(secrets_are_locked_and_not_dumped),
 		cmocka_unit_test(what_cannot_be_locked_is_not_given),
 		cmocka_unit_test(a_guard_page_lies_behind),
