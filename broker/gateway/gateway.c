@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "http.h"
+#include "json.h"
 #include "supervisor/role.h"
 
 #define GATEWAY_EXCHANGES_MAX 4096 /* requests waiting for the keeper */
@@ -59,6 +60,7 @@ gateway_main(void)
 		return ROLE_EXIT_FAILED;
 	if (!role_confine(ROLE_GATEWAY))
 		return ROLE_EXIT_FAILED;
+	body_start();
 	struct exchange *exchange = exchange_new(GATEWAY_KEEPER_CHANNEL, GATEWAY_EXCHANGES_MAX);
 	struct http *http =
 		exchange != NULL ? http_start(exchange, (unsigned)max_connections) : NULL;
@@ -74,7 +76,5 @@ gateway_main(void)
 	if (!role_ready())
 		return ROLE_EXIT_FAILED;
 	receive_connections(http);
-	http_stop(http);
-	/* The receiving thread may still be inside: it ends with the process. */
-	return ROLE_EXIT_OK;
+	return ROLE_EXIT_ORPHANED;
 }

@@ -2,10 +2,12 @@
 #include <arpa/inet.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <strings.h>
+#include <time.h>
 
 #include "http.h"
 #include "routes.h"
@@ -13,6 +15,7 @@
 struct http {
 	struct MHD_Daemon *daemon;
 	struct exchange *exchange;
+	size_t bodies; /* capacity of all requests' bodies; the library's one thread counts */
 };
 
 /* One request, from its first header to its answer's last byte. */
@@ -20,9 +23,11 @@ struct request {
 	struct MHD_Connection *connection;
 	enum route_match match;
 	const struct route *route;
-	bool too_large;
-	bool sent; /* to the keeper: what comes next is the answer */
+	enum wire_status refusal; /* what is wrong with the body; WIRE_OK: nothing yet */
+	bool sent;		  /* to the keeper: what comes next is the answer */
 	enum frame_type type;
+	time_t begun;
+	size_t received;
 	uint8_t *body;
 	size_t size;
 	size_t capacity;
@@ -30,18 +35,30 @@ struct request {
 	unsigned status;
 };
 
+/* What operators send by stock clients stands here in clear. */
 static void
-request_free(struct request *request)
+request_drop_body(struct http *http, struct request *request)
+{
+	if (request->body != NULL)
+		sodium_memzero(request->body, request->size);
+	free(request->body);
+	http->bodies -= request->capacity;
+	request->body = NULL;
+	request->size = request->capacity = 0;
+}
+
+static void
+request_free(struct http *http, struct request *request)
 {
 	if (request == NULL)
 		return;
-	free(request->body);
+	request_drop_body(http, request);
 	free(request->answer);
 	free(request);
 }
 
 static enum MHD_Result
-respond(struct MHD_Connection *connection, unsigned status, char *json)
+respond(struct MHD_Connection *connection, unsigned status, char *json, const char *allow)
 {
 	static char no_memory[] = "{\"errors\":[\"busy: try again\"]}";
 	/* The library frees a text of ours with free(), or keeps its hands off a literal. */
@@ -55,6 +72,8 @@ respond(struct MHD_Connection *connection, unsigned status, char *json)
 	}
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	if (allow != NULL)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allow);
 	enum MHD_Result result = MHD_queue_response(
 		connection, json != NULL ? status : MHD_HTTP_SERVICE_UNAVAILABLE, response);
 	MHD_destroy_response(response);
@@ -64,16 +83,17 @@ respond(struct MHD_Connection *connection, unsigned status, char *json)
 static enum MHD_Result
 refuse(struct MHD_Connection *connection, enum wire_status status, const char *problem)
 {
-	return respond(connection, wire_status_http(status), route_error(status, problem));
+	return respond(connection, wire_status_http(status), route_error(status, problem), NULL);
 }
 
 static enum MHD_Result
-refuse_route(struct MHD_Connection *connection, enum route_match match)
+refuse_route(struct MHD_Connection *connection, const struct request *request)
 {
-	bool method = match == ROUTE_WRONG_METHOD;
-	char *json = strdup(method ? "{\"errors\":[\"unsupported method\"]}" : "{\"errors\":[]}");
-
-	return respond(connection, method ? MHD_HTTP_METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND, json);
+	if (request->match == ROUTE_NOT_FOUND)
+		return respond(connection, MHD_HTTP_NOT_FOUND, strdup("{\"errors\":[]}"), NULL);
+	return respond(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
+		       strdup("{\"errors\":[\"unsupported method\"]}"),
+		       route_methods(request->route));
 }
 
 /* In the thread that receives from the keeper. */
@@ -132,42 +152,96 @@ forward(struct http *http, struct request *request)
 		request->answer = route_error(WIRE_BUSY, NULL);
 		MHD_resume_connection(request->connection);
 	}
+	sodium_memzero(frame.memory, frame.size);
 	free(frame.memory);
+	request_drop_body(http, request);
 	return MHD_YES;
 }
 
-static void
-request_append(struct request *request, const char *data, size_t size)
+static time_t
+time_now(void)
 {
-	if (request->too_large || request->match != ROUTE_FOUND)
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return now.tv_sec;
+}
+
+/* Doubles, so that little is copied. Small ones always have room: those who send
+ * large ones cannot shut the others out. */
+static enum wire_status
+request_grow(struct http *http, struct request *request, size_t needed)
+{
+	size_t capacity = 2 * needed < ROUTE_BODY_MAX ? 2 * needed : ROUTE_BODY_MAX;
+	size_t more = capacity - request->capacity;
+	uint8_t *body;
+
+	if (capacity > HTTP_SMALL_BODY && http->bodies + more > HTTP_BODIES_MAX)
+		return WIRE_BUSY;
+	body = malloc(capacity);
+	if (body == NULL)
+		return WIRE_BUSY;
+	size_t size = request->size;
+	if (size > 0)
+		memcpy(body, request->body, size);
+	request_drop_body(http, request);
+	request->body = body;
+	request->size = size;
+	request->capacity = capacity;
+	http->bodies += capacity;
+	return WIRE_OK;
+}
+
+static void
+request_append(struct http *http, struct request *request, const char *data, size_t size)
+{
+	if (request->match != ROUTE_FOUND || request->refusal != WIRE_OK)
 		return; /* swallowed: the library answers only after the upload */
-	if (size > ROUTE_BODY_MAX - request->size) {
-		request->too_large = true;
+	if (size > ROUTE_BODY_MAX - request->size)
+		request->refusal = WIRE_LIMIT;
+	else if (request->capacity - request->size < size)
+		request->refusal = request_grow(http, request, request->size + size);
+	if (request->refusal != WIRE_OK) {
+		request_drop_body(http, request);
 		return;
-	}
-	if (request->capacity - request->size < size) {
-		size_t capacity = 2 * (request->size + size);
-		uint8_t *body = realloc(request->body, capacity);
-		if (body == NULL) {
-			request->too_large = true;
-			return;
-		}
-		request->body = body;
-		request->capacity = capacity;
 	}
 	memcpy(request->body + request->size, data, size);
 	request->size += size;
 }
 
 static enum MHD_Result
+count_framing(void *user, enum MHD_ValueKind kind, const char *name, const char *text)
+{
+	unsigned *count = user;
+
+	(void)kind;
+	(void)text;
+	*count += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0 ||
+		  strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+	return MHD_YES;
+}
+
+/* The library takes the first of two lengths; a proxy in front of us may take the last, and what is
+ * a body there would be a request here (RFC 9112, 6.3). */
+static bool
+framed_once(struct MHD_Connection *connection)
+{
+	unsigned count = 0;
+
+	(void)MHD_get_connection_values(connection, MHD_HEADER_KIND, count_framing, &count);
+	return count <= 1;
+}
+
+static enum MHD_Result
 request_begin(struct MHD_Connection *connection, const char *url, const char *method,
 	      void **ret_request)
 {
-	struct request *request = calloc(1, sizeof(*request));
+	struct request *request = framed_once(connection) ? calloc(1, sizeof(*request)) : NULL;
 
 	if (request == NULL)
-		return MHD_NO;
+		return MHD_NO; /* closes the connection */
 	request->connection = connection;
+	request->begun = time_now();
 	request->match = route_find(method, url, &request->route);
 	*ret_request = request;
 	return MHD_YES;
@@ -186,19 +260,23 @@ on_request(void *user, struct MHD_Connection *connection, const char *url, const
 	if (request == NULL)
 		return request_begin(connection, url, method, request_slot);
 	if (*upload_size > 0) {
-		request_append(request, upload, *upload_size);
+		request->received += *upload_size;
+		if (request->received > HTTP_UPLOAD_MAX ||
+		    time_now() - request->begun > HTTP_UPLOAD_SECONDS)
+			return MHD_NO;
+		request_append(http, request, upload, *upload_size);
 		*upload_size = 0;
 		return MHD_YES;
 	}
 	if (request->sent) {
 		char *answer = request->answer;
 		request->answer = NULL;
-		return respond(connection, request->status, answer);
+		return respond(connection, request->status, answer, NULL);
 	}
 	if (request->match != ROUTE_FOUND)
-		return refuse_route(connection, request->match);
-	if (request->too_large)
-		return refuse(connection, WIRE_LIMIT, NULL);
+		return refuse_route(connection, request);
+	if (request->refusal != WIRE_OK)
+		return refuse(connection, request->refusal, NULL);
 	return forward(http, request);
 }
 
@@ -206,10 +284,9 @@ static void
 on_completed(void *user, struct MHD_Connection *connection, void **request_slot,
 	     enum MHD_RequestTerminationCode code)
 {
-	(void)user;
 	(void)connection;
 	(void)code;
-	request_free(*request_slot);
+	request_free(user, *request_slot);
 	*request_slot = NULL;
 }
 
@@ -249,7 +326,7 @@ http_start(struct exchange *exchange, unsigned max_connections)
 		on_completed, http, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
 		MHD_OPTION_CONNECTION_LIMIT, max_connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)HTTP_HEADERS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned)HTTP_IDLE_SECONDS, MHD_OPTION_END);
+		(unsigned)HTTP_IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 	if (http->daemon == NULL) {
 		free(http);
 		return NULL;
@@ -262,22 +339,4 @@ http_add(struct http *http, int socket, const struct sockaddr *peer, socklen_t p
 {
 	/* It closes the socket itself when it cannot take it. */
 	(void)MHD_add_connection(http->daemon, socket, peer, peer_size);
-}
-
-void
-http_stop(struct http *http)
-{
-	if (http == NULL)
-		return;
-	/* Suspended connections may not be stopped: wait for the keeper's answers, which are on
-	 * their way. */
-	for (int i = 0; i < 50; i++) {
-		const union MHD_DaemonInfo *info =
-			MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-		if (info == NULL || info->num_connections == 0)
-			break;
-		usleep(20000);
-	}
-	MHD_stop_daemon(http->daemon);
-	free(http);
 }

@@ -6,12 +6,20 @@
 #include "json.h"
 #include "wire/transcript.h"
 
-/* jansson bounds its recursion at 2048; a request of ours needs two levels. Counted before it
- * parses. */
+/* Its own seed would be the time: a confined process cannot open /dev/urandom. */
+void
+body_start(void)
+{
+	json_object_seed(randombytes_random() | 1);
+}
+
+/* Counted before jansson parses: it bounds its recursion at 2048, where a request of ours needs two
+ * levels, and the number of values not at all, where each can take fifty times its text. */
 static bool
-depth_within(struct bytes text)
+shape_within(struct bytes text)
 {
 	size_t depth = 0;
+	size_t commas = 0;
 	bool quoted = false;
 
 	for (size_t i = 0; i < text.size; i++) {
@@ -24,6 +32,8 @@ depth_within(struct bytes text)
 			return false;
 		else if (!quoted && (c == '}' || c == ']') && depth > 0)
 			depth--;
+		else if (!quoted && c == ',' && ++commas >= ROUTE_VALUES_MAX)
+			return false;
 	}
 	return true;
 }
@@ -35,7 +45,7 @@ body_open(struct bytes text, struct body *ret_body)
 	json_t *root;
 	uint8_t *memory;
 
-	if (!depth_within(text))
+	if (!shape_within(text))
 		return false;
 	root = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &error);
 	/* Decoded base64 is shorter than its text, and a canonical path shorter than its JSON but
@@ -54,6 +64,7 @@ void
 body_close(struct body *body)
 {
 	json_decref(body->root);
+	sodium_memzero(body->decoded.start, body->decoded.size);
 	free(body->decoded.start);
 	*body = (struct body){0};
 }

@@ -15,6 +15,8 @@ struct body {
 	bool too_large;
 };
 
+/* Once, before the first request. */
+void body_start(void);
 __attribute__((warn_unused_result)) bool body_open(struct bytes text, struct body *ret_body);
 void body_close(struct body *body);
 

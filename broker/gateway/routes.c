@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,15 +136,21 @@ route_find(const char *method, const char *path, const struct route **ret_route)
 		if (strcmp(path, routes[i].path) != 0)
 			continue;
 		match = ROUTE_WRONG_METHOD;
+		*ret_route = &routes[i];
 		/* Vault's clients PUT and POST alike. */
 		bool same = strcmp(method, routes[i].method) == 0 ||
 			    (strcmp(method, "PUT") == 0 && strcmp(routes[i].method, "POST") == 0);
 		if (!same)
 			continue;
-		*ret_route = &routes[i];
 		return ROUTE_FOUND;
 	}
 	return match;
+}
+
+const char *
+route_methods(const struct route *route)
+{
+	return strcmp(route->method, "POST") == 0 ? "POST, PUT" : "GET, HEAD";
 }
 
 enum wire_status
@@ -178,6 +185,7 @@ route_request(const struct route *route, struct bytes text, const char *peer,
 	if (*problem == NULL && w.failed)
 		*problem = "a member has a size that it cannot have";
 	if (*problem != NULL || too_large) {
+		sodium_memzero(memory, w.size);
 		free(memory);
 		return *problem != NULL ? WIRE_MALFORMED : WIRE_LIMIT;
 	}

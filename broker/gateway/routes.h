@@ -10,13 +10,18 @@
 #include "wire/frame.h"
 #include "wire/message.h"
 
-#define ROUTE_BODY_MAX	(4 * 1024 * 1024) /* bytes of a request's JSON */
-#define ROUTE_DEPTH_MAX 8		  /* nesting of a request's JSON */
+#define ROUTE_BODY_MAX	 (4 * 1024 * 1024) /* bytes of a request's JSON */
+#define ROUTE_DEPTH_MAX	 8		   /* nesting of a request's JSON */
+#define ROUTE_VALUES_MAX 1024		   /* members and elements in it */
 
 struct route;
 
 enum route_match { ROUTE_FOUND, ROUTE_NOT_FOUND, ROUTE_WRONG_METHOD };
+/* ROUTE_WRONG_METHOD gives a route of that path too. */
 enum route_match route_find(const char *method, const char *path, const struct route **ret_route);
+
+/* What an Allow header says of the path. */
+const char *route_methods(const struct route *route);
 
 /* What goes to the keeper. The caller frees `memory`. */
 struct route_frame {

@@ -13,9 +13,8 @@
 #include "wire/transcript.h"
 
 /* 58 times 'c'. */
-#define CHALLENGE                                                                                  \
-	"Y2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjYw=="
-#define KEY32 "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+#define CHALLENGE "Y2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjY2NjYw=="
+#define KEY32	  "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 static char release_body[2048];
 static char activate_body[2048];
@@ -229,6 +228,36 @@ too_many_secrets_are_refused(void **state)
 	assert_int_equal(submit_spoiled("{\"path\":\"a/b\"},", list), WIRE_MALFORMED);
 }
 
+/* A challenge's body with an unknown member of so many elements. */
+static enum wire_status
+submit_values(size_t count)
+{
+	char body[2 * ROUTE_VALUES_MAX + 128] = PREFIX "\"YWs=\",\"later\":[";
+	size_t size = strlen(body);
+	struct route_frame frame;
+
+	for (size_t i = 0; i < count; i++) {
+		body[size++] = '0';
+		body[size++] = ',';
+	}
+	memcpy(body + size - 1, "]}", 2);
+	enum wire_status status = submit("/v1/attest/challenge", body, size + 1, &frame);
+	if (status == WIRE_OK)
+		free(frame.memory);
+	return status;
+}
+
+/* What is unknown is ignored, but not without end: a value takes much more memory than text. */
+static void
+too_many_values_are_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(submit_values(1), WIRE_OK);
+	assert_int_equal(submit_values(ROUTE_VALUES_MAX - 2), WIRE_OK);
+	assert_int_equal(submit_values(ROUTE_VALUES_MAX - 1), WIRE_MALFORMED);
+	assert_int_equal(submit_values(ROUTE_VALUES_MAX), WIRE_MALFORMED);
+}
+
 static void
 every_truncation_is_refused(void **state)
 {
@@ -275,6 +304,9 @@ routes_are_matched_exactly(void **state)
 
 	(void)state;
 	assert_int_equal(route_find("GET", "/v1/attest/release", &route), ROUTE_WRONG_METHOD);
+	assert_string_equal(route_methods(route), "POST, PUT");
+	assert_int_equal(route_find("PUT", "/v1/sys/health", &route), ROUTE_WRONG_METHOD);
+	assert_string_equal(route_methods(route), "GET, HEAD");
 	assert_int_equal(route_find("PUT", "/v1/attest/release", &route), ROUTE_FOUND);
 	assert_int_equal(route_find("GET", "/v1/sys/health", &route), ROUTE_FOUND);
 	assert_int_equal(route_find("POST", "/v1/attest/release/", &route), ROUTE_NOT_FOUND);
@@ -373,6 +405,7 @@ main(void)
 		cmocka_unit_test(bad_bodies_are_refused),
 		cmocka_unit_test(bad_release_members_are_refused),
 		cmocka_unit_test(too_many_secrets_are_refused),
+		cmocka_unit_test(too_many_values_are_refused),
 		cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test(every_bit_flip_is_harmless),
 		cmocka_unit_test(routes_are_matched_exactly),
