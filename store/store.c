@@ -89,8 +89,8 @@ store_create(const char *path, const struct secret *root_key, struct store_error
 	return status;
 }
 
-/* None is newer than the head, which is written last. Where one is, an older head was put back, to
- * go with a log that was cut; and the counter would give its numbers twice. */
+/* No record is newer than the head, which is written last. Where one is, an older head was put
+ * back, to go with a log that was cut; and the counter would give its numbers twice. */
 static enum store_status
 check_revisions(const struct view *view, const struct head *head, struct store_error *err)
 {
