@@ -5,6 +5,7 @@
  */
 #include "keeper.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 static const struct handler {
@@ -56,6 +57,9 @@ worker_run(struct worker *worker)
 			worker_answer(worker, frame.id, WIRE_MALFORMED, (struct bytes){0});
 		worker_trim(worker);
 	}
+	/* Closed, or not to be understood any more: then for all threads, so that the daemon ends
+	 * rather than limps. */
+	(void)shutdown(worker->keeper->options.gateway, SHUT_RDWR);
 }
 
 void

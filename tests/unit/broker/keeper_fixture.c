@@ -13,6 +13,8 @@
 
 #define BODY_MAX (FRAME_BODY_MAX - 64)
 
+__thread bool house_own_thread;
+
 struct house_waiter {
 	struct house_waiter *next;
 	uint64_t id;
@@ -68,6 +70,7 @@ run_appraiser(void *argument)
 	struct frame_buffer buffer = {0};
 	struct frame frame;
 
+	house_own_thread = true;
 	while (channel_receive(house->appraiser, &buffer, &frame) == CHANNEL_OK) {
 		struct wire_examine_log request;
 		struct wire_appraisal appraisal = {0};
@@ -114,6 +117,7 @@ run_supervisor(void *argument)
 	struct frame_buffer buffer = {0};
 	struct frame frame;
 
+	house_own_thread = true;
 	while (channel_receive(house->supervisor, &buffer, &frame) == CHANNEL_OK) {
 		int ends[2];
 		assert(frame.type == FRAME_NEED_APPRAISER);
@@ -160,6 +164,7 @@ run_reader(void *argument)
 	struct frame frame;
 	struct wire_answer answer;
 
+	house_own_thread = true;
 	while (channel_receive(house->gateway, &buffer, &frame) == CHANNEL_OK) {
 		assert(frame.type == FRAME_ANSWER && frame.descriptor == -1);
 		assert(wire_answer_read(frame.body, &answer));
@@ -188,6 +193,8 @@ house_call_as(struct house *house, uint64_t id, enum frame_type type, struct byt
 	waiter.next = house->waiters;
 	house->waiters = &waiter;
 	pthread_mutex_unlock(&house->mutex);
+	if (house->before)
+		house->before(type);
 	assert(channel_send(house->gateway, &frame) == CHANNEL_OK);
 	pthread_mutex_lock(&house->mutex);
 	while (!waiter.arrived)

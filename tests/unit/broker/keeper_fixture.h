@@ -20,6 +20,9 @@
  * it goes on. */
 typedef void house_watch(void *user, uint64_t id, enum wire_status status, struct bytes payload);
 
+/* True in the test's own threads: what fails on purpose fails in the keeper's alone. */
+extern __thread bool house_own_thread;
+
 struct house_operator {
 	char name[32];
 	uint8_t public_key[32];
@@ -45,6 +48,7 @@ struct house {
 	uint64_t next_id;
 	house_watch *watch;
 	void *watch_user;
+	void (*before)(enum frame_type type); /* each frame that is sent; NULL: nothing */
 };
 
 /* Makes the store and starts. `policies`: one Cedar text beside what lets role admin do everything.

@@ -3,12 +3,14 @@
  * found at a start. */
 #include "keeper_fixture.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -327,6 +329,27 @@ test_a_request_works_once_and_a_denied_one_too(void **state)
 	assert_int_equal(house_call(house, FRAME_RELEASE, request, NULL), WIRE_CHALLENGE);
 	free((void *)(uintptr_t)request.data);
 	guest_close(&guest);
+}
+
+/* A gateway that sends what is no frame is broken or hostile: the keeper ends, and with it the
+ * daemon. */
+static void
+test_a_broken_gateway_ends_the_keeper(void **state)
+{
+	struct house *house = *state;
+	char problem[KEEPER_PROBLEM_SIZE];
+	ssize_t sent = 1;
+
+	assert_int_equal(send(house->gateway, "x", 1, MSG_NOSIGNAL), 1);
+	for (size_t i = 0; i < 2000 && sent >= 0; i++) {
+		usleep(1000);
+		sent = send(house->gateway, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (sent < 0 && errno == EAGAIN)
+			sent = 0;
+	}
+	assert_int_equal(sent, -1);
+	house_stop(house);
+	assert_true(house_start(house, problem));
 }
 
 static void
@@ -734,6 +757,7 @@ main(void)
 		TEST(test_each_check_denies),
 		TEST(test_a_baseline_and_what_a_log_claims),
 		TEST(test_a_request_works_once_and_a_denied_one_too),
+		TEST(test_a_broken_gateway_ends_the_keeper),
 		TEST(test_frames_cut_short_or_longer_are_malformed),
 		TEST(test_unknown_and_pending_machines_get_nothing),
 		TEST(test_an_activation_proof_cannot_be_guessed),
