@@ -372,10 +372,10 @@ parse_choice(struct parser *parser)
 const struct expression *
 parse_expression(struct parser *parser)
 {
-	if (!parser_enter(parser, 1))
+	if (!parser_enter(parser))
 		return NULL;
 	const struct expression *parsed =
 		parser_at_word(parser, "if") ? parse_choice(parser) : parse_or(parser);
-	parser_leave(parser, 1);
+	parser_leave(parser);
 	return parsed;
 }

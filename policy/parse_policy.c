@@ -34,7 +34,7 @@ open_parentheses(struct parser *parser, unsigned int *ret_count)
 	unsigned int count = 0;
 
 	while (parser->token.kind == TOKEN_OPEN_PARENTHESIS) {
-		if (!parser_enter(parser, 1))
+		if (!parser_enter(parser))
 			return false;
 		parser_advance(parser);
 		count++;
@@ -49,7 +49,7 @@ close_parentheses(struct parser *parser, unsigned int count)
 	for (; count > 0; count--) {
 		if (!parser_expect(parser, TOKEN_CLOSE_PARENTHESIS, "`)`"))
 			return false;
-		parser_leave(parser, 1);
+		parser_leave(parser);
 	}
 	return true;
 }

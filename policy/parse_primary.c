@@ -411,23 +411,28 @@ parse_access(struct parser *parser, const struct expression *subject, bool index
 	return make_attribute(parser, subject, name, at);
 }
 
-/* Each access makes the expression one deeper, so it counts as nesting. */
+/* Each access makes the expression one deeper, and what it is an access on lies below it. So the
+ * primary's levels count on: else each pair of parentheses could hold a full count of its own. */
 const struct expression *
 parse_member(struct parser *parser)
 {
-	const struct expression *member = parse_primary(parser);
-	unsigned int levels = 0;
+	unsigned int start = parser->depth;
+	unsigned int outside = parser->deepest;
 
+	parser->deepest = start;
+	const struct expression *member = parse_primary(parser);
+	parser->depth = parser->deepest;
 	while (member != NULL) {
 		bool indexed = parser->token.kind == TOKEN_OPEN_BRACKET;
 		if (!indexed && parser->token.kind != TOKEN_DOT)
 			break;
-		if (!parser_enter(parser, 1))
+		if (!parser_enter(parser))
 			return NULL;
-		levels++;
 		parser_advance(parser);
 		member = parse_access(parser, member, indexed);
 	}
-	parser_leave(parser, levels);
+	parser->depth = start;
+	if (outside > parser->deepest)
+		parser->deepest = outside;
 	return member;
 }

@@ -94,19 +94,21 @@ parser_accept_word(struct parser *parser, const char *word)
 }
 
 bool
-parser_enter(struct parser *parser, unsigned int levels)
+parser_enter(struct parser *parser)
 {
-	if (levels > POLICY_NESTING_MAX - parser->depth)
+	if (parser->depth == POLICY_NESTING_MAX)
 		return parser_refuse(parser, POLICY_LIMIT, parser->token.at,
 				     "nested deeper than %d", POLICY_NESTING_MAX) != NULL;
-	parser->depth += levels;
+	parser->depth++;
+	if (parser->depth > parser->deepest)
+		parser->deepest = parser->depth;
 	return true;
 }
 
 void
-parser_leave(struct parser *parser, unsigned int levels)
+parser_leave(struct parser *parser)
 {
-	parser->depth -= levels;
+	parser->depth--;
 }
 
 bool
@@ -295,7 +297,6 @@ parser_path(struct parser *parser, const char *expected, struct path *ret_path)
 		has_id = parser->token.kind == TOKEN_STRING;
 		if (has_id)
 			break;
-		path.qualified = true;
 		memcpy(parser->buffer + size, "::", 2);
 		size += 2;
 		expected = "an identifier or a string";

@@ -19,6 +19,7 @@ struct parser {
 	size_t stack_count;
 	size_t stack_capacity;
 	unsigned int depth;
+	unsigned int deepest; /* that depth has been since the member at hand began */
 	enum policy_status status;
 	struct policy_error *err;
 };
@@ -41,9 +42,9 @@ bool parser_expect(struct parser *parser, enum token_kind kind, const char *expe
 bool parser_at_word(const struct parser *parser, const char *word);
 bool parser_accept_word(struct parser *parser, const char *word);
 
-/* Nesting: every enter that returns true needs a leave. */
-bool parser_enter(struct parser *parser, unsigned int levels);
-void parser_leave(struct parser *parser, unsigned int levels);
+/* One level of nesting: every enter that returns true needs a leave, or the depth put back. */
+bool parser_enter(struct parser *parser);
+void parser_leave(struct parser *parser);
 
 bool parser_push(struct parser *parser, struct operand operand);
 /* Moves what was pushed since `base` into the arena. */
@@ -61,7 +62,6 @@ struct path {
 	const struct text *name;
 	const struct text *id; /* NULL: only a name */
 	struct position at;
-	bool qualified; /* the name has a `::` */
 };
 bool parser_path(struct parser *parser, const char *expected, struct path *ret_path);
 

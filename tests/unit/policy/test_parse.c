@@ -281,17 +281,24 @@ test_nesting(void **state)
 		const char *open;
 		const char *middle;
 		const char *close;
+		size_t levels; /* that one of these takes */
 	} shapes[] = {
-		{"(", "1", ")"},
-		{"[", "1", "]"},
-		{"{a:", "1", "}"},
-		{"-(", "1", ")"},
-		{"if true then 1 else ", "1", ""},
-		{"[].contains(", "1", ")"},
-		{"ip(", "1", ")"},
-		{"", "context", ".a"},
-		{"", "context", "[\"a\"]"},
-		{"", "context", ".isEmpty()"},
+		{"(", "1", ")", 1},
+		{"[", "1", "]", 1},
+		{"{a:", "1", "}", 1},
+		{"-(", "1", ")", 1},
+		{"if true then 1 else ", "1", "", 1},
+		{"ip(", "1", ")", 1},
+		{"", "context", ".a", 1},
+		{"", "context", "[\"a\"]", 1},
+		{"", "context", ".isEmpty()", 1},
+		{"[].contains(", "1", ")", 2},
+		/* What is accessed lies below the access: parentheses must not hide how deep. */
+		{"(", "context", ").a", 2},
+		{"(", "context", ").isEmpty()", 2},
+		{"(true && ", "context", ").a", 2},
+		{"[", "context", "].isEmpty()", 2},
+		{"(", "context", ").a.a.a", 4},
 	};
 
 	(void)state;
@@ -299,9 +306,8 @@ test_nesting(void **state)
 		const char *open = shapes[i].open;
 		const char *middle = shapes[i].middle;
 		const char *close = shapes[i].close;
-		/* The condition itself is the first level. A method counts with its argument. */
-		size_t levels = strstr(open, "contains") != NULL ? 2 : 1;
-		size_t most = (POLICY_NESTING_MAX - 1) / levels;
+		/* The condition itself is the first level. */
+		size_t most = (POLICY_NESTING_MAX - 1) / shapes[i].levels;
 		assert_int_equal(parse_nested(open, middle, close, most), POLICY_OK);
 		assert_int_equal(parse_nested(open, middle, close, most + 1), POLICY_LIMIT);
 		assert_int_equal(parse_nested(open, middle, close, 50000), POLICY_LIMIT);
