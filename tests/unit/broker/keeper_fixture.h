@@ -67,6 +67,9 @@ uint64_t house_id(struct house *house);
 enum wire_status house_call_as(struct house *house, uint64_t id, enum frame_type type,
 			       struct bytes body, struct bytes *ret_payload);
 
+/* malloced, with a NUL behind it. */
+struct bytes house_copy(struct bytes bytes);
+
 /* ---- operators ---- */
 
 struct house_answer {
