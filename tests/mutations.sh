@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Do the stories notice when a check is gone? In a copy of the tree, takes out one check after another, builds, and expects
-# the story that is about it to fail. Run by hand (about ten minutes): tests/mutations.sh [WORD], only those whose name has WORD.
+# the story that is about it to fail. Run by hand (some minutes): tests/mutations.sh [WORD], only those whose name has WORD.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 folder=$(mktemp -d)
@@ -47,7 +47,9 @@ mutation "the revision, before phase C" $keeper/release.c 's/keeper->trust\.revi
 mutation "the operator's signature" $keeper/operations.c 's/if \(crypto_sign_verify_detached\(/if (false && crypto_sign_verify_detached(/' \
 	story test_acts.py wrong_signature
 mutation "acts' signatures at the start" $keeper/open.c 's/if \(crypto_sign_verify_detached\(/if (false && crypto_sign_verify_detached(/' \
-	unit keeper
+	unit keeper_start
+mutation "acts against the log at the start" $keeper/open.c 's/if \(newest > opening->trust\.revision\)/if (false)/' \
+	story test_store.py taken_back
 mutation "the quote's signature" attest/quote.c 's/if \(verified == 1\)/if (verified <= 1)/' story test_refusals.py "software and key"
 mutation "the quote's transcript" attest/quote.c 's/if \(!bytes_equal\(message->extra_data, qualifying\)\)/if (false)/' \
 	story test_refusals.py "recipient_key and not low"
@@ -59,7 +61,7 @@ mutation "the clock" attest/quote.c 's/if \(previous == NULL \|\| !clock_is_befo
 	story test_refusals.py goes_back
 mutation "the challenge's MAC" $keeper/challenge.c 's/if \(sodium_memcmp\(expected, seen\.data, sizeof\(expected\)\) != 0\)/if (false)/' \
 	story test_refusals.py "one_bit and challenge"
-mutation "one use of a challenge" $keeper/release.c 's/enum challenge_verdict verdict = challenge_consume\([^;]*;/enum challenge_verdict verdict = CHALLENGE_GOOD;/' \
+mutation "one use of a challenge" $keeper/release.c 's/enum challenge_verdict verdict =\s*challenge_consume\([^;]*;/enum challenge_verdict verdict = CHALLENGE_GOOD;/' \
 	story test_refusals.py request_works_once
 mutation "errors in policies deny" $keeper/facts.c 's/if \(decision->failure_count > 0\)/if (false)/' story test_refusals.py error_in_a_policy
 mutation "the activation proof" $keeper/enroll.c 's/sodium_memcmp\(proof, request->proof\.data, sizeof\(proof\)\) == 0/true/' \

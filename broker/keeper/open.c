@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOG_TAIL 1000 /* newest audit entries that are held against the trust revision */
+
 struct opening {
 	struct keeper *keeper;
 	char *problem; /* KEEPER_PROBLEM_SIZE */
@@ -196,6 +198,63 @@ fold_acts(struct opening *opening)
 	return true;
 }
 
+/* ---- acts against the audit log ---- */
+
+/* An entry ends with the trust revision it was written under: audit_end. 0: this one does not. */
+static uint64_t
+entry_revision(const struct store_bytes *entry)
+{
+	static const char label[] = "\"trust_revision\":";
+	const size_t label_size = sizeof(label) - 1;
+	size_t start, end = entry->size;
+	uint64_t revision = 0;
+
+	if (end == 0 || entry->data[--end] != '}')
+		return 0;
+	start = end;
+	while (start > 0 && entry->data[start - 1] >= '0' && entry->data[start - 1] <= '9')
+		start--;
+	if (start < label_size || memcmp(entry->data + start - label_size, label, label_size) != 0)
+		return 0;
+	for (size_t i = start; i < end; i++)
+		revision = revision * 10 + (uint64_t)(entry->data[i] - '0');
+	return revision;
+}
+
+static bool
+newest_revision(void *user, const struct store_log_entry *entry)
+{
+	uint64_t *newest = user;
+	uint64_t revision = entry_revision(&entry->entry);
+
+	if (revision > *newest)
+		*newest = revision;
+	return true;
+}
+
+/* Acts and the trust record can be put back as they were by who has the disk, one by one; the log
+ * cannot, and what came after an act was written under its revision. */
+static bool
+check_log(struct opening *opening)
+{
+	uint8_t hash[STORE_HASH_SIZE];
+	struct store_error err;
+	uint64_t head, newest = 0;
+
+	store_log_head(opening->keeper->store, &head, hash);
+	uint64_t from = head > LOG_TAIL ? head - LOG_TAIL : 1;
+	if (head > 0 && store_log_read(opening->keeper->store, from, newest_revision, &newest,
+				       &err) != STORE_OK)
+		return fail(opening, "audit log: %s", err.message);
+	if (newest > opening->trust.revision)
+		return fail(opening,
+			    "record trust: revision %llu, and the audit log has come to %llu: acts "
+			    "were taken away",
+			    (unsigned long long)opening->trust.revision,
+			    (unsigned long long)newest);
+	return true;
+}
+
 /* ---- machines ---- */
 
 static bool
@@ -266,7 +325,8 @@ open_all(struct opening *opening, const struct secret *root_key)
 		keeper->store = NULL;
 		return fail(opening, "store %.100s: %s", keeper->options.store, err.message);
 	}
-	return open_keys(opening) && fold_acts(opening) && load_machines(opening);
+	return open_keys(opening) && fold_acts(opening) && check_log(opening) &&
+	       load_machines(opening);
 }
 
 bool
