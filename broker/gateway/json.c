@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base64.h"
 #include "json.h"
 #include "wire/transcript.h"
 
@@ -90,15 +91,12 @@ decode(struct body *body, const json_t *value, const char *member)
 	struct writer *w = &body->decoded;
 	uint8_t *start = w->start + w->size;
 	size_t size = 0;
-	const char *end = NULL;
 
 	if (!json_is_string(value))
 		return body_fail(body, member);
 	const char *text = json_string_value(value);
 	size_t length = json_string_length(value);
-	if (sodium_base642bin(start, w->capacity - w->size, text, length, NULL, &size, &end,
-			      sodium_base64_VARIANT_ORIGINAL) != 0 ||
-	    end != text + length)
+	if (length / 4 * 3 > w->capacity - w->size || !base64_decode(text, length, start, &size))
 		return body_fail(body, member);
 	w->size += size;
 	return (struct bytes){start, size};
@@ -189,13 +187,13 @@ body_wanted(struct body *body)
 void
 answer_base64(json_t *object, const char *member, struct bytes value)
 {
-	size_t size = sodium_base64_encoded_len(value.size, sodium_base64_VARIANT_ORIGINAL);
-	char *text = malloc(size);
+	size_t size = BASE64_ENCODED_SIZE(value.size);
+	char *text = malloc(size + 1);
 
 	if (text == NULL)
 		return;
-	sodium_bin2base64(text, size, value.data, value.size, sodium_base64_VARIANT_ORIGINAL);
+	base64_encode(value, text);
 	/* Base64 is ASCII: jansson need not look for UTF-8. */
-	json_object_set_new_nocheck(object, member, json_stringn_nocheck(text, size - 1));
+	json_object_set_new_nocheck(object, member, json_stringn_nocheck(text, size));
 	free(text);
 }

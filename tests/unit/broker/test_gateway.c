@@ -161,6 +161,7 @@ static const struct {
 	{"base64 with white space", "/v1/attest/challenge", PREFIX "\"YW s=\"}"},
 	{"base64 with a tail", "/v1/attest/challenge", PREFIX "\"YWs=YWs=\"}"},
 	{"base64 with loose bits", "/v1/attest/challenge", PREFIX "\"YWt=\"}"},
+	{"base64 with a character that is none", "/v1/attest/challenge", PREFIX "\"YW\xc3\xa4=\"}"},
 	{"base64 for URLs", "/v1/attest/challenge", PREFIX "\"__8=\"}"},
 	{"nested too deep", "/v1/attest/challenge", PREFIX "\"YWs=\",\"x\":[[[[[[[[1]]]]]]]]}"},
 	{"something after the object", "/v1/attest/challenge", PREFIX "\"YWs=\"}x"},
