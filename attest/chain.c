@@ -8,7 +8,6 @@
 #include "error.h"
 
 #include <openssl/err.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define ISSUERS_MAX    (ATTEST_CHAIN_MAX - 1)
@@ -39,7 +38,9 @@ verify_signature(struct search *search, const X509 *issuer, X509 *subject, struc
 		return attest_fail(err, ATTEST_LIMIT, "ek.chain.work",
 				   "no path among the first %d signatures", SIGNATURES_MAX);
 	auto_pkey *key = certificate_key(issuer);
-	int verified = key == NULL ? 0 : X509_verify(subject, key);
+	if (key == NULL) /* it is of a known kind, or it would not be an issuer */
+		return attest_fail_memory(err);
+	int verified = X509_verify(subject, key);
 	ERR_clear_error();
 	if (verified != 1)
 		return attest_fail(err, ATTEST_SIGNATURE, "ek.chain.signature",
@@ -114,49 +115,62 @@ find_path(struct search *search, X509 *subject, struct attest_error *err)
 	return false;
 }
 
-static bool
-add_id(struct attest_chain *chain, const X509 *certificate)
+/* A CA twice, or with two certificates for one key, is named once. */
+static enum attest_status
+add_id(struct attest_chain *chain, const X509 *certificate, struct attest_error *err)
 {
-	uint8_t *id = chain->ca_ids[chain->ca_count];
+	uint8_t id[ATTEST_HASH_SIZE];
 
 	if (!certificate_id(certificate, id))
-		return false;
+		return attest_fail_memory(err);
 	for (uint32_t i = 0; i < chain->ca_count; i++)
-		if (memcmp(chain->ca_ids[i], id, ATTEST_HASH_SIZE) == 0)
-			return true;
-	chain->ca_count++;
-	return true;
+		if (memcmp(chain->ca_ids[i], id, sizeof(id)) == 0)
+			return ATTEST_OK;
+	if (chain->ca_count == ATTEST_CHAIN_MAX)
+		return attest_fail(err, ATTEST_REFUSED, "ek.chain.depth",
+				   "more than %d CAs, with the anchors above the path",
+				   ATTEST_CHAIN_MAX);
+	memcpy(chain->ca_ids[chain->ca_count++], id, sizeof(id));
+	return ATTEST_OK;
 }
 
-static X509 *
-find_above(struct search *search, X509 *top, struct attest_error *err)
+/* The anchor that issued `certificate`, or NULL. Anything but a signature that does not verify is a
+ * refusal: what could not be looked at may be what was revoked. */
+static enum attest_status
+find_above(struct search *search, X509 *certificate, X509 **ret_above, struct attest_error *err)
 {
-	for (size_t i = 0; i < search->anchor_count; i++)
-		if (X509_cmp(search->anchors[i], top) != 0 &&
-		    is_issuer_by_name(search->anchors[i], top) &&
-		    verify_signature(search, search->anchors[i], top, err) == ATTEST_OK)
-			return search->anchors[i];
-	return NULL;
+	for (size_t i = 0; i < search->anchor_count; i++) {
+		X509 *anchor = search->anchors[i];
+
+		if (X509_cmp(anchor, certificate) == 0 || !is_issuer_by_name(anchor, certificate))
+			continue;
+		enum attest_status status = verify_signature(search, anchor, certificate, err);
+		if (status == ATTEST_SIGNATURE)
+			continue;
+		*ret_above = anchor;
+		return status;
+	}
+	*ret_above = NULL;
+	return ATTEST_OK;
 }
 
 /* Anchors above the one that ended the path: whoever revokes the root means what is below it too.
  */
-static bool
-climb(struct search *search, struct attest_chain *chain)
+static enum attest_status
+climb(struct search *search, struct attest_chain *chain, struct attest_error *err)
 {
-	struct attest_error ignored;
-	X509 *top = find_above(search, search->path[search->path_size - 1], &ignored);
+	X509 *top = search->path[search->path_size - 1];
 
-	while (top != NULL && chain->ca_count < ATTEST_CHAIN_MAX) {
+	for (;;) {
 		uint32_t count = chain->ca_count;
 
-		if (!add_id(chain, top))
-			return false;
-		if (chain->ca_count == count) /* two that certify each other */
-			break;
-		top = find_above(search, top, &ignored);
+		enum attest_status status = find_above(search, top, &top, err);
+		if (status != ATTEST_OK || top == NULL)
+			return status;
+		status = add_id(chain, top, err);
+		if (status != ATTEST_OK || chain->ca_count == count) /* two certify each other */
+			return status;
 	}
-	return true;
 }
 
 static enum attest_status
@@ -168,13 +182,15 @@ report(struct search *search, X509 *leaf, struct attest_chain *ret_chain, struct
 	if (certificate_expires(leaf, &expires) && expires < chain.expires)
 		chain.expires = expires;
 	for (size_t i = 0; i < search->path_size; i++) {
-		if (!add_id(&chain, search->path[i]))
-			return attest_fail_memory(err);
+		enum attest_status status = add_id(&chain, search->path[i], err);
+		if (status != ATTEST_OK)
+			return status;
 		if (certificate_expires(search->path[i], &expires) && expires < chain.expires)
 			chain.expires = expires;
 	}
-	if (!climb(search, &chain))
-		return attest_fail_memory(err);
+	enum attest_status status = climb(search, &chain, err);
+	if (status != ATTEST_OK)
+		return status;
 	certificate_describe(leaf, &chain);
 	*ret_chain = chain;
 	return ATTEST_OK;
