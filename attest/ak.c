@@ -7,7 +7,6 @@
 #include "ak.h"
 
 #include "error.h"
-#include "tpm.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,79 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The verifier: Evidence of a TPM 2.0 -> claims. Pure: no I/O, no clock, no globals; every function may be
- * called from any thread. CLAIMS.md says what each claim rests on.
- */
+/* The verifier: Evidence of a TPM 2.0 -> claims. Pure: no I/O, no clock, no globals; every function
+ * may be called from any thread. CLAIMS.md says what each claim rests on. */
 #ifndef POSTERN_ATTEST_H
 #define POSTERN_ATTEST_H
 
 #include "bytes.h"
 
-#define ATTEST_HASH_SIZE 32	       /* SHA-256 */
-#define ATTEST_NAME_SIZE_MAX 66	       /* TPM2B_NAME: nameAlg and a digest of up to SHA-512 */
-#define ATTEST_PUBLIC_SIZE_MAX 1024    /* TPMT_PUBLIC */
-#define ATTEST_QUOTE_SIZE_MAX 1024     /* TPMS_ATTEST */
-#define ATTEST_PCR_COUNT 16	       /* PCR 0-15 of the SHA-256 bank */
-#define ATTEST_CERTIFICATE_MAX 8192    /* bytes of one X.509 certificate */
-#define ATTEST_CHAIN_MAX 4	       /* certificates in a path, leaf and root included */
-#define ATTEST_CERTIFICATES_MAX 8      /* certificates a guest may send */
-#define ATTEST_ANCHORS_MAX 256	       /* trusted CAs given to one verification */
-#define ATTEST_EVENTLOG_MAX (2 * 1024 * 1024)
-#define ATTEST_CREDENTIAL_MAX 512      /* bytes of each part of a credential */
+#define ATTEST_HASH_SIZE	32   /* SHA-256 */
+#define ATTEST_NAME_SIZE_MAX	66   /* TPM2B_NAME: nameAlg and a digest of up to SHA-512 */
+#define ATTEST_PUBLIC_SIZE_MAX	1024 /* TPMT_PUBLIC */
+#define ATTEST_QUOTE_SIZE_MAX	1024 /* TPMS_ATTEST */
+#define ATTEST_PCR_COUNT	16   /* PCR 0-15 of the SHA-256 bank */
+#define ATTEST_CERTIFICATE_MAX	8192 /* bytes of one X.509 certificate */
+#define ATTEST_CHAIN_MAX	4    /* certificates in a path, leaf and root included */
+#define ATTEST_CERTIFICATES_MAX 8    /* certificates a guest may send */
+#define ATTEST_ANCHORS_MAX	256  /* trusted CAs given to one verification */
+#define ATTEST_EVENTLOG_MAX	(2 * 1024 * 1024)
+#define ATTEST_CREDENTIAL_MAX	512 /* bytes of each part of a credential */
 
 enum attest_status {
 	ATTEST_OK = 0,
 	ATTEST_MALFORMED,   /* does not parse */
 	ATTEST_UNSUPPORTED, /* parses, but is an algorithm or form that is not accepted */
-	ATTEST_REFUSED,	    /* a check failed: err says which, what was expected and what was seen */
+	ATTEST_REFUSED,	    /* a check failed: err says which */
 	ATTEST_SIGNATURE,   /* a signature does not verify */
 	ATTEST_LIMIT,
-	ATTEST_MEMORY,	    /* or the cryptographic library failed */
+	ATTEST_MEMORY,	    /* ran out, or the cryptographic library failed */
 };
 
-/* `check` is a stable short name ("quote.magic", "quote.selection", "ek.chain.expired"): explain shows it. */
 struct attest_error {
 	enum attest_status status;
-	char check[40];
-	char expected[140];
+	char check[40];	    /* a stable short name: "quote.magic", "ek.chain.anchor" */
+	char expected[140]; /* empty, as `seen`, where nothing was compared */
 	char seen[140];
 	char message[200];
 };
 
-/* TPM2B_NAME's contents: nameAlg || H(TPMT_PUBLIC). */
 struct attest_name {
-	size_t size;
+	size_t size; /* TPM2B_NAME's contents: nameAlg || H(TPMT_PUBLIC) */
 	uint8_t bytes[ATTEST_NAME_SIZE_MAX];
 };
 
-/* ---- attestation keys (PARAMETERS: Keys in the TPM, AK) ---- */
+/* ---- keys: not changed after they are made, so threads may share them ---- */
 
-struct attest_ak; /* holds the key ready for verification; share it between threads */
-
+struct attest_ak;
+struct attest_ek;
 /* TPMT_PUBLIC; refused unless equal to Postern's template but for `unique`. */
 __attribute__((warn_unused_result)) enum attest_status
 attest_ak_decode(struct bytes tpmt_public, struct attest_ak **ret_ak, struct attest_error *err);
 void attest_ak_free(struct attest_ak *ak);
 const struct attest_name *attest_ak_name(const struct attest_ak *ak);
 
-/* ---- endorsement keys ---- */
-
-struct attest_ek;
-
-/* TPMT_PUBLIC as the TPM prints it; refused unless it is one of the TCG templates (L-1 RSA-2048, L-2 P-256, H-3 P-384, ...)
- * but for `unique`. A bad modulus or a point off the curve is refused. */
+/* TPMT_PUBLIC as the TPM prints it; refused unless it is one of the TCG templates (L-1, L-2, H-1,
+ * H-2, H-3, H-6, H-7) but for `unique`. A bad modulus or a point off the curve is refused. */
 __attribute__((warn_unused_result)) enum attest_status
 attest_ek_decode(struct bytes tpmt_public, struct attest_ek **ret_ek, struct attest_error *err);
-/* The key that an EK certificate (DER) certifies, for registering a machine before it boots: the certificate
- * is parsed, its chain is NOT judged. */
+/* The key that an EK certificate (DER) certifies: it is parsed, its chain is NOT judged. */
 __attribute__((warn_unused_result)) enum attest_status
 attest_ek_from_certificate(struct bytes der, struct attest_ek **ret_ek, struct attest_error *err);
 void attest_ek_free(struct attest_ek *ek);
 /* What names the key whatever its template: SHA-256 of the big-endian modulus, or of x || y. */
 void attest_ek_id(const struct attest_ek *ek, uint8_t ret_id[ATTEST_HASH_SIZE]);
 const struct attest_name *attest_ek_name(const struct attest_ek *ek);
-const char *attest_ek_kind(const struct attest_ek *ek); /* "rsa-2048", "ecc-p256", "ecc-p384" */
+const char *attest_ek_kind(const struct attest_ek *ek); /* "rsa-2048", "ecc-p384"... */
 
-/* TPM2_MakeCredential in software (TPM 2.0 Library Part 1, 24): what the TPM that holds both keys can open. */
+/* TPM2_MakeCredential in software (Part 1, 24): what only the TPM that holds both keys can open. */
 struct attest_credential {
 	size_t blob_size; /* TPM2B_ID_OBJECT's contents: TPM2B integrity || encIdentity */
 	uint8_t blob[ATTEST_CREDENTIAL_MAX];
@@ -81,34 +72,35 @@ struct attest_credential {
 	uint8_t secret[ATTEST_CREDENTIAL_MAX];
 };
 __attribute__((warn_unused_result)) enum attest_status
-attest_credential_make(const struct attest_ek *ek, const struct attest_name *ak_name, struct bytes secret,
-		       struct attest_credential *ret_credential, struct attest_error *err);
+attest_credential_make(const struct attest_ek *ek, const struct attest_name *ak_name,
+		       struct bytes secret, struct attest_credential *ret_credential,
+		       struct attest_error *err);
 
-/* ---- EK certificates: a path to a pinned anchor (PARAMETERS: X.509 for EK certificates) ---- */
+/* ---- EK certificates: a path to a pinned anchor ---- */
 
 struct attest_chain {
-	uint32_t ca_count; /* issuers used, nearest first, then pinned anchors above; an anchor last */
-	uint8_t ca_ids[ATTEST_CHAIN_MAX][ATTEST_HASH_SIZE]; /* SHA-256 of each CA's SubjectPublicKeyInfo */
-	char manufacturer[16];				    /* "id:53544D20", empty if absent */
+	/* SHA-256 of each CA's SubjectPublicKeyInfo: the issuers of the path, nearest first, then
+	 * all pinned anchors above them. */
+	uint32_t ca_count;
+	uint8_t ca_ids[ATTEST_CHAIN_MAX][ATTEST_HASH_SIZE];
+	char manufacturer[16]; /* "id:53544D20", empty if absent */
 	char model[64];
 	char version[16];
-	int64_t expires; /* the earliest notAfter of the path; INT64_MAX if beyond what fits */
+	int64_t expires; /* the earliest notAfter of the path */
 };
-/* certificates[0] is the EK's, the others may help to build the path. `now` in Unix seconds. ATTEST_REFUSED when the
- * certificate is not for this EK, or no path to an anchor holds. */
+/* certificates[0] is the EK's, the others may help to build the path. `now` in Unix seconds. */
 __attribute__((warn_unused_result)) enum attest_status
-attest_chain_verify(const struct attest_ek *ek, const struct bytes *certificates, size_t certificate_count,
-		    const struct bytes *anchors, size_t anchor_count, int64_t now,
-		    struct attest_chain *ret_chain, struct attest_error *err);
-/* SHA-256 of the SubjectPublicKeyInfo of a CA certificate (DER) fit to be an anchor, and its subject as text. */
+attest_chain_verify(const struct attest_ek *ek, const struct bytes *certificates,
+		    size_t certificate_count, const struct bytes *anchors, size_t anchor_count,
+		    int64_t now, struct attest_chain *ret_chain, struct attest_error *err);
+/* The same id of a CA certificate (DER) fit to be an anchor, and its subject as text. */
 __attribute__((warn_unused_result)) enum attest_status
 attest_anchor_describe(struct bytes der, uint8_t ret_id[ATTEST_HASH_SIZE], char ret_subject[160],
 		       struct attest_error *err);
 
-/* ---- quotes (PARAMETERS: Quote) ---- */
+/* ---- quotes ---- */
 
-/* Compared as one tuple, in this order; a machine's may never go back. */
-struct attest_clock {
+struct attest_clock { /* compared as one tuple, in this order; a machine's may never go back */
 	uint32_t reset_count;
 	uint32_t restart_count;
 	uint64_t clock; /* milliseconds */
@@ -129,10 +121,9 @@ struct attest_quote {
 	uint64_t firmware_version;
 	uint8_t pcrs[ATTEST_PCR_COUNT][ATTEST_HASH_SIZE];
 };
-
-/* In the designed order: parse, magic, type, qualified signer, extraData, signed selection, clock, signature, PCR
- * values. Stops at the first that fails; err names it. "quote.clock.*" comes before the signature: whoever acts on it
- * (suspends a machine) first verifies again with previous = NULL, or anybody could make it act. */
+/* In this order: parse, magic, type, qualified signer, extraData, signed selection, clock,
+ * signature, PCR values; err names the first that fails. "quote.clock.*" precedes the signature:
+ * whoever acts on it first verifies again with previous = NULL, or anybody could make it act. */
 __attribute__((warn_unused_result)) enum attest_status
 attest_quote_verify(const struct attest_quote_input *input, struct attest_quote *ret_quote,
 		    struct attest_error *err);
@@ -140,13 +131,11 @@ attest_quote_verify(const struct attest_quote_input *input, struct attest_quote 
 /* ---- event logs (CLAIMS.md) ---- */
 
 enum attest_pcr_verdict {
-	ATTEST_PCR_UNEXPLAINED = 0, /* the log does not replay to the quoted value: no claims */
+	ATTEST_PCR_UNEXPLAINED = 0, /* the log does not replay to the quoted value */
 	ATTEST_PCR_EXACT,	    /* it does */
-	ATTEST_PCR_PREFIX,	    /* it does, and then known words of the operating system follow */
+	ATTEST_PCR_PREFIX,	    /* it does, and known words of the system follow */
 };
-
 enum attest_answer { ATTEST_UNKNOWN = 0, ATTEST_NO, ATTEST_YES };
-
 struct attest_report {
 	uint32_t event_count;
 	enum attest_pcr_verdict pcrs[ATTEST_PCR_COUNT];

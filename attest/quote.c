@@ -17,14 +17,17 @@
 #define SCALAR_SIZE	32 /* r and s on P-256 */
 #define DER_INTEGER_MAX (2 + 1 + SCALAR_SIZE)
 
+static const uint8_t MAGIC[] = {0xff, 'T', 'C', 'G'}; /* TPM_GENERATED_VALUE */
+static const uint8_t QUOTE[] = {0x80, 0x18};	      /* TPM_ST_ATTEST_QUOTE */
+
 /* TPML_PCR_SELECTION of exactly PCR 0-15 of the SHA-256 bank. */
 static const uint8_t REQUIRED_SELECTION[] = {0x00, 0x00, 0x00, 0x01, 0x00,
 					     0x0b, 0x03, 0xff, 0xff, 0x00};
 
 /* TPMS_ATTEST with a TPMS_QUOTE_INFO. */
 struct attest_message {
-	uint32_t magic;
-	uint16_t type;
+	struct bytes magic;
+	struct bytes type;
 	struct bytes signer;
 	struct bytes extra_data;
 	struct attest_clock clock;
@@ -55,8 +58,8 @@ decode(struct bytes input, struct attest_message *ret_message, struct attest_err
 	struct attest_message message;
 	struct reader r = reader_of(input);
 
-	message.magic = read_be32(&r);
-	message.type = read_be16(&r);
+	message.magic = read_bytes(&r, sizeof(MAGIC));
+	message.type = read_bytes(&r, sizeof(QUOTE));
 	message.signer = read_bytes_be16(&r);
 	message.extra_data = read_bytes_be16(&r);
 	message.clock.clock = read_be64(&r);
@@ -64,7 +67,7 @@ decode(struct bytes input, struct attest_message *ret_message, struct attest_err
 	message.clock.restart_count = read_be32(&r);
 	message.safe = read_u8(&r);
 	message.firmware_version = read_be64(&r);
-	if (message.type == TPM_ST_ATTEST_QUOTE) {
+	if (bytes_equal(message.type, BYTES_OF(QUOTE))) {
 		message.selection = read_selection(&r);
 		message.pcr_digest = read_bytes_be16(&r);
 	} else {
@@ -82,21 +85,12 @@ decode(struct bytes input, struct attest_message *ret_message, struct attest_err
 static enum attest_status
 check_kind(const struct attest_message *message, struct attest_error *err)
 {
-	static const uint8_t magic[] = {0xff, 'T', 'C', 'G'};
-	static const uint8_t type[] = {0x80, 0x18};
-	uint8_t seen[4];
-	struct writer w = writer_of(seen, sizeof(seen));
-
-	if (message->magic != TPM_GENERATED) {
-		write_be32(&w, message->magic);
-		return attest_differs(err, ATTEST_REFUSED, "quote.magic", BYTES_OF(magic),
-				      writer_bytes(&w), "not made by a TPM");
-	}
-	if (message->type != TPM_ST_ATTEST_QUOTE) {
-		write_be16(&w, message->type);
-		return attest_differs(err, ATTEST_REFUSED, "quote.type", BYTES_OF(type),
-				      writer_bytes(&w), "an attestation, but not a quote");
-	}
+	if (!bytes_equal(message->magic, BYTES_OF(MAGIC)))
+		return attest_differs(err, ATTEST_REFUSED, "quote.magic", BYTES_OF(MAGIC),
+				      message->magic, "not made by a TPM");
+	if (!bytes_equal(message->type, BYTES_OF(QUOTE)))
+		return attest_differs(err, ATTEST_REFUSED, "quote.type", BYTES_OF(QUOTE),
+				      message->type, "an attestation, but not a quote");
 	return ATTEST_OK;
 }
 

@@ -3,10 +3,6 @@
 #ifndef POSTERN_ATTEST_TPM_H
 #define POSTERN_ATTEST_TPM_H
 
-#define TPM_GENERATED	    0xff544347U
-#define TPM_ST_ATTEST_QUOTE 0x8018
-#define TPM_RH_ENDORSEMENT  0x4000000bU
-
 #define TPM_ALG_RSA    0x0001
 #define TPM_ALG_SHA1   0x0004
 #define TPM_ALG_AES    0x0006
@@ -14,7 +10,6 @@
 #define TPM_ALG_SHA384 0x000c
 #define TPM_ALG_SHA512 0x000d
 #define TPM_ALG_NULL   0x0010
-#define TPM_ALG_ECDSA  0x0018
 #define TPM_ALG_ECC    0x0023
 #define TPM_ALG_CFB    0x0043
 

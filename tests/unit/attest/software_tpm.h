@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A TPM's keys in software: what a guest would send, good or spoiled, without a TPM. For the tests
- *of the verifier, and for everyone who needs Evidence: tests of the keeper, benchmarks, stories.
- *Link software_tpm_dep.
+ * of the verifier, and for everyone who needs Evidence: tests of the keeper, benchmarks, stories.
+ * Link software_tpm_dep.
  *
  *	struct software_tpm tpm;
  *	software_tpm_open(&tpm, SOFTWARE_EK_RSA);	AK, EK, a root CA, the EK's certificate
