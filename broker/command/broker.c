@@ -59,9 +59,10 @@ broker_fail(struct broker_problem *problem, int status, const char *format, ...)
 	return false;
 }
 
+/* True: there is an answer. */
 static bool
-transport_fail(enum http_status status, const char *address, const char *why,
-	       struct broker_problem *problem)
+transport_check(enum http_status status, const char *address, const char *why,
+		struct broker_problem *problem)
 {
 	switch (status) {
 	case HTTP_OK:
@@ -128,28 +129,48 @@ refusal_take(const struct http_answer *answer, const char *address, const json_t
 	return false;
 }
 
+/* Sends one question; false with the problem filled where no answer comes. */
+static bool
+question_send(struct broker *broker, size_t index, const char *route, const char *text,
+	      struct http_answer *ret_answer, struct broker_problem *problem)
+{
+	const char *address = broker->addresses[index];
+	bool first = !broker->begun, another = index + 1 < broker->count;
+	char url[HTTP_URL_MAX], why[HTTP_PROBLEM_SIZE];
+	size_t size = strlen(address);
+
+	while (size > 0 && address[size - 1] == '/')
+		size--;
+	int used = snprintf(url, sizeof(url), "%.*s%s", (int)size, address, route);
+	if (used < 0 || (size_t)used >= sizeof(url))
+		return broker_fail(problem, EX_CONFIG, "%s: too long an address", address);
+	const struct http_request request = {
+		.url = url,
+		.json = text,
+		.size = strlen(text),
+		.milliseconds = first && another ? BROKER_FIRST_MILLISECONDS : HTTP_MILLISECONDS,
+		.once = !first && broker->cautious,
+	};
+	broker->begun = true;
+	return transport_check(http_post(broker->http, &request, ret_answer, why), address, why,
+			       problem);
+}
+
 bool
 broker_post(struct broker *broker, size_t index, const char *route, json_t *body, json_t **ret_json,
 	    struct broker_problem *ret_problem)
 {
 	auto_json *owned = body, *json = NULL;
 	const char *address = broker->addresses[index];
-	char url[HTTP_URL_MAX], why[HTTP_PROBLEM_SIZE];
 	struct http_answer answer = {.status = 0};
-	size_t size = strlen(address);
-
-	while (size > 0 && address[size - 1] == '/')
-		size--;
-	int used = snprintf(url, sizeof(url), "%.*s%s", (int)size, address, route);
 	char *text = owned != NULL ? json_dumps(owned, JSON_COMPACT) : NULL;
-	if (text == NULL || used < 0 || (size_t)used >= sizeof(url)) {
-		free(text);
-		return broker_fail(ret_problem, EX_SOFTWARE, "out of memory, or a long address");
-	}
-	enum http_status status = http_post(broker->http, url, text, strlen(text), &answer, why);
+
+	if (text == NULL)
+		return broker_fail(ret_problem, EX_SOFTWARE, "out of memory");
+	bool answered = question_send(broker, index, route, text, &answer, ret_problem);
 	free(text);
-	if (status != HTTP_OK)
-		return transport_fail(status, address, why, ret_problem);
+	if (!answered)
+		return false;
 	json = json_parse(answer.body, answer.size);
 	if (answer.status != 200)
 		return refusal_take(&answer, address, json, ret_problem);
@@ -161,19 +182,24 @@ broker_post(struct broker *broker, size_t index, const char *route, json_t *body
 	return true;
 }
 
+static bool
+exchange_begin(struct broker *broker, broker_exchange *exchange, void *user, size_t index,
+	       struct broker_problem *ret_problem)
+{
+	*ret_problem = (struct broker_problem){.status = 0};
+	broker->begun = false;
+	return exchange(user, index, ret_problem);
+}
+
 bool
 broker_try(struct broker *broker, broker_exchange *exchange, void *user,
 	   struct broker_problem *ret_problem)
 {
 	for (size_t i = 0; i < broker->count; i++) {
-		*ret_problem = (struct broker_problem){.status = 0};
-		if (exchange(user, i, ret_problem))
+		if (exchange_begin(broker, exchange, user, i, ret_problem) ||
+		    (strcmp(ret_problem->word, "challenge") == 0 &&
+		     exchange_begin(broker, exchange, user, i, ret_problem)))
 			return true;
-		if (strcmp(ret_problem->word, "challenge") == 0) {
-			*ret_problem = (struct broker_problem){.status = 0};
-			if (exchange(user, i, ret_problem))
-				return true;
-		}
 		if (ret_problem->status != EX_TEMPFAIL ||
 		    (broker->cautious && ret_problem->uncertain))
 			return false;

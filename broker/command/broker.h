@@ -10,13 +10,15 @@
 
 #include <stdbool.h>
 
-#define BROKER_ADDRESSES_MAX 8
+#define BROKER_ADDRESSES_MAX	  8
+#define BROKER_FIRST_MILLISECONDS 1800 /* the next address is tried within two seconds */
 
 struct broker {
 	struct http *http;
 	size_t count;
 	const char *addresses[BROKER_ADDRESSES_MAX]; /* the settings' */
-	bool cautious; /* what may have been carried out is not sent to another address */
+	bool cautious; /* what may have been carried out is not sent again, to whatever address */
+	bool begun;    /* the exchange under way has asked its first question */
 };
 
 /* Why there is no answer. */
@@ -32,7 +34,9 @@ struct broker_problem {
 int broker_open(const struct settings *settings, const char *config, struct broker *ret_broker);
 void broker_close(struct broker *broker);
 
-/* POSTs `body` (taken over, also on failure) to one address. True: ret_json is its 200. */
+/* POSTs `body` (taken over, also on failure) to one address. True: ret_json is its 200. What an
+ * exchange asks first is awaited for BROKER_FIRST_MILLISECONDS only while another address is left:
+ * it is a challenge, which changes nothing and is quickly made. */
 bool broker_post(struct broker *broker, size_t index, const char *route, json_t *body,
 		 json_t **ret_json, struct broker_problem *ret_problem);
 

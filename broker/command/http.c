@@ -2,7 +2,6 @@
 #include "http.h"
 
 #include <curl/curl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +63,6 @@ set_transfer(struct http *http)
 
 	return curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)HTTP_CONNECT_SECONDS) ==
 		       CURLE_OK &&
-	       curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)HTTP_TOTAL_SECONDS) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_HTTPHEADER, http->headers) == CURLE_OK &&
 	       curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, body_take) == CURLE_OK &&
@@ -125,18 +123,35 @@ classify(const struct http *http, CURLcode code)
 	return connected == 0 ? HTTP_UNREACHABLE : HTTP_BROKEN;
 }
 
+/* libcurl sends again by itself what a kept connection swallowed without an answer: hence a
+ * connection of its own for what must not be done twice. */
+static CURLcode
+set_request(CURL *curl, const struct http_request *request)
+{
+	CURLcode code = curl_easy_setopt(curl, CURLOPT_URL, request->url);
+
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, request->milliseconds);
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, request->once ? 1L : 0L);
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, request->once ? 1L : 0L);
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
+					(curl_off_t)request->size);
+	if (code == CURLE_OK)
+		code = curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->json);
+	return code;
+}
+
 enum http_status
-http_post(struct http *http, const char *url, const char *json, size_t size,
-	  struct http_answer *ret_answer, char problem[HTTP_PROBLEM_SIZE])
+http_post(struct http *http, const struct http_request *request, struct http_answer *ret_answer,
+	  char problem[HTTP_PROBLEM_SIZE])
 {
 	http->size = 0;
 	http->overflowed = false;
 	http->error[0] = '\0';
-	CURLcode code = curl_easy_setopt(http->curl, CURLOPT_URL, url);
-	if (code == CURLE_OK)
-		code = curl_easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
-	if (code == CURLE_OK)
-		code = curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, json);
+	CURLcode code = set_request(http->curl, request);
 	if (code == CURLE_OK)
 		code = curl_easy_perform(http->curl);
 	if (code != CURLE_OK) {

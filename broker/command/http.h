@@ -3,12 +3,13 @@
 #ifndef POSTERN_COMMAND_HTTP_H
 #define POSTERN_COMMAND_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define HTTP_ANSWER_MAX	     (4 * 1024 * 1024)
 #define HTTP_URL_MAX	     512
-#define HTTP_CONNECT_SECONDS 2 /* so that a guest with a dead broker asks the next in time */
-#define HTTP_TOTAL_SECONDS   30
+#define HTTP_CONNECT_SECONDS 2
+#define HTTP_MILLISECONDS    30000 /* for one question and its answer, where nothing presses */
 #define HTTP_PROBLEM_SIZE    256
 
 enum http_status {
@@ -31,9 +32,17 @@ struct http;
 struct http *http_new(const char *ca);
 void http_free(struct http *http);
 
+struct http_request {
+	const char *url;
+	const char *json;
+	size_t size;
+	long milliseconds; /* from the name's resolution to the answer's last byte */
+	bool once;	   /* never sent a second time, whatever becomes of the connection */
+};
+
 /* POSTs JSON. `problem` tells what failed. */
-__attribute__((warn_unused_result)) enum http_status http_post(struct http *http, const char *url,
-							       const char *json, size_t size,
+__attribute__((warn_unused_result)) enum http_status http_post(struct http *http,
+							       const struct http_request *request,
 							       struct http_answer *ret_answer,
 							       char problem[HTTP_PROBLEM_SIZE]);
 
