@@ -42,9 +42,9 @@ build=${BUILD:-$root/$name}
 python=/usr/bin/python3 # Debian's, which has Debian's modules
 
 packages="$compiler libc6-dev meson ninja-build pkg-config libssl-dev libsodium-dev liblmdb-dev libmicrohttpd-dev
-	libjansson-dev libcurl4-openssl-dev libtss2-dev libcmocka-dev python3"
-[ -n "$quick" ] || packages+=" python3-pytest python3-cryptography python3-lmdb swtpm swtpm-tools tpm2-tools openssl
-	libtss2-tcti-swtpm0"
+	libjansson-dev libcurl4-openssl-dev libtss2-dev libcmocka-dev libtss2-tcti-swtpm0 swtpm swtpm-tools tpm2-tools
+	python3 python3-pytest python3-cryptography python3-lmdb"
+[ "$compiler" = gcc ] || packages+=" libclang-rt-dev llvm" # sanitizers and fuzzers, and names in what they say
 
 install_missing() {
 	local missing=() package sudo=
