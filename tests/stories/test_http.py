@@ -295,11 +295,11 @@ def test_the_only_connection_is_anybodys(http):
 
 
 def test_large_bodies_do_not_take_all_memory(http):
-    """A hundred uploads of nearly the largest size, none of which ends: what is kept of them is bounded."""
+    """Uploads of nearly the largest size, none of which ends: what is kept of them is bounded."""
     gateway = http.broker.children()["gateway"]
     crowd = []
-    part = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n" % CHALLENGE.encode() + bytes(2500000)
-    for _ in range(120):
+    part = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n" % CHALLENGE.encode() + bytes(3900000)
+    for _ in range(150):
         connection = http.connect()
         connection.sendall(part)
         crowd.append(connection)
