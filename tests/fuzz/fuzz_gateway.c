@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A request's JSON: the first byte selects the route. What becomes a frame, the keeper can read. */
-#include <assert.h>
+/* A request's JSON: the first byte selects the route. What becomes a frame meets the keeper's
+ * decoder, which may refuse it: of what a name may hold the gateway knows nothing. */
 #include <stdlib.h>
 
 #include "gateway/routes.h"
@@ -8,7 +8,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool
-readable(const struct route_frame *frame)
+keeper_reads(const struct route_frame *frame)
 {
 	union {
 		struct wire_challenge_request challenge;
@@ -49,7 +49,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (route_request(route, (struct bytes){data + 1, size - 1}, "peer", &frame, &problem) ==
 	    WIRE_OK) {
-		assert(readable(&frame));
+		(void)keeper_reads(&frame);
 		free(frame.memory);
 	}
 	return 0;

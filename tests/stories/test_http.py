@@ -137,6 +137,12 @@ def test_a_body_that_is_not_one(http, body):
     assert status == 400 and json.loads(answer)["errors"][0].startswith("malformed: ")
 
 
+@pytest.mark.parametrize("name", ["", "a" * 65, "a" * 70000, "a b", "a/../b", "\x7f", "\u00e9"], ids=range(7))
+def test_a_name_that_is_none(http, name):
+    (status, _, _), = http.say(post("/v1/operator/challenge", json.dumps({"operator": name}).encode()), wait=1)
+    assert status == 400
+
+
 # ---- size ----
 
 
