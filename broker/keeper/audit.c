@@ -87,10 +87,10 @@ audit_append(struct worker *worker, struct store_batch *batch, const char *tag)
 bool
 audit_write(struct worker *worker, const char *tag)
 {
-	auto_batch *batch = store_batch_new();
+	struct store_batch *batch = worker_batch(worker);
 	struct store_error err;
 
-	return batch && audit_append(worker, batch, tag) &&
+	return audit_append(worker, batch, tag) &&
 	       store_commit(worker->keeper->store, batch, &err) == STORE_OK;
 }
 

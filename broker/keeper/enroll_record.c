@@ -116,12 +116,12 @@ commit_record(struct worker *worker, const char *id, const struct machine_record
 	uint8_t memory[MACHINE_RECORD_MAX];
 	struct writer w = writer_of(memory, sizeof(memory));
 	char key[RECORD_KEY_SIZE];
-	auto_batch *batch = store_batch_new();
+	struct store_batch *batch = worker_batch(worker);
 	struct store_error err;
 
 	machine_record_write(&w, record);
 	record_machine_key(id, key);
-	if (!batch || w.failed)
+	if (w.failed)
 		return false;
 	store_batch_expect(batch, RECORD_TRUST, worker->keeper->trust.store_revision);
 	store_batch_put(batch, key, store_bytes_of(writer_bytes(&w)));

@@ -82,13 +82,14 @@ struct worker {
 	struct frame_buffer answer; /* encoded answers */
 	struct frame_buffer sealed; /* ciphertext of a release */
 	struct policy_facts *facts;
-	struct json entry;	 /* an audit entry */
-	struct json checks;	 /* its checks */
-	struct json text;	 /* an operator's answer */
-	struct secret *record;	 /* what the store reads into */
-	struct secret *values;	 /* a release's values in a row */
-	struct secret *body;	 /* a release's body before it is sealed */
-	struct release *release; /* release.c's own scratch */
+	struct json entry;	   /* an audit entry */
+	struct json checks;	   /* its checks */
+	struct json text;	   /* an operator's answer */
+	struct secret *record;	   /* what the store reads into */
+	struct secret *values;	   /* a release's values in a row */
+	struct secret *body;	   /* a release's body before it is sealed */
+	struct store_batch *batch; /* worker_batch's */
+	struct release *release;   /* release.c's own scratch */
 };
 __attribute__((warn_unused_result)) bool worker_start(struct worker *worker, struct keeper *keeper);
 void worker_clear(struct worker *worker);
@@ -102,7 +103,10 @@ uint8_t *worker_reserve(struct frame_buffer *buffer, size_t size);
 /* A scratch secret of at least that capacity; what was in it is gone if it grows. False: no locked
  * memory. */
 __attribute__((warn_unused_result)) bool worker_secret(struct secret **secret, size_t capacity);
-/* Gives large scratch secrets back: locked memory is scarce. */
+/* The worker's one batch, emptied: what it held before is over. */
+struct store_batch *worker_batch(struct worker *worker);
+/* After each frame: wipes the batch, and gives large scratch secrets back: locked memory is scarce.
+ */
 void worker_trim(struct worker *worker);
 
 /* Handlers: dispatch.c's table. Each answers the frame itself. */
@@ -121,11 +125,5 @@ store_bytes_of(struct bytes bytes)
 {
 	return (struct store_bytes){bytes.data, bytes.size};
 }
-static inline void
-store_batch_free_at(struct store_batch **batch)
-{
-	store_batch_free(*batch);
-}
-#define auto_batch __attribute__((cleanup(store_batch_free_at))) struct store_batch
 
 #endif

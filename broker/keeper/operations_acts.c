@@ -167,14 +167,11 @@ static enum store_status
 commit(struct worker *worker, struct operation_call *call, uint64_t revision, uint8_t ret_head[32])
 {
 	struct keeper *keeper = worker->keeper;
-	auto_batch *batch = store_batch_new();
+	struct store_batch *batch = worker_batch(worker);
 	struct store_error err;
-	bool good = batch != NULL;
 
-	if (!good)
-		return STORE_MEMORY;
 	store_batch_expect(batch, RECORD_TRUST, keeper->trust.store_revision);
-	good = put_act(batch, call, revision, ret_head);
+	bool good = put_act(batch, call, revision, ret_head);
 	if (call->request.operation == OPERATION_MACHINE_READMIT)
 		good = good && put_readmitted(batch, call->machine);
 	operation_entry(worker, call, OUTCOME_OK, revision);

@@ -199,13 +199,13 @@ operation_secret_put(struct worker *worker, struct operation_call *call)
 {
 	struct bytes path = call->request.fields[FIELD_PATH];
 	struct secret_record record;
-	auto_batch *batch = store_batch_new();
+	struct store_batch *batch = worker_batch(worker);
 	uint64_t revision;
 	size_t size;
 	char key[RECORD_KEY_SIZE];
 
 	enum store_status status = read_record(worker, path, &record, &revision);
-	if (!batch || (status != STORE_OK && status != STORE_MISSING))
+	if (status != STORE_OK && status != STORE_MISSING)
 		return operation_error(worker, OUTCOME_FAILED, "%.*s: cannot be read", PRINT(path));
 	if (!cas_holds(operation_number(&call->request, FIELD_CAS, NO_CHECK), &record))
 		return operation_error(worker, OUTCOME_CONFLICT, "%.*s: the newest version is %u",
@@ -245,14 +245,14 @@ operation_secret_delete(struct worker *worker, struct operation_call *call)
 {
 	struct bytes path = call->request.fields[FIELD_PATH];
 	struct secret_record record;
-	auto_batch *batch = store_batch_new();
+	struct store_batch *batch = worker_batch(worker);
 	uint64_t revision;
 	char key[RECORD_KEY_SIZE];
 
 	enum store_status status = read_record(worker, path, &record, &revision);
 	if (status == STORE_MISSING)
 		return operation_error(worker, OUTCOME_MISSING, "%.*s: there is none", PRINT(path));
-	if (!batch || status != STORE_OK)
+	if (status != STORE_OK)
 		return operation_error(worker, OUTCOME_FAILED, "%.*s: cannot be read", PRINT(path));
 	if (!cas_holds(operation_number(&call->request, FIELD_CAS, NO_CHECK), &record))
 		return operation_error(worker, OUTCOME_CONFLICT, "%.*s: the newest version is %u",

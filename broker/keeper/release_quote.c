@@ -46,7 +46,7 @@ suspend(struct worker *worker, struct release *release, const struct attest_erro
 	uint8_t memory[MACHINE_RECORD_MAX];
 	struct writer w = writer_of(memory, sizeof(memory));
 	char key[RECORD_KEY_SIZE];
-	auto_batch *batch = store_batch_new();
+	struct store_batch *batch = worker_batch(worker);
 	struct store_error store_err;
 
 	struct json *json = audit_begin(worker, "suspend", release->now);
@@ -62,7 +62,7 @@ suspend(struct worker *worker, struct release *release, const struct attest_erro
 		 "its TPM's clock went back: rolled back, copied or cleared");
 	machine_record_write(&w, &machine->record);
 	record_machine_key(machine->id, key);
-	if (batch && !w.failed && audit_append(worker, batch, machine->id)) {
+	if (!w.failed && audit_append(worker, batch, machine->id)) {
 		store_batch_put(batch, key, store_bytes_of(writer_bytes(&w)));
 		if (store_commit(worker->keeper->store, batch, &store_err) != STORE_OK)
 			atomic_fetch_add(&worker->keeper->counters.unknown, 1);

@@ -278,10 +278,8 @@ commit_locked(struct worker *worker, struct release *release, struct store_batch
 enum release_commit
 release_commit(struct worker *worker, struct release *release)
 {
-	auto_batch *batch = store_batch_new();
+	struct store_batch *batch = worker_batch(worker);
 
-	if (!batch)
-		return RELEASE_BROKEN;
 	release_entry(worker, release, true);
 	pthread_mutex_lock(&release->machine->mutex);
 	enum release_commit outcome = commit_locked(worker, release, batch);

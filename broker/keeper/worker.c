@@ -23,7 +23,8 @@ worker_start(struct worker *worker, struct keeper *keeper)
 	worker->record = secret_new(SCRATCH_SECRET);
 	worker->values = secret_new(SCRATCH_SECRET);
 	worker->body = secret_new(SCRATCH_SECRET);
-	if (worker->facts && worker->record && worker->values && worker->body)
+	worker->batch = store_batch_new();
+	if (worker->facts && worker->record && worker->values && worker->body && worker->batch)
 		return true;
 	worker_clear(worker);
 	return false;
@@ -42,6 +43,7 @@ worker_clear(struct worker *worker)
 	secret_free(worker->record);
 	secret_free(worker->values);
 	secret_free(worker->body);
+	store_batch_free(worker->batch);
 	release_scratch_free(worker->release);
 	*worker = (struct worker){0};
 }
@@ -85,9 +87,17 @@ trim(struct secret **secret)
 	}
 }
 
+struct store_batch *
+worker_batch(struct worker *worker)
+{
+	store_batch_clear(worker->batch);
+	return worker->batch;
+}
+
 void
 worker_trim(struct worker *worker)
 {
+	store_batch_clear(worker->batch);
 	trim(&worker->record);
 	trim(&worker->values);
 	trim(&worker->body);
