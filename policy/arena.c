@@ -16,8 +16,8 @@
 #endif
 #ifdef ARENA_POISONED
 #define GAP 16
-/* As <sanitizer/asan_interface.h> declares them, which is no header of libc. */
-/* Theirs take `const volatile`, from which gcc concludes that they read what they are given. */
+/* <sanitizer/asan_interface.h>, which is no header of libc, has `const volatile` here, from which
+ * gcc concludes that they read what they are given. */
 void __asan_poison_memory_region(volatile void *address, size_t size);
 void __asan_unpoison_memory_region(volatile void *address, size_t size);
 #else

@@ -5,9 +5,8 @@
 
 #include <string.h>
 
-#define SLOTS_FIRST	16
-#define ANCESTORS_FIRST 8
-#define ANCESTORS_LIST	32 /* beyond this many, an index beside the list */
+#define SLOTS_FIRST    16
+#define ANCESTORS_LIST 32 /* from so many on, an index beside the list */
 
 /* ---- the table of one layer ---- */
 
@@ -85,15 +84,14 @@ has_ancestor(const struct ancestors *ancestors, const struct policy_value *name)
 	return false;
 }
 
-/* Rebuilt at four times the count, rounded up to a power of two: seldom, and then for long. */
+/* At most half full, and built anew with twice the slots. */
 static bool
 index_ancestors(struct arena *arena, struct ancestors *ancestors)
 {
 	if (ancestors->count < ANCESTORS_LIST || ancestors->count * 2 < ancestors->slot_count)
 		return true;
-	ancestors->slot_count = ancestors->count * 4;
-	while ((ancestors->slot_count & (ancestors->slot_count - 1)) != 0)
-		ancestors->slot_count += ancestors->slot_count & (0 - ancestors->slot_count);
+	ancestors->slot_count =
+		ancestors->slot_count == 0 ? 4 * ANCESTORS_LIST : 2 * ancestors->slot_count;
 	ancestors->slots = arena_take(arena, ancestors->slot_count, sizeof(ancestors->slots[0]));
 	if (ancestors->slots == NULL)
 		return false;
@@ -130,7 +128,7 @@ add_parents(struct policy_facts *facts, struct ancestors *ancestors, const struc
 	return true;
 }
 
-/* Breadth first: the list is the queue. Each entity is visited once, so a cycle would end too. */
+/* Breadth first: the list is the queue. Each entity is visited once, so a cycle ends too. */
 static bool
 collect_ancestors(struct policy_facts *facts, struct ancestors *ancestors,
 		  const struct entity *entity)

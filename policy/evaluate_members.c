@@ -213,7 +213,7 @@ evaluate_contains(struct evaluation *evaluation, const struct expression *expres
 	return value_boolean(value_set_contains(set, item));
 }
 
-/* How many of `items` are in `set`; looking stops at the first that is `enough` or is not. */
+/* Is there one of `items` that is in `set` (`wanted`), or one that is not? */
 static bool
 any_contained(const struct policy_value *set, const struct policy_value *items, bool wanted)
 {

@@ -5,12 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const variable_names[] = {
-	[VARIABLE_PRINCIPAL] = "principal",
-	[VARIABLE_ACTION] = "action",
-	[VARIABLE_RESOURCE] = "resource",
-};
-
 /* ---- scopes ---- */
 
 /* A slot belongs where its own variable is compared; there it makes the policy a template. */

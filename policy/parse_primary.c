@@ -250,12 +250,6 @@ parse_call(struct parser *parser, const struct path *path)
 static const struct expression *
 parse_name(struct parser *parser)
 {
-	static const char *const variables[VARIABLE_COUNT] = {
-		[VARIABLE_PRINCIPAL] = "principal",
-		[VARIABLE_ACTION] = "action",
-		[VARIABLE_RESOURCE] = "resource",
-		[VARIABLE_CONTEXT] = "context",
-	};
 	struct path path;
 
 	if (!parser_path(parser, "an expression", &path))
@@ -264,7 +258,7 @@ parse_name(struct parser *parser)
 		return make_literal(parser, path.at,
 				    value_entity(parser->arena, path.name, path.id));
 	for (int i = 0; i < VARIABLE_COUNT; i++) {
-		if (text_is(path.name, variables[i]))
+		if (text_is(path.name, variable_names[i]))
 			return make_variable(parser, (enum variable)i, path.at);
 	}
 	return parse_call(parser, &path);

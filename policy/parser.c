@@ -8,6 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *const variable_names[VARIABLE_COUNT] = {
+	[VARIABLE_PRINCIPAL] = "principal",
+	[VARIABLE_ACTION] = "action",
+	[VARIABLE_RESOURCE] = "resource",
+	[VARIABLE_CONTEXT] = "context",
+};
+
 void *
 parser_refuse(struct parser *parser, enum policy_status status, struct position at,
 	      const char *format, ...)

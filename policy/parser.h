@@ -26,6 +26,8 @@ struct parser {
 
 /* ---- parser.c ---- */
 
+extern const char *const variable_names[VARIABLE_COUNT];
+
 /* Records the first refusal; always NULL. */
 __attribute__((format(printf, 4, 5))) void *parser_refuse(struct parser *parser,
 							  enum policy_status status,

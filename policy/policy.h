@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Cedar policies: text -> policy set; (set, facts, request) -> decision.
- *
- * Pure: no I/O, no clock, no globals. The language is the published Cedar 4.x: see LANGUAGE.md for
- * the part that is implemented; what is not is refused with line and column, never read otherwise.
- */
+/* Cedar policies: text -> policy set; (set, facts, request) -> decision. Pure: no I/O, no clock, no
+ * globals. The language is the published Cedar 4.x: see LANGUAGE.md for the part that is
+ * implemented; what is not is refused with line and column, never read otherwise. */
 #ifndef POSTERN_POLICY_H
 #define POSTERN_POLICY_H
 
@@ -32,8 +29,7 @@ struct policy_error {
 	char message[200];
 };
 
-/* UTF-8, not terminated. */
-struct policy_text {
+struct policy_text { /* UTF-8, not terminated */
 	const char *data;
 	size_t size;
 };
@@ -41,15 +37,11 @@ struct policy_text {
 /* ---- policy sets: immutable once parsed, shared by any number of threads ---- */
 
 struct policy_set;
-
 enum policy_effect { POLICY_PERMIT, POLICY_FORBID };
-
-/* The shape of a scope constraint, in this order: `principal`, `== E`, `in E` (or `in [E, ...]`),
- * `is T`, `is T in E`. */
+/* In this order: `principal`, `== E`, `in E` (or `in [E, ...]`), `is T`, `is T in E`. */
 enum policy_scope { POLICY_ANY, POLICY_EQUALS, POLICY_IN, POLICY_IS, POLICY_IS_IN };
 
-/* What a policy says about itself. Texts point into the set and live as long as it. */
-struct policy_summary {
+struct policy_summary {		 /* its texts live as long as the set */
 	struct policy_text id;	 /* "policy0", "policy1", ... in the order of the text */
 	struct policy_text name; /* the @id annotation's value; empty where there is none */
 	enum policy_effect effect;
@@ -63,38 +55,33 @@ struct policy_summary {
 __attribute__((warn_unused_result)) enum policy_status
 policy_set_parse(struct policy_text source, struct policy_set **ret_set, struct policy_error *err);
 void policy_set_free(struct policy_set *set);
-
 size_t policy_set_count(const struct policy_set *set);
-/* index < policy_set_count(set). */
+/* `index` is below that count, here and in what follows. */
 void policy_set_summary(const struct policy_set *set, size_t index,
 			struct policy_summary *ret_summary);
-/* Could this policy's action scope cover the action `type::"id"` itself (an action group that
- * contains it is not known here: `in` scopes are answered true, but for an empty list)? */
+/* Could this policy's action scope cover the action `type::"id"`? Which actions a group holds is
+ * not known here: for `in` the answer is true, but for an empty list. */
 bool policy_set_may_cover(const struct policy_set *set, size_t index, struct policy_text type,
 			  struct policy_text id);
 
 /* ---- facts: the values and entities that requests are decided on ----
- *
  * An arena. Values are immutable and live until policy_facts_clear or policy_facts_free. Texts are
  * copied. A builder that fails returns NULL, a NULL operand is passed on, and the layer is unfit
  * until it is cleared: policy_decide answers what failed first, in it or below. So check once, at
  * the end. POLICY_MEMORY: memory ran out; POLICY_INVALID: not UTF-8, no type name, a key twice,
- * malformed; POLICY_LIMIT: nested too deep.
- */
+ * malformed; POLICY_LIMIT: nested too deep. */
 struct policy_facts;
 struct policy_value;
-
 struct policy_field {
 	struct policy_text name;
 	const struct policy_value *value;
 };
 
-/* `base` (may be NULL) is a layer below: its entities are seen through this one, which is how
- * actions and groups are built once and requests cheaply. It must outlive this layer and not change
- * meanwhile; many layers in many threads may share it. */
+/* `base` (may be NULL): a layer below, whose entities are seen through this one. It must outlive
+ * this one and not change meanwhile; many layers in many threads may share it. */
 struct policy_facts *policy_facts_new(const struct policy_facts *base);
 void policy_facts_free(struct policy_facts *facts);
-/* Forgets all values and entities of this layer and keeps its memory and its base. */
+/* Forgets this layer's values and entities; keeps its memory and its base. */
 void policy_facts_clear(struct policy_facts *facts);
 
 const struct policy_value *policy_value_boolean(struct policy_facts *facts, bool value);
@@ -132,14 +119,14 @@ policy_facts_tags(struct policy_facts *facts, const struct policy_value *entity,
 
 /* ---- decisions ---- */
 
-struct policy_request {
-	const struct policy_value *principal; /* entity references */
+struct policy_request { /* entity references, and a record */
+	const struct policy_value *principal;
 	const struct policy_value *action;
 	const struct policy_value *resource;
-	const struct policy_value *context; /* a record */
+	const struct policy_value *context;
 };
 
-/* A policy whose evaluation failed: it was skipped, as Cedar says. (The broker denies on any.) */
+/* One whose evaluation failed: it was skipped, as Cedar says. Whoever guards denies on any. */
 struct policy_failure {
 	size_t policy; /* index in the set */
 	char message[120];
