@@ -95,8 +95,10 @@ role_start(enum role_kind kind)
 		role_complain("cannot be made to end with the supervisor: %s", strerror(errno));
 		return false;
 	}
-	/* Ctrl-C reaches the whole group; it is the supervisor's to act on. */
+	/* Ctrl-C reaches the whole group, and a service manager's SIGTERM all that belongs to it:
+	 * they are the supervisor's to act on. */
 	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	/* gmtime_r reads the time zone's file at its first use, which a confined role cannot. */

@@ -5,7 +5,7 @@
  * "Processes".
  *
  * A role's main is called hardened (no core dumps, not dumpable, no new privileges, dies with the
- * supervisor, SIGPIPE and SIGINT ignored, libsodium ready) and does:
+ * supervisor, SIGPIPE, SIGINT, SIGTERM and SIGHUP ignored, libsodium ready) and does:
  *
  *	auto_settings *settings = role_begin(keys);
  *	if (settings == NULL)

@@ -20,8 +20,7 @@
 
 #define ENROLMENTS_MAX	   8	 /* appraisers for one enrolment each, at once */
 #define ENROLMENT_LIFETIME 10000 /* milliseconds */
-#define DRAIN_PATIENCE	   3000	 /* milliseconds for the roles to end by themselves */
-#define STOP_PATIENCE	   5000	 /* milliseconds between SIGTERM and SIGKILL */
+#define STOP_PATIENCE	   5000	 /* milliseconds for the roles to end by themselves */
 #define ORPHAN_PATIENCE	   1000	 /* milliseconds for the end of its peer to arrive */
 #define RUNNING		   (-1)	 /* no exit status decided yet */
 
@@ -239,7 +238,8 @@ role_ended(struct supervisor *supervisor, enum role_kind kind, int how)
 	struct child *child = &supervisor->children[kind];
 	close_at(&child->channel);
 	child->pid = 0;
-	if (supervisor->status != RUNNING)
+	/* What ends because of the stop says nothing, unless it did not end by itself. */
+	if (supervisor->status != RUNNING && WIFEXITED(how))
 		return;
 	/* A dying process closes its channels before it can be waited for: its peers may be here
 	 * first. */
@@ -281,8 +281,7 @@ on_signal(struct supervisor *supervisor)
 		if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
 			give_up(supervisor, ROLE_EXIT_OK);
 	}
-	/* Children that end because of the same stop are reaped after it was noted, and say
-	 * nothing. */
+	/* After the stop was noted: see role_ended. */
 	reap(supervisor);
 }
 
@@ -401,36 +400,28 @@ wait_and_serve(struct supervisor *supervisor)
 /* ---- stopping ---- */
 
 static bool
-signal_all(struct supervisor *supervisor, int number)
+any_role_left(const struct supervisor *supervisor)
 {
-	bool any = false;
 	for (size_t i = 0; i < ROLE_COUNT; i++) {
 		if (supervisor->children[i].pid != 0)
-			any = kill(supervisor->children[i].pid, number) == 0 || any;
+			return true;
 	}
-	for (size_t i = 0; i < ENROLMENTS_MAX; i++) {
-		if (supervisor->enrolments[i].pid != 0)
-			any = kill(supervisor->enrolments[i].pid, SIGKILL) == 0 || any;
-	}
-	return any;
+	return false;
 }
 
-/* False: some process is still there after so many milliseconds. */
-static bool
-await_ends(struct supervisor *supervisor, int64_t patience)
+static void
+await_ends(struct supervisor *supervisor)
 {
-	int64_t deadline = now_milliseconds() + patience;
-	for (;;) {
-		reap(supervisor);
-		if (!signal_all(supervisor, 0))
-			return true;
+	int64_t deadline = now_milliseconds() + STOP_PATIENCE;
+	for (reap(supervisor); any_role_left(supervisor); reap(supervisor)) {
 		int64_t left = deadline - now_milliseconds();
 		struct pollfd watched = {supervisor->signals, POLLIN, 0};
 		struct signalfd_siginfo info;
-		if (left <= 0 || (poll(&watched, 1, (int)left) > 0 &&
-				  read(supervisor->signals, &info, sizeof(info)) < 0 &&
-				  errno != EAGAIN))
-			return false;
+		if (left <= 0)
+			return;
+		(void)poll(&watched, 1, (int)left);
+		while (read(supervisor->signals, &info, sizeof(info)) > 0)
+			;
 	}
 }
 
@@ -438,18 +429,25 @@ static void
 stop(struct supervisor *supervisor)
 {
 	notify("STOPPING=1");
+	/* The keeper may wait for one of these, or for a new one: those enrolments are refused. */
+	for (size_t i = 0; i < ENROLMENTS_MAX; i++) {
+		if (supervisor->enrolments[i].pid != 0)
+			kill(supervisor->enrolments[i].pid, SIGKILL);
+	}
+	close_at(&supervisor->children[ROLE_KEEPER].channel);
 	/* The door ends when its channel does, and then each role when its neighbour has gone: what
-	 * the keeper has in hand is finished, its end is audited and its keys are wiped. */
-	bool joined = supervisor->door_gateway[0] < 0;
+	 * the keeper has in hand is finished, its end is audited and its keys are wiped. Where they
+	 * are not joined yet there is nothing in hand. */
 	close_at(&supervisor->children[ROLE_DOOR].channel);
-	if (!joined || !await_ends(supervisor, DRAIN_PATIENCE)) {
-		signal_all(supervisor, SIGTERM);
-		(void)await_ends(supervisor, STOP_PATIENCE);
+	if (supervisor->door_gateway[0] < 0)
+		await_ends(supervisor);
+	/* Only what has not been waited for: no other process has its id. */
+	for (size_t i = 0; i < ROLE_COUNT; i++) {
+		if (supervisor->children[i].pid != 0)
+			kill(supervisor->children[i].pid, SIGKILL);
 	}
-	if (signal_all(supervisor, SIGKILL)) {
-		while (waitpid(-1, NULL, 0) > 0)
-			;
-	}
+	while (waitpid(-1, NULL, 0) > 0)
+		;
 	frame_buffer_clear(&supervisor->buffer);
 	for (size_t i = 0; i < ROLE_COUNT; i++)
 		close_at(&supervisor->children[i].channel);
@@ -465,6 +463,10 @@ static bool
 prepare(struct supervisor *supervisor)
 {
 	sigset_t set;
+	/* Whoever started us may have ignored it, and then ends of children cannot be waited for.
+	 */
+	signal(SIGCHLD, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN); /* stderr may be a pipe that nobody reads any more */
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGTERM);
