@@ -1,18 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a role may still do once it has all it needs. Two layers: Landlock takes the file system
- * (not the keeper's) and, where the kernel can, TCP and signals away; a seccomp allow-list takes
- * every system call away that the role does not use.
+ * What a role may still do once it has all it needs open. Three layers: no capabilities; Landlock
+ * takes the file system and, where the kernel can, TCP and signals away; a seccomp allow-list
+ * takes every system call away that the role does not use.
  */
 #include "filter.h"
 #include "role.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/landlock.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* ---- capabilities ---- */
+
+/* What root holds is nobody's in a role: with CAP_SYS_PTRACE an owned door would read the
+ * keeper's memory. */
+bool
+capabilities_drop(enum role_kind kind)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct held[_LINUX_CAPABILITY_U32S_3] = {0};
+	if (syscall(SYS_capget, &header, held) != 0)
+		return false;
+	uint32_t kept = kind == ROLE_KEEPER ? held[0].permitted & 1u << CAP_IPC_LOCK : 0;
+	const struct __user_cap_data_struct left[_LINUX_CAPABILITY_U32S_3] = {
+		{.effective = kept, .permitted = kept, .inheritable = 0},
+	};
+	return syscall(SYS_capset, &header, left) == 0;
+}
 
 /* ---- Landlock ---- */
 
@@ -48,10 +67,10 @@ ruleset_for(long abi, struct ruleset *ret_rules)
 	return abi >= 6 ? sizeof(rules) : abi >= 4 ? 2 * sizeof(uint64_t) : sizeof(uint64_t);
 }
 
-/* No rule is added to the set: nothing of what it handles is permitted. The keeper, which lives
- * on its store's files, keeps the file system. */
-static bool
-deny(bool file_system)
+/* No rule is added to the set: nothing of what it handles is permitted. What is open stays so:
+ * the keeper lives on the store's files that it has. */
+bool
+landlock_deny(void)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	/* Not in this kernel, not enabled, or kept from us by the unit's own filter: seccomp
@@ -60,10 +79,6 @@ deny(bool file_system)
 		return errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM;
 	struct ruleset rules;
 	size_t size = ruleset_for(abi, &rules);
-	if (!file_system)
-		rules.file_system = 0;
-	if (!file_system && abi < 4) /* nothing is left, and the kernel wants something */
-		return true;
 	long descriptor = syscall(SYS_landlock_create_ruleset, &rules, size, 0);
 	if (descriptor < 0)
 		return false;
@@ -78,21 +93,15 @@ role_confine(enum role_kind kind)
 #ifdef POSTERN_SANITIZED
 	/* The sanitizers' run time maps files, starts a process to look for leaks, and reads
 	 * /proc/self. */
-	(void)deny;
 	return kind < ROLE_COUNT;
 #else
-	if (!deny(kind != ROLE_KEEPER)) {
-		role_complain("Landlock: %s", strerror(errno));
-		return false;
-	}
-	/* The door's calls are OpenSSL's and the sockets', the keeper's the store's: Landlock is
-	 * what they get. */
-	if (kind == ROLE_DOOR || kind == ROLE_KEEPER)
+	const char *layer = !capabilities_drop(kind) ? "capabilities"
+			    : !landlock_deny()	     ? "Landlock"
+			    : !filter_install(kind)  ? "seccomp"
+						     : NULL;
+	if (layer == NULL)
 		return true;
-	if (!filter_install(kind)) {
-		role_complain("seccomp: %s", strerror(errno));
-		return false;
-	}
-	return true;
+	role_complain("%s: %s", layer, strerror(errno));
+	return false;
 #endif
 }

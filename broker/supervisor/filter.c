@@ -16,7 +16,9 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #if defined(__x86_64__)
 #define OWN_ARCHITECTURE AUDIT_ARCH_X86_64
@@ -27,16 +29,16 @@
 #endif
 
 #define X32_FIRST 0x40000000U
-#define CODE_MAX  400
+#define CODE_MAX  512
 
 #ifndef PR_SET_VMA /* newer C libraries name their arenas with it */
 #define PR_SET_VMA 0x53564d41
 #endif
 
-enum test { ALWAYS, BITS_CLEAR, BITS_SET, EQUALS };
+enum test { ALWAYS, BITS_CLEAR, BITS_SET, EQUALS, IS_NULL };
 
-/* A call is allowed when any rule for it holds. Arguments are looked at in their low 32 bits,
- * where all of these are. */
+/* A call is allowed when any rule for it holds. Numbers are looked at in their low 32 bits, where
+ * all of these are; a pointer in all its bits. */
 struct rule {
 	uint32_t call;
 	enum test test;
@@ -64,7 +66,13 @@ static const struct rule common[] = {
 	 * path exists. */
 	ALLOW(fstat),
 	ALLOW(newfstatat),
-	ALLOW(fcntl),
+	/* Not what has signals sent to others (F_SETOWN, F_SETSIG). */
+	ALLOW_IF(fcntl, 1, EQUALS, F_GETFD),
+	ALLOW_IF(fcntl, 1, EQUALS, F_SETFD),
+	ALLOW_IF(fcntl, 1, EQUALS, F_GETFL),
+	ALLOW_IF(fcntl, 1, EQUALS, F_SETFL),
+	ALLOW_IF(fcntl, 1, EQUALS, F_ADD_SEALS),
+	ALLOW_IF(fcntl, 1, EQUALS, F_GET_SEALS),
 	/* Code cannot be brought in. */
 	ALLOW_IF(mmap, 2, BITS_CLEAR, PROT_EXEC),
 	ALLOW_IF(mprotect, 2, BITS_CLEAR, PROT_EXEC),
@@ -85,16 +93,15 @@ static const struct rule common[] = {
 	ALLOW(sigaltstack),
 	ALLOW(sched_yield),
 	ALLOW(sched_getaffinity), /* malloc counts processors for its arenas */
+	ALLOW(sysinfo),		  /* qsort asks how much memory there is */
+	ALLOW(writev),		  /* what a failed assertion says */
 	ALLOW(getpid),
 	ALLOW(gettid),
-	ALLOW(tgkill), /* abort(); signals to others are the kernel's to refuse, and Landlock's */
 	ALLOW(exit),
 	ALLOW(exit_group),
 };
 
-/* libmicrohttpd's threads, epoll and sockets that it is given; frames too large for one datagram.
- * */
-static const struct rule gateway[] = {
+static const struct rule threads[] = {
 	ALLOW_IF(clone, 0, BITS_SET, CLONE_THREAD),
 	ALLOW(set_robust_list),
 #ifdef SYS_rseq
@@ -102,35 +109,66 @@ static const struct rule gateway[] = {
 #endif
 	ALLOW_IF(prctl, 0, EQUALS, PR_SET_NAME),
 	ALLOW_IF(prctl, 0, EQUALS, PR_SET_VMA),
-	ALLOW_IF(prlimit64, 2, EQUALS, 0), /* reading a limit: the size of a new thread's stack */
+	ALLOW_IF(prlimit64, 2, IS_NULL, 0), /* reading a limit: the size of a new thread's stack */
 	ALLOW(membarrier),
-	ALLOW(clock_nanosleep),
-	ALLOW(nanosleep),
-	ALLOW(recvfrom),
-	ALLOW(sendto),
-	ALLOW(readv),
-	ALLOW(writev),
-	ALLOW(shutdown),
-	ALLOW(setsockopt),
-	ALLOW(getsockopt),
-	ALLOW(getsockname),
-	ALLOW(getpeername),
-	ALLOW(epoll_create1),
-	ALLOW(epoll_ctl),
-	ALLOW(epoll_pwait),
+};
+
+/* Frames too large for one datagram, and waiting for one. */
+static const struct rule frames[] = {
+	ALLOW(memfd_create),
+	ALLOW(pwrite64),
 	ALLOW(ppoll),
-	ALLOW(pselect6),
+#ifdef SYS_poll
+	ALLOW(poll),
+#endif
+};
+
+/* Sockets that it has or is given, and epoll; no new ones. */
+static const struct rule sockets[] = {
+	ALLOW(recvfrom),    ALLOW(sendto),     ALLOW(shutdown),
+	ALLOW(setsockopt),  ALLOW(getsockopt), ALLOW(getsockname),
+	ALLOW(getpeername), ALLOW(epoll_ctl),  ALLOW(epoll_pwait),
 #ifdef SYS_epoll_wait
 	ALLOW(epoll_wait),
-	ALLOW(poll),
+#endif
+};
+
+static const struct rule door[] = {
+	ALLOW(accept4),
+	/* One end is for the gateway: not of any network. */
+	ALLOW_IF(socketpair, 0, EQUALS, AF_UNIX),
+};
+
+/* libmicrohttpd. */
+static const struct rule gateway[] = {
+	ALLOW(clock_nanosleep),
+	ALLOW(nanosleep),
+	ALLOW(readv),
+	ALLOW(epoll_create1),
+	ALLOW(pselect6),
+#ifdef SYS_select
 	ALLOW(select),
 #endif
 	ALLOW(eventfd2),
 	ALLOW(pipe2),
 	ALLOW_IF(ioctl, 1, EQUALS, FIONBIO),
 	ALLOW_IF(ioctl, 1, EQUALS, FIONREAD),
-	ALLOW(memfd_create),
-	ALLOW(pwrite64),
+};
+
+/* The store's files, which are open: LMDB of any version, and what the store asks itself. */
+static const struct rule keeper[] = {
+	ALLOW(shutdown), /* of the gateway's channel, when that breaks: ends its own workers */
+	ALLOW_IF(fcntl, 1, EQUALS, F_SETLK), /* LMDB's reader table, when it closes */
+	ALLOW_IF(fcntl, 1, EQUALS, F_GETLK),
+	ALLOW(lseek),
+	ALLOW(preadv),
+	ALLOW(pwritev),
+	ALLOW(fsync),
+	ALLOW(fdatasync),
+	ALLOW(msync),
+	ALLOW(ftruncate),
+	ALLOW(fallocate),
+	ALLOW(fstatfs),
 };
 
 /* Refused in a way that libraries cope with: the C library asks for a file of the time zone,
@@ -202,9 +240,14 @@ emit_rule(struct program *program, const struct rule *rule)
 	}
 	/* Little-endian: the low half comes first. */
 	size_t argument = offsetof(struct seccomp_data, args) + 8 * (size_t)rule->argument;
-	emit_jump(program, BPF_JEQ, rule->call, 0, 4);
+	bool whole = rule->test == IS_NULL;
+	emit_jump(program, BPF_JEQ, rule->call, 0, whole ? 6 : 4);
 	emit_load(program, argument);
-	if (rule->test == EQUALS)
+	if (whole) {
+		emit_jump(program, BPF_JEQ, 0, 0, 3);
+		emit_load(program, argument + 4);
+	}
+	if (rule->test == EQUALS || whole)
 		emit_jump(program, BPF_JEQ, rule->value, 0, 1);
 	else if (rule->test == BITS_SET)
 		emit_jump(program, BPF_JSET, rule->value, 0, 1);
@@ -214,12 +257,23 @@ emit_rule(struct program *program, const struct rule *rule)
 	emit_load(program, offsetof(struct seccomp_data, nr));
 }
 
-static void
-emit_rules(struct program *program, const struct rule *rules, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		emit_rule(program, &rules[i]);
-}
+struct rules {
+	const struct rule *list;
+	size_t count;
+};
+#define RULES(array)                                                                               \
+	{                                                                                          \
+		array, sizeof(array) / sizeof((array)[0])                                          \
+	}
+#define RULE_SETS_MAX 5
+
+static const struct rules role_rules[ROLE_COUNT][RULE_SETS_MAX] = {
+	[ROLE_DOOR] = {RULES(common), RULES(sockets), RULES(door)},
+	[ROLE_GATEWAY] = {RULES(common), RULES(threads), RULES(frames), RULES(sockets),
+			  RULES(gateway)},
+	[ROLE_KEEPER] = {RULES(common), RULES(threads), RULES(frames), RULES(keeper)},
+	[ROLE_APPRAISER] = {RULES(common)},
+};
 
 static void
 build(struct program *program, enum role_kind kind)
@@ -232,9 +286,13 @@ build(struct program *program, enum role_kind kind)
 	emit_jump(program, BPF_JGE, X32_FIRST, 0, 1);
 	emit_return(program, SECCOMP_RET_KILL_PROCESS);
 #endif
-	emit_rules(program, common, sizeof(common) / sizeof(common[0]));
-	if (kind == ROLE_GATEWAY)
-		emit_rules(program, gateway, sizeof(gateway) / sizeof(gateway[0]));
+	for (size_t i = 0; i < RULE_SETS_MAX; i++) {
+		for (size_t j = 0; j < role_rules[kind][i].count; j++)
+			emit_rule(program, &role_rules[kind][i].list[j]);
+	}
+	/* abort(), and nobody else's end. */
+	const struct rule own = {SYS_tgkill, EQUALS, 0, (uint32_t)getpid()};
+	emit_rule(program, &own);
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
 		emit_jump(program, BPF_JEQ, refused[i].call, 0, 1);
 		emit_return(program, SECCOMP_RET_ERRNO | refused[i].error);

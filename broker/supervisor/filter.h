@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The seccomp allow-lists. Private to the supervisor. */
+/* The layers of role_confine, in the order in which they are put on. Private to the supervisor,
+ * and to its test. All: false with errno. */
 #ifndef POSTERN_SUPERVISOR_FILTER_H
 #define POSTERN_SUPERVISOR_FILTER_H
 
 #include "role.h"
 
-/* For gateway and appraiser. False with errno. */
+/* No capability, whoever the daemon runs as; the keeper keeps that of locking memory. */
+__attribute__((warn_unused_result)) bool capabilities_drop(enum role_kind kind);
+/* No path, no TCP and no signal to others, as far as the kernel can; true where it cannot. */
+__attribute__((warn_unused_result)) bool landlock_deny(void);
+/* The role's list of system calls. */
 __attribute__((warn_unused_result)) bool filter_install(enum role_kind kind);
 
 #endif
