@@ -183,17 +183,3 @@ body_wanted(struct body *body)
 		return body_fail(body, "secrets");
 	return (struct bytes){w->start + before, w->size - before};
 }
-
-void
-answer_base64(json_t *object, const char *member, struct bytes value)
-{
-	size_t size = BASE64_ENCODED_SIZE(value.size);
-	char *text = malloc(size + 1);
-
-	if (text == NULL)
-		return;
-	base64_encode(value, text);
-	/* Base64 is ASCII: jansson need not look for UTF-8. */
-	json_object_set_new_nocheck(object, member, json_stringn_nocheck(text, size));
-	free(text);
-}

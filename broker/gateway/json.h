@@ -32,7 +32,4 @@ bool body_has(const struct body *body, const char *member);
 /* "secrets" as the canonical list. */
 struct bytes body_wanted(struct body *body);
 
-/* Adds a base64 member; memory failures show in json_dumps. */
-void answer_base64(json_t *object, const char *member, struct bytes value);
-
 #endif

@@ -353,6 +353,73 @@ a_challenge_answer_becomes_json(void **state)
 	free(text);
 }
 
+/* The text, and that jansson takes it. */
+static void
+assert_json(enum frame_type type, struct writer *payload, const char *want)
+{
+	unsigned http;
+	char *text = answer_text(type, WIRE_OK, writer_bytes(payload), &http);
+	json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+
+	assert_int_equal(http, 200);
+	assert_non_null(root);
+	assert_string_equal(text, want);
+	json_decref(root);
+	free(text);
+	payload->size = 0;
+}
+
+#define TEXT(text) ((struct bytes){(const uint8_t *)(text), strlen(text)})
+#define C58	   "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+#define R32	   "rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr"
+#define R32_BASE64 "cnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnI="
+#define R64_BASE64                                                                                 \
+	"cnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycnJycg="  \
+	"="
+
+static void
+answers_become_json(void **state)
+{
+	uint8_t memory[512];
+	struct writer w = writer_of(memory, sizeof(memory));
+
+	(void)state;
+	write_bytes(&w, TEXT("abcd"));
+	assert_json(FRAME_RELEASE, &w, "{\"sealed\":\"YWJjZA==\"}");
+	wire_enroll_answer_write(
+		&w, &(struct wire_enroll_answer){TEXT(C58), 60, TEXT("b"), TEXT("se"), TEXT(R32)});
+	assert_json(FRAME_ENROLL, &w,
+		    "{\"challenge\":\"" CHALLENGE "\",\"expires_in\":60,\"credential_blob\":"
+		    "\"Yg==\",\"secret\":\"c2U=\",\"release_key\":\"" R32_BASE64 "\"}");
+	wire_activate_answer_write(&w, &(struct wire_activate_answer){true, TEXT("m-0123")});
+	assert_json(FRAME_ACTIVATE, &w, "{\"machine\":\"m-0123\",\"state\":\"admitted\"}");
+	wire_activate_answer_write(&w, &(struct wire_activate_answer){false, TEXT("m-0123")});
+	assert_json(FRAME_ACTIVATE, &w, "{\"machine\":\"m-0123\",\"state\":\"pending\"}");
+	wire_operator_challenge_answer_write(
+		&w, &(struct wire_operator_challenge_answer){TEXT(C58), 5, INT64_MAX});
+	assert_json(FRAME_OPERATOR_CHALLENGE, &w,
+		    "{\"challenge\":\"" CHALLENGE
+		    "\",\"expires_in\":5,\"trust_revision\":9223372036854775807}");
+	wire_operator_answer_write(&w, &(struct wire_operator_answer){TEXT("abc"), TEXT(R32 R32)});
+	assert_json(FRAME_OPERATOR_REQUEST, &w,
+		    "{\"answer\":\"YWJj\",\"signature\":\"" R64_BASE64 "\"}");
+}
+
+/* What the keeper names a machine stands in JSON as it is: nothing that would need an escape. */
+static void
+a_name_with_a_quote_is_a_failure(void **state)
+{
+	uint8_t memory[64];
+	struct writer w = writer_of(memory, sizeof(memory));
+	unsigned http;
+
+	(void)state;
+	wire_activate_answer_write(&w, &(struct wire_activate_answer){true, TEXT("m-\",\"x\":\"")});
+	char *text = answer_text(FRAME_ACTIVATE, WIRE_OK, writer_bytes(&w), &http);
+	assert_int_equal(http, 500);
+	free(text);
+}
+
 static void
 refusals_carry_word_and_status(void **state)
 {
@@ -411,6 +478,8 @@ main(void)
 		cmocka_unit_test(every_bit_flip_is_harmless),
 		cmocka_unit_test(routes_are_matched_exactly),
 		cmocka_unit_test(a_challenge_answer_becomes_json),
+		cmocka_unit_test(answers_become_json),
+		cmocka_unit_test(a_name_with_a_quote_is_a_failure),
 		cmocka_unit_test(refusals_carry_word_and_status),
 		cmocka_unit_test(broken_answers_are_failures),
 	};
