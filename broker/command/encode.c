@@ -27,13 +27,17 @@ hex_encode(const uint8_t *bytes, size_t size, char *ret_text)
 	(void)sodium_bin2hex(ret_text, 2 * size + 1, bytes, size);
 }
 
+/* libsodium 1.0.18 takes every byte above 127 for a digit. */
 bool
 base64_decode(const char *text, size_t text_size, uint8_t *ret_bytes, size_t capacity,
 	      size_t *ret_size)
 {
 	const char *end = NULL;
+	unsigned all = 0;
 
-	if (text_size % 4 != 0)
+	for (size_t i = 0; i < text_size; i++)
+		all |= (unsigned char)text[i];
+	if (text_size % 4 != 0 || all > 0x7f)
 		return false;
 	return sodium_base642bin(ret_bytes, capacity, text, text_size, NULL, ret_size, &end,
 				 sodium_base64_VARIANT_ORIGINAL) == 0 &&

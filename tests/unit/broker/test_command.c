@@ -93,6 +93,7 @@ test_base64(void **state)
 		{"AA=", -1},	  {"AB==", -1},	    {"AAB=", -1}, {"AA== ", -1}, {" AA==", -1},
 		{"A\nA==", -1},	  {"AA==AA==", -1}, {"A-A=", -1}, {"====", -1},	 {"AAAAA===", -1},
 		{"AAAAAAAA", -1}, /* 6 bytes into 5 */
+		{"AAA\x80", -1},  /* what libsodium takes for a digit */
 	};
 
 	(void)state;
