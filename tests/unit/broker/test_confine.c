@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -239,6 +241,27 @@ try_capabilities(enum role_kind kind)
 											     : 92;
 }
 
+/* Under a unit that takes the capabilities and refuses capset (systemd's @privileged). */
+static int
+try_under_unit(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_K | BPF_JEQ, SYS_capset, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog filter = {sizeof(code) / sizeof(code[0]), code};
+	if (!capabilities_drop(ROLE_DOOR) || !process_harden() ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) != 0)
+		return 95;
+	for (unsigned kind = 0; kind < ROLE_COUNT; kind++) {
+		if (!capabilities_drop((enum role_kind)kind))
+			return 96;
+	}
+	return GOOD;
+}
+
 /* ---- in a child each ---- */
 
 static int
@@ -308,6 +331,10 @@ test_capabilities(void **state)
 			_exit(try_capabilities((enum role_kind)kind));
 		assert_int_equal(status_of(child), 0);
 	}
+	pid_t child = fork();
+	if (child == 0)
+		_exit(try_under_unit());
+	assert_int_equal(status_of(child), 0);
 }
 
 int
