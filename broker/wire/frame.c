@@ -16,6 +16,10 @@
 #define FRAME_DESCRIPTOR 0x02 /* a descriptor for the receiver, the last one */
 #define FRAME_FLAGS	 (FRAME_SPILLED | FRAME_DESCRIPTOR)
 
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
 #define DESCRIPTORS_MAX 2
 /* Room for more than may come, so that what a hostile sender adds is received and closed here. */
 #define DESCRIPTORS_ROOM 8
@@ -90,11 +94,23 @@ write_whole(int descriptor, struct bytes body)
 	return true;
 }
 
+/* Some hosts allow none but such as can never be executed (vm.memfd_noexec); kernels before 6.3 do
+ * not know the flag. */
+static int
+make_memory(void)
+{
+	int memory =
+		memfd_create("postern-frame", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	if (memory < 0 && errno == EINVAL)
+		memory = memfd_create("postern-frame", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	return memory;
+}
+
 /* A memfd that nobody can change any more; -1 on failure. */
 static int
 spill(struct bytes body)
 {
-	auto_descriptor memory = memfd_create("postern-frame", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	auto_descriptor memory = make_memory();
 	if (memory < 0 || !write_whole(memory, body) || fcntl(memory, F_ADD_SEALS, SEALS) < 0)
 		return -1;
 	int sealed = memory;
@@ -302,6 +318,9 @@ read_header(struct bytes datagram, uint8_t *ret_flags, struct frame *ret_frame)
 enum channel_status
 channel_receive(int channel, struct frame_buffer *buffer, struct frame *ret_frame)
 {
+	/* Threads mostly wait here: not each with the memory of the largest frame it has seen. */
+	if (buffer->capacity > DATAGRAM_MAX)
+		frame_buffer_clear(buffer);
 	if (!buffer_reserve(buffer, DATAGRAM_MAX))
 		return CHANNEL_IO;
 	auto_descriptors descriptors = {0};

@@ -16,7 +16,7 @@
 
 #define FRAME_HEADER_SIZE 12
 #define FRAME_INLINE_MAX  (64 * 1024)
-#define FRAME_BODY_MAX	  (4 * 1024 * 1024)
+#define FRAME_BODY_MAX	  (5 * 1024 * 1024) /* every message of the largest size fits: message.c */
 
 enum frame_type {
 	/* supervisor <-> child */
@@ -56,7 +56,8 @@ enum channel_status {
 	CHANNEL_IO,
 };
 
-/* Grows for spilled bodies up to FRAME_BODY_MAX; wiped and freed by frame_buffer_clear. */
+/* Grows for a spilled body, at most to FRAME_BODY_MAX, until the next frame is waited for; wiped
+ * and freed by frame_buffer_clear. */
 struct frame_buffer {
 	uint8_t *memory;
 	size_t capacity;

@@ -10,6 +10,17 @@
 
 #define MACHINE_ID_MAX 64
 
+/* Logs and certificates are nearly all of the largest messages. */
+#define REST_MAX (64 * 1024)
+_Static_assert(ATTEST_EVENTLOG_MAX + WIRE_IMA_LOG_MAX + REST_MAX <= FRAME_BODY_MAX,
+	       "a release's logs fit a frame");
+_Static_assert(ATTEST_EVENTLOG_MAX +
+			       (ATTEST_ANCHORS_MAX + ATTEST_CERTIFICATES_MAX) *
+				       (4 + ATTEST_CERTIFICATE_MAX) +
+			       REST_MAX <=
+		       FRAME_BODY_MAX,
+	       "an enrolment's anchors fit a frame");
+
 /* ---- statuses ---- */
 
 static const struct {

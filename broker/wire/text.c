@@ -35,9 +35,25 @@ read_code_point(struct reader *r)
 static bool
 hides(uint32_t code)
 {
-	return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0x200e || code == 0x200f ||
-	       (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
-	       code == 0xfeff;
+	static const struct {
+		uint32_t first;
+		uint32_t last;
+	} hidden[] = {
+		{0x00, 0x1f},	    /* controls */
+		{0x7f, 0x9f},	    /* and more of them */
+		{0x061c, 0x061c},   /* Arabic letter mark */
+		{0x200e, 0x200f},   /* left-to-right and right-to-left marks */
+		{0x2028, 0x202e},   /* separators, bidirectional embeddings and overrides */
+		{0x2060, 0x206f},   /* invisible operators, bidirectional isolates, deprecated */
+		{0xfeff, 0xfeff},   /* byte order mark */
+		{0xfff9, 0xfffb},   /* interlinear annotation */
+		{0xe0000, 0xe007f}, /* tags */
+	};
+	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+		if (code >= hidden[i].first && code <= hidden[i].last)
+			return true;
+	}
+	return false;
 }
 
 bool

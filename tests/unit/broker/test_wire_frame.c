@@ -90,6 +90,8 @@ test_sizes(void **state)
 		assert_true(bytes_equal(got.body, sent.body));
 		free(body);
 	}
+	/* What the largest took is given back. */
+	assert_int_equal(ends->buffer.capacity, FRAME_HEADER_SIZE + FRAME_INLINE_MAX);
 }
 
 static void

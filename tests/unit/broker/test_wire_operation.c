@@ -308,6 +308,11 @@ test_text_forms(void **state)
 		 "\xe2\x80\xae"
 		 "evil",
 		 false},
+		{OPERATION_MACHINE_SUSPEND, FIELD_REASON, "\xd8\x9c", false},
+		{OPERATION_MACHINE_SUSPEND, FIELD_REASON, "\xe2\x81\xa0", false},
+		{OPERATION_MACHINE_SUSPEND, FIELD_REASON, "\xef\xbf\xbb", false},
+		{OPERATION_MACHINE_SUSPEND, FIELD_REASON, "\xf3\xa0\x81\xbf", false},
+		{OPERATION_MACHINE_SUSPEND, FIELD_REASON, "\xe2\x82\xac", true},
 		{OPERATION_MACHINE_SUSPEND, FIELD_REASON,
 		 "\xc2\x9b"
 		 "2J",
