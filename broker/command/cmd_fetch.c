@@ -335,7 +335,7 @@ seen_read(const char *path, uint64_t *min_revision)
 	auto_file_text text = {.data = NULL};
 	char *end = NULL;
 
-	if (access(path, F_OK) != 0)
+	if (access(path, F_OK) != 0 && errno == ENOENT)
 		return 0;
 	int status = file_read(path, SEEN_MAX, &text);
 	if (status != 0)
@@ -348,17 +348,23 @@ seen_read(const char *path, uint64_t *min_revision)
 	return 0;
 }
 
+/* Looks again, because several may fetch at once: the highest stays, save for the moment between.
+ */
 static int
 seen_write(const char *path, uint64_t revision)
 {
 	char text[SEEN_MAX], temporary[FILE_PATH_MAX];
-	int size = snprintf(temporary, sizeof(temporary), "%s.new", path);
+	int size = snprintf(temporary, sizeof(temporary), "%s.new-%ld", path, (long)getpid());
+	uint64_t seen = 0;
+	int status = seen_read(path, &seen);
 
+	if (status != 0 || seen >= revision)
+		return status;
 	if (size < 0 || (size_t)size >= sizeof(temporary))
 		return complain(EX_CANTCREAT, "%s: too long a path", path);
 	(void)snprintf(text, sizeof(text), "%llu\n", (unsigned long long)revision);
 	(void)unlink(temporary); /* of a run that was cut short */
-	int status = file_write_new(temporary, 0644, text, strlen(text));
+	status = file_write_new(temporary, 0644, text, strlen(text));
 	if (status == 0 && rename(temporary, path) != 0)
 		status = complain(EX_CANTCREAT, "%s: %s", path, strerror(errno));
 	return status;

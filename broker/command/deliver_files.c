@@ -38,20 +38,48 @@ struct placing {
 };
 
 static int
-folder_open(const char *path, bool disk, int *ret_folder)
+memory_check(int folder, const char *path)
 {
 	struct statfs information;
-	auto_descriptor folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (folder < 0)
-		return complain(EX_CANTCREAT, "%s: %s", path, strerror(errno));
 	if (fstatfs(folder, &information) != 0)
 		return complain(EX_CANTCREAT, "%s: %s", path, strerror(errno));
-	if (!disk && information.f_type != TMPFS_MAGIC && information.f_type != RAMFS_MAGIC)
+	if (information.f_type != TMPFS_MAGIC && information.f_type != RAMFS_MAGIC)
 		return complain(EX_CANTCREAT,
 				"%s is not in memory (tmpfs, ramfs): secrets would "
 				"stay on the disk. --allow-disk if you mean it",
 				path);
+	return 0;
+}
+
+/* Below a folder that all may write to, such as /dev/shm, others may have made one in our way: they
+ * could put another value in the place of ours. */
+static int
+ours_check(int folder, const char *path)
+{
+	struct stat information;
+
+	if (fstat(folder, &information) != 0)
+		return complain(EX_CANTCREAT, "%s: %s", path, strerror(errno));
+	if ((information.st_uid != geteuid() && information.st_uid != 0) ||
+	    (information.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return complain(EX_CANTCREAT,
+				"%s is there, and others may write to it: secrets could be "
+				"exchanged there",
+				path);
+	return 0;
+}
+
+static int
+folder_open(const char *path, bool disk, int *ret_folder)
+{
+	auto_descriptor folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (folder < 0)
+		return complain(EX_CANTCREAT, "%s: %s", path, strerror(errno));
+	int status = disk ? 0 : memory_check(folder, path);
+	if (status != 0)
+		return status;
 	*ret_folder = folder;
 	folder = -1;
 	return 0;
@@ -59,7 +87,7 @@ folder_open(const char *path, bool disk, int *ret_folder)
 
 /* The folder of "a/b/name" below `top`, made where it is not there; links are not followed. */
 static int
-folder_descend(int top, const char *path, struct placing *placing)
+folder_descend(int top, const char *path, bool disk, struct placing *placing)
 {
 	char component[WIRE_PATH_MAX + 1];
 	const char *slash;
@@ -74,6 +102,10 @@ folder_descend(int top, const char *path, struct placing *placing)
 		(void)close(folder);
 		folder = next;
 		path = slash + 1;
+		if (folder >= 0 && ours_check(folder, component) != 0)
+			return EX_CANTCREAT;
+		if (folder >= 0 && !disk && memory_check(folder, component) != 0)
+			return EX_CANTCREAT;
 	}
 	if (folder < 0)
 		return complain(EX_CANTCREAT, "%s: %s", path, strerror(errno));
@@ -128,7 +160,7 @@ deliver_files(const struct delivery *delivery, const char *folder, bool disk)
 	for (size_t i = 0; i < delivery->count; i++)
 		placings[i] = (struct placing){.folder = -1};
 	for (size_t i = 0; i < delivery->count && status == 0; i++) {
-		status = folder_descend(top, delivery->secrets[i].path, &placings[i]);
+		status = folder_descend(top, delivery->secrets[i].path, disk, &placings[i]);
 		if (status == 0)
 			status = temporary_write(&placings[i], delivery->secrets[i].value);
 	}

@@ -121,6 +121,23 @@ test_files_refused(void **state)
 	free(delivery);
 }
 
+/* A folder that somebody else put in the way, or may write to: he could exchange what is in it. */
+static void
+test_files_exchanged(void **state)
+{
+	struct delivery *delivery = delivery_of("open/x", NULL);
+
+	(void)state;
+	assert_int_equal(mkdir(path_of("open"), 0700), 0);
+	assert_int_equal(chmod(path_of("open"), 0777), 0);
+	assert_int_equal(deliver_files(delivery, folder, true), EX_CANTCREAT);
+	assert_int_equal(chmod(path_of("open"), 0755), 0);
+	assert_int_equal(chown(path_of("open"), geteuid() == 0 ? 65534 : geteuid(), (gid_t)-1), 0);
+	assert_int_equal(deliver_files(delivery, folder, true), geteuid() == 0 ? EX_CANTCREAT : 0);
+	assert_clean();
+	free(delivery);
+}
+
 static void
 test_files_disk(void **state)
 {
@@ -207,8 +224,9 @@ folder_begin(void **state)
 static int
 folder_end(void **state)
 {
-	static const char *const files[] = {"db/eu/prod", "plain", "link", "fresh", "elsewhere/x"};
-	static const char *const folders[] = {"db/eu", "db", "taken", "elsewhere"};
+	static const char *const files[] = {"db/eu/prod", "plain",	 "link",
+					    "fresh",	  "elsewhere/x", "open/x"};
+	static const char *const folders[] = {"db/eu", "db", "taken", "elsewhere", "open"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
@@ -222,9 +240,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_files),	   cmocka_unit_test(test_files_refused),
-		cmocka_unit_test(test_files_disk), cmocka_unit_test(test_cells),
-		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_files),		cmocka_unit_test(test_files_refused),
+		cmocka_unit_test(test_files_exchanged), cmocka_unit_test(test_files_disk),
+		cmocka_unit_test(test_cells),		cmocka_unit_test(test_names),
 	};
 
 	if (sodium_init() < 0)
