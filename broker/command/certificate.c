@@ -17,8 +17,7 @@
 #include <string.h>
 
 #define DAY		86400
-#define CA_DAYS		3650
-#define SERVER_DAYS	825
+#define DAYS		3650 /* of both: the CA's key is forgotten, and can sign no successor */
 #define BACKDATED	3600 /* for a guest whose clock is a little behind */
 #define SERIAL_SIZE	16
 #define NAME_MAX_SIZE	253
@@ -121,7 +120,7 @@ serial_set(X509 *certificate)
 
 /* Subject, times, key and serial; the issuer is `issuer`, or itself. */
 static X509 *
-certificate_begin(const char *common_name, EVP_PKEY *key, X509 *issuer, int64_t now, int days)
+certificate_begin(const char *common_name, EVP_PKEY *key, X509 *issuer, int64_t now)
 {
 	X509 *certificate = X509_new();
 	X509_NAME *name = certificate != NULL ? X509_get_subject_name(certificate) : NULL;
@@ -133,7 +132,7 @@ certificate_begin(const char *common_name, EVP_PKEY *key, X509 *issuer, int64_t 
 	    X509_set_issuer_name(certificate,
 				 issuer != NULL ? X509_get_subject_name(issuer) : name) == 1 &&
 	    ASN1_TIME_set(X509_getm_notBefore(certificate), (time_t)(now - BACKDATED)) != NULL &&
-	    ASN1_TIME_set(X509_getm_notAfter(certificate), (time_t)(now + (int64_t)days * DAY)) !=
+	    ASN1_TIME_set(X509_getm_notAfter(certificate), (time_t)(now + (int64_t)DAYS * DAY)) !=
 		    NULL &&
 	    X509_set_pubkey(certificate, key) == 1)
 		return certificate;
@@ -152,7 +151,7 @@ ca_make(EVP_PKEY *key, int64_t now)
 		return NULL;
 	(void)snprintf(name, sizeof(name), "Postern CA %02x%02x%02x%02x", random[0], random[1],
 		       random[2], random[3]);
-	X509 *ca = certificate_begin(name, key, NULL, now, CA_DAYS);
+	X509 *ca = certificate_begin(name, key, NULL, now);
 	if (ca != NULL &&
 	    extension_add(ca, ca, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
 	    extension_add(ca, ca, NID_key_usage, "critical,keyCertSign,cRLSign") &&
@@ -166,7 +165,7 @@ ca_make(EVP_PKEY *key, int64_t now)
 static X509 *
 server_make(EVP_PKEY *key, X509 *ca, EVP_PKEY *ca_key, const char *names, int64_t now)
 {
-	X509 *server = certificate_begin("posternd", key, ca, now, SERVER_DAYS);
+	X509 *server = certificate_begin("posternd", key, ca, now);
 
 	if (server != NULL &&
 	    extension_add(server, ca, NID_basic_constraints, "critical,CA:FALSE") &&

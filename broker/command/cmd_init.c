@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -65,7 +66,7 @@ made_add(struct made *made, const char *path)
 		(void)snprintf(made->paths[made->count++], FILE_PATH_MAX, "%s", path);
 }
 
-/* The store's folder: files only, and ours alone, since store_create made it. */
+/* The store's folder: files only, and ours alone, since store_make made it. */
 static void
 folder_empty(const char *path)
 {
@@ -124,7 +125,8 @@ listen_split(struct init *init, const char **ret_port)
 		host++;
 		size -= 2;
 	}
-	long port = colon != NULL ? strtol(colon + 1, &end, 10) : 0;
+	bool digits = colon != NULL && colon[1] >= '0' && colon[1] <= '9';
+	long port = digits ? strtol(colon + 1, &end, 10) : 0;
 	if (size == 0 || size >= sizeof(init->host) || port < 1 || port > 65535 || *end != '\0')
 		return complain(EX_USAGE, "--listen wants HOST:PORT, not '%s'", init->listen);
 	memcpy(init->host, host, size);
@@ -153,10 +155,12 @@ names_settle(struct init *init)
 					init->names.items[i]);
 		listed = listed || strcmp(init->names.items[i], init->host) == 0;
 	}
-	if (!everywhere && !listed && init->names.count < CERTIFICATE_NAMES_MAX)
+	bool added = !everywhere && !listed;
+	if (init->names.count + added > CERTIFICATE_NAMES_MAX)
+		return complain(EX_USAGE, "at most %d names, the listening address among them",
+				CERTIFICATE_NAMES_MAX);
+	if (added)
 		init->names.items[init->names.count++] = init->host;
-	if (init->names.count > CERTIFICATE_NAMES_MAX)
-		return complain(EX_USAGE, "at most %d names", CERTIFICATE_NAMES_MAX);
 	return 0;
 }
 
@@ -181,6 +185,9 @@ init_parse(int argc, char **argv, struct init *init, const char **ret_port)
 		return complain(EX_USAGE, "wanted: --config-dir DIR --state DIR (--help explains)");
 	if (!name_valid(text_bytes(init->operator_name)))
 		return complain(EX_USAGE, "--operator: '%s' is no name (1-64 of A-Z a-z 0-9 _ . -)",
+				init->operator_name);
+	if (strcmp(init->operator_name, "root") == 0 || strcmp(init->operator_name, "tls") == 0)
+		return complain(EX_USAGE, "--operator: %s.key is the broker's own; another name",
 				init->operator_name);
 	if (init->no_passphrase && init->passphrase_file != NULL)
 		return complain(EX_USAGE, "either --passphrase-file or --no-passphrase");
@@ -246,20 +253,21 @@ static int
 store_make(struct init *init, const struct secret *seed, struct founding *ret_founding)
 {
 	char path[FILE_PATH_MAX];
-	struct stat information;
 	auto_secret *root_key = secret_new(STORE_ROOT_KEY_SIZE);
 
 	if (root_key == NULL)
 		return complain(EX_SOFTWARE, "memory cannot be locked: raise ulimit -l");
 	randombytes_buf(root_key->bytes, root_key->size);
 	int status = file_join(init->state_path, "store", path);
-	if (status == 0 && lstat(path, &information) == 0)
-		status = complain(EX_CANTCREAT, "%s is there already", path);
-	if (status == 0)
-		status = file_make(init, "root.key", 0600, root_key->bytes, root_key->size);
+	/* made here, so that only a folder of our own is ever emptied again */
+	if (status == 0 && mkdir(path, 0700) != 0)
+		status = complain(EX_CANTCREAT, "%s: %s", path, strerror(errno));
 	if (status != 0)
 		return status;
 	made_add(init->made, path);
+	status = file_make(init, "root.key", 0600, root_key->bytes, root_key->size);
+	if (status != 0)
+		return status;
 	return founding_make(path, root_key, init->operator_name, seed, ret_founding);
 }
 
@@ -416,6 +424,19 @@ init_make(struct init *init, const char *port)
 	return status;
 }
 
+/* Whoever interrupts gets all or nothing too: signals wait until it is made, or taken back. */
+static void
+signals_hold(void)
+{
+	sigset_t held;
+
+	(void)sigemptyset(&held);
+	(void)sigaddset(&held, SIGINT);
+	(void)sigaddset(&held, SIGTERM);
+	(void)sigaddset(&held, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &held, NULL);
+}
+
 int
 cmd_init(int argc, char **argv)
 {
@@ -426,6 +447,7 @@ cmd_init(int argc, char **argv)
 
 	if (status == 0)
 		status = init_parse(argc, argv, &init, &port);
+	signals_hold();
 	if (status == 0)
 		status = init_make(&init, port);
 	if (status != 0)
