@@ -3,11 +3,13 @@
 
 #include "attest/bytes.h"
 #include "command.h"
+#include "encode.h"
 #include "file.h"
 #include "prompt.h"
 
 #include <sodium.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define KEY_FILE_MAX   4096
 #define PASSPHRASE_MAX 1024
@@ -100,14 +102,13 @@ static bool
 line_decode(const struct secret *file, const char *header, uint8_t *ret_bytes, size_t size)
 {
 	size_t used = strlen(header), got = 0;
-	const char *text = (const char *)file->bytes, *end = NULL;
+	const char *text = (const char *)file->bytes;
 
 	if (file->size <= used + 1 || memcmp(text, header, used) != 0 ||
 	    text[file->size - 1] != '\n')
 		return false;
-	return sodium_base642bin(ret_bytes, size, text + used, file->size - used - 1, NULL, &got,
-				 &end, sodium_base64_VARIANT_ORIGINAL) == 0 &&
-	       got == size && end == text + file->size - 1;
+	return base64_decode(text + used, file->size - used - 1, ret_bytes, size, &got) &&
+	       got == size;
 }
 
 static int
@@ -169,6 +170,7 @@ key_read(const char *path, const char *passphrase_file, struct secret **ret_seed
 {
 	auto_secret *file = NULL, *passphrase = NULL, *seed = secret_new(KEY_SEED_SIZE);
 	uint8_t sealed[SEALED_SIZE];
+	struct stat information;
 	int status = file_read_secret(path, KEY_FILE_MAX, &file);
 
 	if (status != 0)
@@ -181,6 +183,11 @@ key_read(const char *path, const char *passphrase_file, struct secret **ret_seed
 			status = seed_open(path, sealed, passphrase, seed);
 	} else if (!line_decode(file, header_plain, seed->bytes, KEY_SEED_SIZE)) {
 		status = complain(EX_DATAERR, "%s: not an operator's key file", path);
+	} else if (stat(path, &information) == 0 && (information.st_mode & 077) != 0) {
+		status = complain(EX_CONFIG,
+				  "%s: a key in the clear that others can read: make a new one, or "
+				  "chmod 600 if you are sure",
+				  path);
 	}
 	if (status != 0)
 		return status;

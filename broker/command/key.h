@@ -23,7 +23,8 @@ void key_public(const struct secret *seed, uint8_t ret_public[KEY_PUBLIC_SIZE]);
 
 /* `passphrase` NULL: in the clear. The file must not exist. 0, EX_CANTCREAT or EX_SOFTWARE. */
 int key_write(const char *path, const struct secret *seed, const struct secret *passphrase);
-/* A sealed key asks at the terminal, or takes the first line of `passphrase_file` (NULL: ask). */
+/* A sealed key asks at the terminal, or takes the first line of `passphrase_file` (NULL: ask). One
+ * in the clear that others can read is refused. */
 int key_read(const char *path, const char *passphrase_file, struct secret **ret_seed);
 /* The first line of a file. */
 int key_passphrase_read(const char *path, struct secret **ret_passphrase);

@@ -358,13 +358,14 @@ file_put(const char *name, const char *text)
 
 	assert_non_null(file);
 	(void)fputs(text, file);
+	(void)fchmod(fileno(file), 0600);
 	(void)fclose(file);
 }
 
 static void
 test_key_plain(void **state)
 {
-	auto_secret *seed = NULL, *again = NULL, *other = NULL;
+	auto_secret *seed = NULL, *again = NULL, *other = NULL, *none = NULL;
 	uint8_t one[32], two[32];
 	struct stat information;
 
@@ -377,6 +378,8 @@ test_key_plain(void **state)
 	assert_int_equal(information.st_mode & 0777, 0600);
 	assert_int_equal(key_read(path_of("plain.key"), NULL, &again), 0);
 	assert_true(secret_equals(seed, again));
+	assert_int_equal(chmod(path_of("plain.key"), 0640), 0);
+	assert_int_equal(key_read(path_of("plain.key"), NULL, &none), EX_CONFIG);
 	key_public(seed, one);
 	key_public(other, two);
 	assert_memory_not_equal(one, two, 32);
