@@ -334,14 +334,17 @@ client_ask_all(struct client *client, struct operation_request *request, const c
 {
 	auto_answer all = {.json = NULL};
 	char after[AFTER_SIZE];
+	bool more = true;
 
-	for (size_t page = 0; page < PAGES_MAX; page++) {
+	for (size_t page = 0; more && page < PAGES_MAX; page++) {
 		auto_answer answer = {.json = NULL};
 		int status = client_ask(client, request, &answer);
 		if (status != 0)
 			return status;
 		const char *next = json_text(answer.json, "next");
-		bool more = next[0] != '\0' && strlen(next) < sizeof(after);
+		more = next[0] != '\0';
+		if (strlen(next) >= sizeof(after))
+			return complain(EX_DATAERR, "the broker's answer has a malformed 'next'");
 		if (more) {
 			memcpy(after, next, strlen(next) + 1);
 			operation_set_text(request, FIELD_AFTER, after);
@@ -353,9 +356,9 @@ client_ask_all(struct client *client, struct operation_request *request, const c
 					     json_object_get(answer.json, member)) != 0) {
 			return complain(EX_DATAERR, "the broker's answer lacks '%s'", member);
 		}
-		if (!more)
-			break;
 	}
+	if (more)
+		return complain(EX_DATAERR, "more than %d pages of '%s'", PAGES_MAX, member);
 	(void)json_object_del(all.json, "next");
 	*ret_answer = all;
 	all.json = NULL;

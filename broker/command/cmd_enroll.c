@@ -2,6 +2,7 @@
 /* postern enroll: EK and AK of this machine's TPM to the broker, proved to be in one TPM.
  * PROTOCOL.md, "Enrolment". */
 #include "commands.h"
+#include "ek.h"
 #include "encode.h"
 #include "guest.h"
 #include "output.h"
@@ -161,11 +162,27 @@ kind_parse(const char *text, enum attester_ek_kind *ret_kind)
 	return complain(EX_USAGE, "--ek: rsa-2048, p256 or p384, not '%s'", text);
 }
 
-static int
-enrol_report(const json_t *answer, bool json)
+/* The id follows from the EK, so an answer about another machine shows. */
+static bool
+answer_ours(const struct enrolment *enrolment)
 {
+	uint8_t id[ATTEST_HASH_SIZE];
+	char machine[MACHINE_ID_SIZE];
+
+	if (!ek_id_from_area(ek_public(enrolment), id))
+		return false;
+	machine_id_text(id, machine);
+	return strcmp(json_text(enrolment->answer, "machine"), machine) == 0;
+}
+
+static int
+enrol_report(const struct enrolment *enrolment, bool json)
+{
+	const json_t *answer = enrolment->answer;
 	const char *machine = json_text(answer, "machine"), *state = json_text(answer, "state");
 
+	if (!answer_ours(enrolment))
+		return complain(EX_DATAERR, "the broker answers about another machine than this");
 	if (json)
 		return output_json(answer);
 	output_line(machine);
@@ -192,7 +209,7 @@ enrol_run(struct guest *guest, enum attester_ek_kind kind, bool json)
 	if (read != ATTESTER_OK)
 		status = complain(attester_exit(read), "%s", err.message);
 	else if (broker_try(&guest->broker, enrol_at, enrolment, &problem))
-		status = enrol_report(enrolment->answer, json);
+		status = enrol_report(enrolment, json);
 	else
 		status = complain(problem.status, "%s%s",
 				  problem.status == EX_NOPERM ? "denied: " : "", problem.message);

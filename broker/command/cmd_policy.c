@@ -8,7 +8,9 @@
 #include "policy/policy.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* clang-format off: these lines are as wide as they will be read. */
 const char help_policy_show[] = "postern policy show [NAME]\n"
@@ -50,6 +52,26 @@ const char help_policy_check[] = "postern policy check FILE [--name NAME]\n"
 				 "Example: postern policy check release.cedar\n";
 /* clang-format on */
 
+/* To a file as it is, to be edited and applied again; to a terminal without what it could act upon:
+ * whoever may apply policies must not rule the screen of whoever reads them. */
+static int
+text_print(const char *text)
+{
+	size_t size = strlen(text);
+	char *tame = isatty(STDOUT_FILENO) ? malloc(size + 1) : NULL;
+
+	if (tame == NULL && isatty(STDOUT_FILENO))
+		return complain(EX_SOFTWARE, "out of memory");
+	if (tame != NULL)
+		text_tame(text, size, tame, size + 1);
+	for (size_t i = 0; tame != NULL && i < size; i++)
+		if (text[i] == '\n' || text[i] == '\t')
+			tame[i] = text[i];
+	(void)fputs(tame != NULL ? tame : text, stdout);
+	free(tame);
+	return 0;
+}
+
 int
 cmd_policy_show(int argc, char **argv)
 {
@@ -77,9 +99,7 @@ cmd_policy_show(int argc, char **argv)
 		OUTPUT_TABLE(rows, columns, "no policies");
 		return 0;
 	}
-	/* a text to be edited and applied again: as it is, since an operator signed it */
-	(void)fputs(json_text(json_array_get(rows, 0), "text"), stdout);
-	return 0;
+	return text_print(json_text(json_array_get(rows, 0), "text"));
 }
 
 /* "some/where/release.cedar" -> "release". */

@@ -30,8 +30,9 @@ void remark(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Copies `text` with what a terminal could act upon replaced by '?'. */
 void text_tame(const char *text, size_t size, char *ret_tame, size_t capacity);
 
-/* No core dump and no debugger from here on: for commands that hold secrets. The soft limit alone
- * is lowered, so that process_unlock can give a started program its own back. */
+/* No core dump and no debugger from here on, and all the locked memory there may be: for commands
+ * that hold secrets. Soft limits alone are moved, so that process_unlock can give a started program
+ * its own back. */
 int process_lock(void);
 void process_unlock(void);
 

@@ -2,10 +2,12 @@
 /* postern: one table of sub-commands, and help. */
 #include "commands.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ROW(words_, function, summary_)                                                            \
 	{                                                                                          \
@@ -165,9 +167,24 @@ dispatch(int argc, char **argv)
 	return complain(EX_USAGE, "no such command: %s (`postern help` lists all)", argv[0]);
 }
 
+/* Else a connection or a secret's file could become descriptor 1 or 2, and take what is printed.
+ * Read-only: writing to what the caller closed still fails. */
+static bool
+standard_streams_open(void)
+{
+	int descriptor;
+
+	do
+		descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+	return descriptor >= 0 && close(descriptor) == 0;
+}
+
 int
 main(int argc, char **argv)
 {
+	if (!standard_streams_open())
+		return complain(EX_SOFTWARE, "/dev/null cannot be opened");
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (sodium_init() < 0)
 		return complain(EX_SOFTWARE, "libsodium does not start");

@@ -8,10 +8,10 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-static struct rlimit core_before;
+static struct rlimit core_before, locked_before;
 
 /* What a terminal could act upon, or what hides text: C0, DEL, C1 as UTF-8 writes them (C2 80..9F),
- * and marks of direction (E2 80 8E, 8F, AA..AE; E2 81 A6..A9). */
+ * and marks of direction (E2 80 8E, 8F, A8..AE; E2 81 A6..A9). */
 static bool
 acts(const unsigned char *before, size_t count, unsigned char c)
 {
@@ -74,16 +74,15 @@ remark(const char *format, ...)
 int
 process_lock(void)
 {
-	struct rlimit none, locked;
-
-	if (getrlimit(RLIMIT_CORE, &core_before) != 0)
-		return complain(EX_SOFTWARE, "the limit on core dumps cannot be read");
-	none = (struct rlimit){.rlim_cur = 0, .rlim_max = core_before.rlim_max};
+	if (getrlimit(RLIMIT_CORE, &core_before) != 0 ||
+	    getrlimit(RLIMIT_MEMLOCK, &locked_before) != 0)
+		return complain(EX_SOFTWARE, "the limits on core dumps and locked memory cannot be "
+					     "read");
+	const struct rlimit none = {.rlim_cur = 0, .rlim_max = core_before.rlim_max};
 	/* secrets are locked in memory: as much of it as we may have */
-	if (getrlimit(RLIMIT_MEMLOCK, &locked) == 0 && locked.rlim_cur != locked.rlim_max) {
-		locked.rlim_cur = locked.rlim_max;
-		(void)setrlimit(RLIMIT_MEMLOCK, &locked);
-	}
+	const struct rlimit all = {.rlim_cur = locked_before.rlim_max,
+				   .rlim_max = locked_before.rlim_max};
+	(void)setrlimit(RLIMIT_MEMLOCK, &all);
 	if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
 		return complain(EX_SOFTWARE, "core dumps cannot be turned off");
 	return 0;
@@ -93,4 +92,5 @@ void
 process_unlock(void)
 {
 	(void)setrlimit(RLIMIT_CORE, &core_before);
+	(void)setrlimit(RLIMIT_MEMLOCK, &locked_before);
 }
