@@ -69,7 +69,10 @@ read_root_key(const char *path)
 			close(file);
 		return NULL;
 	}
-	bool private = S_ISREG(status.st_mode) && (status.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+	/* The group's bit is what the access list of a systemd credential shows as: whether it is
+	 * one, the supervisor has seen (config.c). */
+	bool private =
+		S_ISREG(status.st_mode) && (status.st_mode & (S_IWGRP | S_IXGRP | S_IRWXO)) == 0;
 	bool whole = read(file, key->bytes, key->size) == (ssize_t)key->size &&
 		     read(file, &beyond, 1) == 0;
 	close(file);

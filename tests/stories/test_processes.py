@@ -2,6 +2,7 @@
 """posternd from outside: how it starts and ends, and what each of its processes holds."""
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -18,6 +19,7 @@ import wire
 from broker import SANITIZED, Broker, program, run
 from guest import Refused, unb64
 
+CAP_IPC_LOCK = 14
 ROLES = ["door", "gateway", "keeper", "appraiser"]
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="looks into processes that are not dumpable: wants root")
 
@@ -108,8 +110,9 @@ def test_how_each_process_is_confined(bare):
             core = re.search(r"Max core file size +(\S+)", file.read()).group(1)
         if not bare.broker.sanitized:
             assert core == "0", role
-            if role in ("gateway", "appraiser"):
-                assert status["Seccomp"] == "2", role
+            assert status["Seccomp"] == "2", role
+            held = int(status["CapEff"], 16) | int(status["CapPrm"], 16)
+            assert held & ~(1 << CAP_IPC_LOCK if role == "keeper" else 0) == 0, role
     if not bare.broker.sanitized:  # AddressSanitizer's own mlock does nothing
         assert int(status_of(bare.broker.children()["keeper"])["VmLck"].split()[0]) > 0
 
@@ -228,6 +231,19 @@ def test_a_root_key_that_others_can_read(bare):
     os.chmod(bare.broker.root_key, 0o644)
     done = check(bare.broker)
     assert done.returncode == 78 and "root_key" in done.stderr
+
+
+def test_a_root_key_as_a_credential(bare, monkeypatch, tmp_path):
+    """systemd gives it to its user by an access list, whose mask shows as the group's bits."""
+    bare.broker.stop()
+    credential = tmp_path / "root.key"
+    credential.write_bytes(pathlib.Path(bare.broker.root_key).read_bytes())
+    credential.chmod(0o440)
+    config = pathlib.Path(bare.broker.config)
+    config.write_text(re.sub("(?m)^root_key *=.*$", "root_key = credential:root.key", config.read_text("utf-8")), "utf-8")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    bare.broker.start()
+    assert bare.client.raw("GET", "/v1/sys/health")[0] == 200
 
 
 def test_two_daemons_on_one_store(bare):
