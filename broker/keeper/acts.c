@@ -190,6 +190,11 @@ check_baseline_end(const struct trust *trust, const struct operation_request *re
 				  PRINT(name));
 	if (baseline->revoked)
 		return act_refuse(change, OUTCOME_INVALID, "baseline %.*s: revoked", PRINT(name));
+	/* Who may let one end may not by that make it last: that widens what is released. */
+	if (operation_number(request, FIELD_UNTIL, 0) > (uint64_t)baseline->until)
+		return act_refuse(change, OUTCOME_INVALID,
+				  "baseline %.*s: ends before that already: add another",
+				  PRINT(name));
 	say(change, "Baseline %.*s ends at that time.", PRINT(name));
 	return OUTCOME_OK;
 }

@@ -32,11 +32,11 @@ enum resource {
 	RESOURCE_FOLDER, /* of FIELD_PATH, or the broker where that is empty */
 	RESOURCE_SECRET,
 	RESOURCE_MACHINE,
-	RESOURCE_NEW_MACHINE, /* by FIELD_EK_ID */
+	RESOURCE_NEW_MACHINE, /* by FIELD_EK_ID, and each of its groups */
 	RESOURCE_GROUPS,      /* each group that is joined or left */
 	RESOURCE_BASELINE,
 	RESOURCE_POLICY,
-	RESOURCE_OPERATOR,
+	RESOURCE_OPERATOR, /* and each of its roles */
 	RESOURCE_ANCHOR,
 	RESOURCE_REVOKED, /* by FIELD_KIND */
 };

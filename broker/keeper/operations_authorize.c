@@ -115,16 +115,39 @@ in_machine(const struct machine *machine, struct bytes name)
 	return false;
 }
 
+/* On one that is joined or left, or a role that is given: the same action decides. */
 static bool
-decide_group(struct worker *worker, const struct operation_call *call, struct bytes group,
-	     char why[FACTS_WHY_SIZE])
+decide_member(struct worker *worker, const struct operation_call *call, const char *type,
+	      struct bytes name, char why[FACTS_WHY_SIZE])
 {
 	struct operator_view view = call->view;
+	char reason[FACTS_WHY_SIZE];
 
 	view.machine = NULL;
-	view.resource_type = "MachineGroup";
-	view.resource_id = group;
-	return decide(worker, &view, why);
+	view.resource_type = type;
+	view.resource_id = name;
+	if (decide(worker, &view, reason))
+		return true;
+	snprintf(why, FACTS_WHY_SIZE, "%s::%.*s: %.200s", type, (int)name.size,
+		 (const char *)name.data, reason);
+	return false;
+}
+
+/* The thing itself, and each that it is put into: else whoever may register a machine or add an
+ * operator could give it any group, or any role. */
+static bool
+decide_with_members(struct worker *worker, const struct operation_call *call, const char *type,
+		    struct bytes encoded, char why[FACTS_WHY_SIZE])
+{
+	struct name_list names;
+
+	if (!decide(worker, &call->view, why) || !name_list_read(encoded, &names))
+		return false;
+	for (size_t i = 0; i < names.count; i++) {
+		if (!decide_member(worker, call, type, names.names[i], why))
+			return false;
+	}
+	return true;
 }
 
 /* Whoever moves a machine must be allowed to for each group that it joins or leaves; if there is
@@ -142,14 +165,15 @@ decide_groups(struct worker *worker, const struct operation_call *call, char why
 		if (in_machine(machine, groups.names[i]))
 			continue;
 		moved = true;
-		if (!decide_group(worker, call, groups.names[i], why))
+		if (!decide_member(worker, call, "MachineGroup", groups.names[i], why))
 			return false;
 	}
 	for (size_t i = 0; machine && i < machine->group_count; i++) {
+		struct bytes group = text_bytes(machine->groups[i]);
 		if (in_list(&groups, machine->groups[i]))
 			continue;
 		moved = true;
-		if (!decide_group(worker, call, text_bytes(machine->groups[i]), why))
+		if (!decide_member(worker, call, "MachineGroup", group, why))
 			return false;
 	}
 	return moved || decide(worker, &call->view, why);
@@ -159,6 +183,14 @@ bool
 operation_allowed(struct worker *worker, const struct operation_call *call, enum resource resource,
 		  char ret_why[FACTS_WHY_SIZE])
 {
-	return resource == RESOURCE_GROUPS ? decide_groups(worker, call, ret_why)
-					   : decide(worker, &call->view, ret_why);
+	const struct bytes *fields = call->request.fields;
+
+	if (resource == RESOURCE_GROUPS)
+		return decide_groups(worker, call, ret_why);
+	if (resource == RESOURCE_NEW_MACHINE)
+		return decide_with_members(worker, call, "MachineGroup", fields[FIELD_GROUPS],
+					   ret_why);
+	if (resource == RESOURCE_OPERATOR)
+		return decide_with_members(worker, call, "Role", fields[FIELD_ROLES], ret_why);
+	return decide(worker, &call->view, ret_why);
 }

@@ -17,6 +17,14 @@
 #define RULES                                                                                      \
 	"permit (principal in Role::\"clerk\", action == Action::\"secret-show\", "                \
 	"resource in Folder::\"web\");\n"                                                          \
+	"permit (principal in Role::\"pipeline\", action == Action::\"machine-register\", "        \
+	"resource is Machine);\n"                                                                 \
+	"permit (principal in Role::\"pipeline\", action == Action::\"machine-register\", "        \
+	"resource == MachineGroup::\"web\");\n"                                                   \
+	"permit (principal in Role::\"clerk\", action == Action::\"operator-add\", "               \
+	"resource is Operator);\n"                                                                \
+	"permit (principal in Role::\"clerk\", action == Action::\"operator-add\", "               \
+	"resource == Role::\"clerk\");\n"                                                         \
 	"permit (principal in MachineGroup::\"web\", action == Action::\"release\", "              \
 	"resource in Folder::\"web\");"
 
@@ -159,6 +167,34 @@ test_policy_decides_and_an_ended_operator_is_not_heard(void **state)
 	assert_operation(house, &house->alice, &revocation, OUTCOME_INVALID, "nobody ends himself");
 }
 
+/* Whoever may add a machine or an operator may not therefore give it any group or role. */
+static void
+test_what_is_added_is_put_only_where_policy_lets_it(void **state)
+{
+	struct house *house = *state;
+	struct operation_request registration = {.operation = OPERATION_MACHINE_REGISTER};
+	struct operation_request addition = {.operation = OPERATION_OPERATOR_ADD};
+	struct house_operator pipeline, clerk;
+	uint8_t ek_id[32] = {1}, key[32] = {2}, list[64];
+
+	add_operator(house, &pipeline, "robot", "pipeline");
+	add_operator(house, &clerk, "carol", "clerk");
+	operation_set(&registration, FIELD_EK_ID, BYTES_OF(ek_id));
+	operation_set_text(&registration, FIELD_NAME, "first");
+	operation_set(&registration, FIELD_GROUPS, house_names(list, sizeof(list), "web db"));
+	assert_operation(house, &pipeline, &registration, OUTCOME_DENIED, "MachineGroup::db");
+	operation_set(&registration, FIELD_GROUPS, house_names(list, sizeof(list), "web"));
+	assert_operation(house, &clerk, &registration, OUTCOME_DENIED, "on Machine::m-");
+	assert_operation(house, &pipeline, &registration, OUTCOME_OK, "");
+
+	operation_set_text(&addition, FIELD_NAME, "dave");
+	operation_set(&addition, FIELD_OPERATOR_KEY, BYTES_OF(key));
+	operation_set(&addition, FIELD_ROLES, house_names(list, sizeof(list), "admin clerk"));
+	assert_operation(house, &clerk, &addition, OUTCOME_DENIED, "Role::admin");
+	operation_set(&addition, FIELD_ROLES, house_names(list, sizeof(list), "clerk"));
+	assert_operation(house, &clerk, &addition, OUTCOME_OK, "");
+}
+
 /* ---- acts ---- */
 
 static void
@@ -219,6 +255,7 @@ test_acts_that_make_no_sense(void **state)
 {
 	struct house *house = *state;
 	struct operation_request baseline = {.operation = OPERATION_BASELINE_ADD};
+	struct operation_request ending = {.operation = OPERATION_BASELINE_END};
 	struct operation_request admission = {.operation = OPERATION_MACHINE_ADMIT};
 	struct operation_request readmission = {.operation = OPERATION_MACHINE_READMIT};
 	struct operation_request revocation = {.operation = OPERATION_REVOKE};
@@ -234,6 +271,11 @@ test_acts_that_make_no_sense(void **state)
 	house_must(house, &baseline);
 	assert_operation(house, &house->alice, &baseline, OUTCOME_INVALID,
 			 "names are not used again");
+	operation_set_text(&ending, FIELD_NAME, "image");
+	operation_set_number(&ending, FIELD_UNTIL, 12, until);
+	assert_operation(house, &house->alice, &ending, OUTCOME_INVALID, "ends before that");
+	operation_set_number(&ending, FIELD_UNTIL, 10, until);
+	house_must(house, &ending);
 
 	guest_open(&guest);
 	operation_set_text(&admission, FIELD_MACHINE, guest.id);
@@ -444,6 +486,7 @@ main(void)
 		TEST(test_requests_that_prove_nothing),
 		TEST(test_a_request_works_once),
 		TEST(test_policy_decides_and_an_ended_operator_is_not_heard),
+		TEST(test_what_is_added_is_put_only_where_policy_lets_it),
 		TEST(test_an_act_is_for_one_revision),
 		TEST(test_policies_that_are_refused),
 		TEST(test_acts_that_make_no_sense),
