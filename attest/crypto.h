@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the verifier needs of OpenSSL, in its own words. Every function leaves the thread's OpenSSL
- * error queue as empty as it should be: what failed is told by the return value. Private to the
- * verifier.
+ * What the verifier needs of OpenSSL, in its own words. What fails for its input's sake clears the
+ * thread's OpenSSL error queue: the return value tells it. Private to the verifier.
  */
 #ifndef POSTERN_ATTEST_CRYPTO_H
 #define POSTERN_ATTEST_CRYPTO_H
