@@ -15,10 +15,20 @@ has_revoked_ca(const struct trust *trust, const struct attest_chain *chain)
 	return false;
 }
 
+/* Ids are made of 64 bits of an EK's. */
+static bool
+has_other_ek(struct machine *machine, struct bytes ek_id)
+{
+	struct machine_record record;
+
+	machine_snapshot(machine, &record, NULL);
+	return (machine->ek_known && !bytes_equal(BYTES_OF(machine->ek_id), ek_id)) ||
+	       (machine->enrolled && !bytes_equal(record.fixed.ek_id, ek_id));
+}
+
 /* Lock held. What bars this TPM from being recorded, or from being what it is recorded as. */
 static enum wire_status
-check_standing(struct worker *worker, const struct enrolment *enrolment,
-	       const struct machine *machine)
+check_standing(struct worker *worker, const struct enrolment *enrolment, struct machine *machine)
 {
 	const struct trust *trust = &worker->keeper->trust;
 	struct bytes ak_name = name_bytes(attest_ak_name(enrolment->ak));
@@ -31,11 +41,7 @@ check_standing(struct worker *worker, const struct enrolment *enrolment,
 		problem = "its AK is revoked";
 	else if (machine && machine->standing == STANDING_REVOKED)
 		problem = "the machine is revoked";
-	else if (machine && machine->ek_known &&
-		 !bytes_equal(BYTES_OF(machine->ek_id), BYTES_OF(enrolment->ek_id)))
-		problem = "another EK has this machine's id";
-	else if (machine && machine->enrolled &&
-		 !bytes_equal(machine->record.fixed.ek_id, BYTES_OF(enrolment->ek_id)))
+	else if (machine && has_other_ek(machine, BYTES_OF(enrolment->ek_id)))
 		problem = "another EK has this machine's id";
 	else if (machine && machine->enrolled && owner != machine)
 		problem = "the machine enrolled with another AK";

@@ -21,7 +21,8 @@ clock_compare(const struct attest_clock *a, const struct attest_clock *b)
  * Two services of one guest may fetch at once, and the later quote may arrive first. An earlier
  * clock proves a rollback only if its challenge was issued after the later one had been accepted;
  * before, it is in order within the same boot and about one challenge's lifetime (twice: the TPM's
- * clock may run up to a third fast or slow).
+ * clock may run up to a third fast or slow). Of an earlier boot it is refused, and no more: a
+ * gateway that held a quote back over a reboot must not have the machine suspended by it.
  */
 bool
 release_clock_fair(const struct worker *worker, const struct release *release,
@@ -102,7 +103,8 @@ check_clock(struct worker *worker, struct release *release, struct attest_quote_
 		return WIRE_CHALLENGE;
 	}
 	release->consumed = true;
-	suspend(worker, release, clock_err);
+	if (release->issued > accepted_at)
+		suspend(worker, release, clock_err);
 	return refuse_quote(worker, clock_err);
 }
 

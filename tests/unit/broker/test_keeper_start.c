@@ -166,6 +166,32 @@ test_releases_that_overtake_each_other_suspend_nobody(void **state)
 	guest_close(&guest);
 }
 
+/* A quote of before a reboot that comes after one of after it: refused, and no proof of a rollback. */
+static void
+test_a_quote_held_back_over_a_reboot_suspends_nobody(void **state)
+{
+	struct house *house = *state;
+	uint8_t first[WIRE_CHALLENGE_SIZE], second[WIRE_CHALLENGE_SIZE];
+	struct guest_release before = {.challenge = BYTES_OF(first)};
+	struct guest_release after = {.challenge = BYTES_OF(second)};
+	struct guest guest;
+
+	guest_open(&guest);
+	guest_admit(house, &guest, "first");
+	guest_challenge(house, &guest, first);
+	guest_challenge(house, &guest, second);
+	guest.tpm.clock.reset_count += 1;
+	assert_int_equal(guest_release(house, &guest, &after, NULL), WIRE_OK);
+	guest.tpm.clock.reset_count -= 1;
+	assert_int_equal(guest_release(house, &guest, &before, NULL), WIRE_QUOTE);
+	assert_explained(house, &guest, "\"quote.clock.reset\",\"ok\":false");
+	assert_state(house, &guest, "admitted");
+	assert_int_equal(guest_release(house, &guest, &before, NULL), WIRE_CHALLENGE);
+	guest.tpm.clock.reset_count += 1;
+	assert_int_equal(guest_release(house, &guest, &(struct guest_release){0}, NULL), WIRE_OK);
+	guest_close(&guest);
+}
+
 static void
 test_a_suspended_machine_waits_for_its_readmission(void **state)
 {
@@ -327,6 +353,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		TEST(test_a_clock_that_goes_back_suspends_until_readmitted),
 		TEST(test_releases_that_overtake_each_other_suspend_nobody),
+		TEST(test_a_quote_held_back_over_a_reboot_suspends_nobody),
 		TEST(test_a_suspended_machine_waits_for_its_readmission),
 #undef TEST
 		cmocka_unit_test(test_a_store_that_was_meddled_with_is_refused),
