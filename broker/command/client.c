@@ -373,3 +373,22 @@ client_once(const char *config, struct operation_request *request, struct client
 
 	return status != 0 ? status : client_ask(client, request, ret_answer);
 }
+
+int
+client_command(int argc, char **argv, enum operation operation, enum operation_field field,
+	       const char *argument, bool *ret_json, struct client_answer *ret_answer)
+{
+	struct common common = {.json = false};
+	struct text_list positional;
+	const struct option_rule rules[] = {COMMON_RULES(common)};
+	struct operation_request request = {.operation = (uint16_t)operation};
+	size_t count = argument != NULL;
+
+	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
+	    arguments_expect(&positional, count, count, argument) != 0)
+		return EX_USAGE;
+	if (argument != NULL)
+		operation_set_text(&request, field, positional.items[0]);
+	*ret_json = common.json;
+	return client_once(common.config, &request, ret_answer);
+}

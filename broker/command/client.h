@@ -53,6 +53,11 @@ int client_ask_all(struct client *client, struct operation_request *request, con
 int client_once(const char *config, struct operation_request *request,
 		struct client_answer *ret_answer);
 
+/* The plainest commands: --json, --config and one argument, which is `field`'s and called
+ * `argument` ("PATH"); NULL: none. */
+int client_command(int argc, char **argv, enum operation operation, enum operation_field field,
+		   const char *argument, bool *ret_json, struct client_answer *ret_answer);
+
 /* ---- for tests ---- */
 
 /* Verifies and decodes one answer: false unless it is signed by `answer_key` and names the

@@ -230,19 +230,13 @@ cmd_baseline_list(int argc, char **argv)
 						{"FROM", "from", COLUMN_TIME},
 						{"UNTIL", "until", COLUMN_TIME},
 						{"PCRS", "pcrs", COLUMN_TEXT}};
-	struct common common = {.json = false};
-	struct text_list positional;
-	const struct option_rule rules[] = {COMMON_RULES(common)};
-	struct operation_request request = {.operation = OPERATION_BASELINE_LIST};
+	bool json = false;
 	auto_answer answer = {.json = NULL};
 
-	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
-	    arguments_expect(&positional, 0, 0, "") != 0)
-		return EX_USAGE;
-	int status = client_once(common.config, &request, &answer);
+	int status = client_command(argc, argv, OPERATION_BASELINE_LIST, 0, NULL, &json, &answer);
 	if (status != 0)
 		return status;
-	if (common.json)
+	if (json)
 		return output_json(answer.json);
 	OUTPUT_TABLE(json_object_get(answer.json, "baselines"), columns, "no baselines");
 	return 0;

@@ -164,20 +164,14 @@ cmd_machine_pending(int argc, char **argv)
 int
 cmd_machine_show(int argc, char **argv)
 {
-	struct common common = {.json = false};
-	struct text_list positional;
-	const struct option_rule rules[] = {COMMON_RULES(common)};
-	struct operation_request request = {.operation = OPERATION_MACHINE_SHOW};
+	bool json = false;
 	auto_answer answer = {.json = NULL};
 
-	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
-	    arguments_expect(&positional, 1, 1, "MACHINE") != 0)
-		return EX_USAGE;
-	operation_set_text(&request, FIELD_MACHINE, positional.items[0]);
-	int status = client_once(common.config, &request, &answer);
+	int status = client_command(argc, argv, OPERATION_MACHINE_SHOW, FIELD_MACHINE, "MACHINE",
+				    &json, &answer);
 	if (status != 0)
 		return status;
-	if (common.json)
+	if (json)
 		return output_json(answer.json);
 	OUTPUT_FIELDS(answer.json, show_columns);
 	pcrs_print(json_object_get(answer.json, "pcrs"));

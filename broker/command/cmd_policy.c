@@ -201,16 +201,10 @@ cmd_policy_check(int argc, char **argv)
 int
 cmd_policy_delete(int argc, char **argv)
 {
-	struct common common = {.json = false};
-	struct text_list positional;
-	const struct option_rule rules[] = {COMMON_RULES(common)};
-	struct operation_request request = {.operation = OPERATION_POLICY_DELETE};
+	bool json = false;
 	auto_answer answer = {.json = NULL};
 
-	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
-	    arguments_expect(&positional, 1, 1, "NAME") != 0)
-		return EX_USAGE;
-	operation_set_text(&request, FIELD_NAME, positional.items[0]);
-	int status = client_once(common.config, &request, &answer);
-	return status != 0 ? status : output_act(common.json, answer.json, answer.trust_revision);
+	int status = client_command(argc, argv, OPERATION_POLICY_DELETE, FIELD_NAME, "NAME", &json,
+				    &answer);
+	return status != 0 ? status : output_act(json, answer.json, answer.trust_revision);
 }

@@ -334,20 +334,14 @@ cmd_secret_show(int argc, char **argv)
 		{"path", "path", COLUMN_TEXT},	     {"version", "version", COLUMN_TEXT},
 		{"bytes", "size", COLUMN_TEXT},	     {"created", "created", COLUMN_TIME},
 		{"written", "updated", COLUMN_TIME}, {"by", "operator", COLUMN_TEXT}};
-	struct common common = {.json = false};
-	struct text_list positional;
-	const struct option_rule rules[] = {COMMON_RULES(common)};
-	struct operation_request request = {.operation = OPERATION_SECRET_SHOW};
+	bool json = false;
 	auto_answer answer = {.json = NULL};
 
-	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
-	    arguments_expect(&positional, 1, 1, "PATH") != 0)
-		return EX_USAGE;
-	operation_set_text(&request, FIELD_PATH, positional.items[0]);
-	int status = client_once(common.config, &request, &answer);
+	int status = client_command(argc, argv, OPERATION_SECRET_SHOW, FIELD_PATH, "PATH", &json,
+				    &answer);
 	if (status != 0)
 		return status;
-	if (common.json)
+	if (json)
 		return output_json(answer.json);
 	OUTPUT_FIELDS(answer.json, columns);
 	return 0;

@@ -51,19 +51,13 @@ cmd_status(int argc, char **argv)
 		{"audit entries", "audit.number", COLUMN_TEXT},
 		{"audit head", "audit.hash", COLUMN_TEXT},
 	};
-	struct common common = {.json = false};
-	struct text_list positional;
-	const struct option_rule rules[] = {COMMON_RULES(common)};
-	struct operation_request request = {.operation = OPERATION_STATUS};
+	bool json = false;
 	auto_answer answer = {.json = NULL};
 
-	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
-	    arguments_expect(&positional, 0, 0, "") != 0)
-		return EX_USAGE;
-	int status = client_once(common.config, &request, &answer);
+	int status = client_command(argc, argv, OPERATION_STATUS, 0, NULL, &json, &answer);
 	if (status != 0)
 		return status;
-	if (common.json)
+	if (json)
 		return output_json(answer.json);
 	OUTPUT_FIELDS(answer.json, columns);
 	return 0;

@@ -77,19 +77,13 @@ static int
 list_run(int argc, char **argv, enum operation operation, const char *member,
 	 const struct column *columns, size_t count, const char *none)
 {
-	struct common common = {.json = false};
-	struct text_list positional;
-	const struct option_rule rules[] = {COMMON_RULES(common)};
-	struct operation_request request = {.operation = (uint16_t)operation};
+	bool json = false;
 	auto_answer answer = {.json = NULL};
 
-	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
-	    arguments_expect(&positional, 0, 0, "") != 0)
-		return EX_USAGE;
-	int status = client_once(common.config, &request, &answer);
+	int status = client_command(argc, argv, operation, 0, NULL, &json, &answer);
 	if (status != 0)
 		return status;
-	if (common.json)
+	if (json)
 		return output_json(answer.json);
 	output_table(json_object_get(answer.json, member), columns, count, none);
 	return 0;
