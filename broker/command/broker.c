@@ -74,9 +74,10 @@ transport_check(enum http_status status, const char *address, const char *why,
 		problem->uncertain = true;
 		return false;
 	case HTTP_UNTRUSTED:
-		return broker_fail(problem, EX_CONFIG,
-				   "%s is not the broker whose CA is pinned here: %s", address,
-				   why);
+		(void)broker_fail(problem, EX_CONFIG,
+				  "%s is not the broker whose CA is pinned here: %s", address, why);
+		problem->unasked = true;
+		return false;
 	case HTTP_LIMIT:
 		return broker_fail(problem, EX_DATAERR, "%s answers with more than %d bytes",
 				   address, HTTP_ANSWER_MAX);
@@ -200,7 +201,7 @@ broker_try(struct broker *broker, broker_exchange *exchange, void *user,
 		    (strcmp(ret_problem->word, "challenge") == 0 &&
 		     exchange_begin(broker, exchange, user, i, ret_problem)))
 			return true;
-		if (ret_problem->status != EX_TEMPFAIL ||
+		if ((ret_problem->status != EX_TEMPFAIL && !ret_problem->unasked) ||
 		    (broker->cautious && ret_problem->uncertain))
 			return false;
 		if (i + 1 < broker->count)

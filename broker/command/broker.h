@@ -25,6 +25,7 @@ struct broker {
 struct broker_problem {
 	int status;	   /* an exit status */
 	bool uncertain;	   /* the request may have been carried out */
+	bool unasked;	   /* it is not the broker: nothing was sent there */
 	char word[16];	   /* the broker's coarse word, if it gave one */
 	char message[400]; /* one line */
 };
@@ -42,8 +43,9 @@ bool broker_post(struct broker *broker, size_t index, const char *route, json_t 
 
 /* One whole exchange with one address: challenges are good only where they came from. */
 typedef bool broker_exchange(void *user, size_t index, struct broker_problem *ret_problem);
-/* Tries the addresses in order, while they are unreachable, broken or busy; and each once again
- * where it says that a challenge is too old. False: *ret_problem is the last one's. */
+/* Tries the addresses in order, while they are unreachable, broken, busy or not the broker; and
+ * each once again where it says that a challenge is too old. False: *ret_problem is the last one's.
+ */
 bool broker_try(struct broker *broker, broker_exchange *exchange, void *user,
 		struct broker_problem *ret_problem);
 

@@ -242,7 +242,8 @@ test_once(void **state)
 	server_stop(&other);
 }
 
-/* Another server's certificate, of a CA that is not pinned: nothing is asked of it. */
+/* A server's certificate is of a CA that is not pinned: nothing is asked of it, and who stands in
+ * one broker's way does not stand in all of theirs. */
 static void
 test_untrusted(void **state)
 {
@@ -263,6 +264,11 @@ test_untrusted(void **state)
 	struct asking asking = {.broker = &broker};
 	assert_false(broker_try(&broker, ask, &asking, &problem));
 	assert_int_equal(problem.status, EX_CONFIG);
+	broker.count = 2;
+	broker.addresses[1] = "https://127.0.0.1:1"; /* nobody is there */
+	assert_false(broker_try(&broker, ask, &asking, &problem));
+	assert_int_equal(asking.tried, 3);
+	assert_int_equal(problem.status, EX_TEMPFAIL);
 	assert_int_equal(server.firsts, 0);
 	broker_close(&broker);
 	server_stop(&server);
