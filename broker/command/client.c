@@ -71,7 +71,7 @@ private_key_load(struct client *client, const char *config)
 		return status == EX_NOINPUT ? EX_CONFIG : status;
 	client->private_key = secret_new(crypto_sign_SECRETKEYBYTES);
 	if (client->private_key == NULL)
-		return complain(EX_SOFTWARE, "memory cannot be locked: raise ulimit -l");
+		return complain(EX_SOFTWARE, LOCKING_FAILED);
 	(void)crypto_sign_seed_keypair(public_key, client->private_key->bytes, seed->bytes);
 	return 0;
 }

@@ -89,8 +89,7 @@ proof_make(struct enrolment *enrolment, const json_t *answer, const uint8_t tran
 		return broker_fail(problem, EX_DATAERR, "the broker's credential is malformed");
 	auto_secret *secret = secret_new(64);
 	if (secret == NULL)
-		return broker_fail(problem, EX_SOFTWARE,
-				   "memory cannot be locked: raise ulimit -l");
+		return broker_fail(problem, EX_SOFTWARE, LOCKING_FAILED);
 	enum attester_status status = attester_activate(enrolment->guest->attester, &credential,
 							secret->bytes, &size, &err);
 	if (status != ATTESTER_OK)

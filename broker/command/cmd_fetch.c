@@ -162,8 +162,7 @@ recipient_draw(struct fetch *fetch, struct broker_problem *problem)
 	secret_free(fetch->recipient);
 	fetch->recipient = secret_new(32);
 	if (fetch->recipient == NULL)
-		return broker_fail(problem, EX_SOFTWARE,
-				   "memory cannot be locked: raise ulimit -l");
+		return broker_fail(problem, EX_SOFTWARE, LOCKING_FAILED);
 	randombytes_buf(fetch->recipient->bytes, 32);
 	if (crypto_scalarmult_base(fetch->recipient_public, fetch->recipient->bytes) != 0)
 		return broker_fail(problem, EX_SOFTWARE, "X25519 fails");
@@ -248,8 +247,7 @@ body_open(struct fetch *fetch, const json_t *answer, const uint8_t transcript[TR
 	if (fetch->plain == NULL) {
 		free(sealed);
 		return broker_fail(problem, good ? EX_SOFTWARE : EX_DATAERR, "%s",
-				   good ? "memory cannot be locked: raise ulimit -l"
-					: "the broker's answer is malformed");
+				   good ? LOCKING_FAILED : "the broker's answer is malformed");
 	}
 	release_info(transcript, info);
 	good = hpke_open(fetch->recipient->bytes, fetch->recipient_public,

@@ -256,7 +256,7 @@ store_make(struct init *init, const struct secret *seed, struct founding *ret_fo
 	auto_secret *root_key = secret_new(STORE_ROOT_KEY_SIZE);
 
 	if (root_key == NULL)
-		return complain(EX_SOFTWARE, "memory cannot be locked: raise ulimit -l");
+		return complain(EX_SOFTWARE, LOCKING_FAILED);
 	randombytes_buf(root_key->bytes, root_key->size);
 	int status = file_join(init->state_path, "store", path);
 	/* made here, so that only a folder of our own is ever emptied again */

@@ -160,7 +160,7 @@ public_take(struct put *put, const char *argument)
 	size_t size = strlen(equals + 1);
 	struct secret *value = secret_new(size > 0 ? size : 1);
 	if (value == NULL)
-		return complain(EX_SOFTWARE, "memory cannot be locked: raise ulimit -l");
+		return complain(EX_SOFTWARE, LOCKING_FAILED);
 	memcpy(value->bytes, equals + 1, size);
 	value->size = size;
 	put->values[put->count++] = value;
@@ -189,7 +189,7 @@ object_make(const struct put *put, struct secret **ret_value)
 	case VALUE_MEMORY:
 		break;
 	}
-	return complain(EX_SOFTWARE, "memory cannot be locked: raise ulimit -l");
+	return complain(EX_SOFTWARE, LOCKING_FAILED);
 }
 
 /* The value to seal: one whole file, or an object of pairs. */

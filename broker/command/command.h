@@ -16,6 +16,8 @@
 
 #define COMMAND_LIST_MAX 64 /* positional arguments, and values of one repeated option */
 
+#define LOCKING_FAILED "memory cannot be locked: raise ulimit -l" /* secret_new's NULL */
+
 struct command {
 	const char *words;		   /* "secret put" */
 	int (*run)(int argc, char **argv); /* what follows the words */

@@ -36,7 +36,7 @@ deliver_select(struct delivery *delivery, const char *field)
 					secret->path);
 		case VALUE_LIMIT:
 		case VALUE_MEMORY:
-			return complain(EX_SOFTWARE, "memory cannot be locked: raise ulimit -l");
+			return complain(EX_SOFTWARE, LOCKING_FAILED);
 		}
 	}
 	return 0;
@@ -142,7 +142,7 @@ deliver_print(const struct delivery *delivery, bool json)
 		return status;
 	}
 	if (!deliver_json(delivery, &text))
-		return complain(EX_SOFTWARE, "memory cannot be locked: raise ulimit -l");
+		return complain(EX_SOFTWARE, LOCKING_FAILED);
 	return file_write_all(STDOUT_FILENO, text->bytes, text->size);
 }
 

@@ -133,7 +133,7 @@ file_read_secret(const char *path, size_t max, struct secret **ret_secret)
 	if (status != 0)
 		return status;
 	if (secret == NULL)
-		return complain(EX_SOFTWARE, "memory cannot be locked: raise ulimit -l");
+		return complain(EX_SOFTWARE, LOCKING_FAILED);
 	secret->size = 0;
 	for (;;) {
 		size_t room = secret->capacity - secret->size;
@@ -146,7 +146,7 @@ file_read_secret(const char *path, size_t max, struct secret **ret_secret)
 		if ((size_t)part < room)
 			break;
 		if (!secret_grow(&secret, 2 * secret->capacity))
-			return complain(EX_SOFTWARE, "memory cannot be locked: raise ulimit -l");
+			return complain(EX_SOFTWARE, LOCKING_FAILED);
 	}
 	*ret_secret = secret;
 	secret = NULL;

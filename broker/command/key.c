@@ -30,7 +30,7 @@ key_generate(struct secret **ret_seed)
 	struct secret *seed = secret_new(KEY_SEED_SIZE);
 
 	if (seed == NULL)
-		return complain(EX_SOFTWARE, "memory cannot be locked: raise ulimit -l");
+		return complain(EX_SOFTWARE, LOCKING_FAILED);
 	randombytes_buf(seed->bytes, KEY_SEED_SIZE);
 	*ret_seed = seed;
 	return 0;
@@ -84,7 +84,7 @@ key_write(const char *path, const struct secret *seed, const struct secret *pass
 	size_t used = strlen(header);
 
 	if (file == NULL)
-		return complain(EX_SOFTWARE, "memory cannot be locked: raise ulimit -l");
+		return complain(EX_SOFTWARE, LOCKING_FAILED);
 	if (passphrase != NULL && !seed_seal(seed, passphrase, &w))
 		return complain(EX_SOFTWARE, "no memory to stretch the passphrase in");
 	memcpy(file->bytes, header, used);
@@ -176,7 +176,7 @@ key_read(const char *path, const char *passphrase_file, struct secret **ret_seed
 	if (status != 0)
 		return status;
 	if (seed == NULL)
-		return complain(EX_SOFTWARE, "memory cannot be locked: raise ulimit -l");
+		return complain(EX_SOFTWARE, LOCKING_FAILED);
 	if (line_decode(file, header_sealed, sealed, sizeof(sealed))) {
 		status = passphrase_get(path, passphrase_file, &passphrase);
 		if (status == 0)

@@ -85,7 +85,7 @@ prompt_secret(const char *question, const char *instead, struct secret **ret_sec
 	auto_secret *secret = secret_new(PROMPT_MAX);
 
 	if (secret == NULL)
-		return complain(EX_SOFTWARE, "memory cannot be locked: raise ulimit -l");
+		return complain(EX_SOFTWARE, LOCKING_FAILED);
 	if (!quiet_begin(&quiet))
 		return complain(EX_USAGE, "no terminal to ask at; %s", instead);
 	int status = file_write_all(quiet.terminal, question, strlen(question));
