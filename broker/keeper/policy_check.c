@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * policy-check: what a proposed policy would change, decided on what is recorded of every admitted
- * machine (its newest quoted PCR values and claims) and every secret. Bounded, for it holds the
- * shared lock.
+ * machine (its newest quoted PCR values and claims) and every secret. Whoever may only read may
+ * ask it, with a text of his own that is slow to decide: so it is bounded, and lets the lock go
+ * again and again, or he could hold up revocations, and behind those all releases.
  */
 #include "operations.h"
 
@@ -12,6 +13,8 @@
 #define PAIRS_MAX   20000 /* decisions on machine and secret, each made twice */
 #define CHANGES_MAX 1000
 #define SECRETS_MAX 2000
+#define SLICE_MS    20 /* that the shared lock is held at a stretch */
+#define TIME_MAX_MS 5000
 
 struct paths {
 	char (*paths)[WIRE_PATH_MAX + 1];
@@ -28,6 +31,10 @@ struct comparison {
 	size_t machines;
 	size_t changes;
 	bool truncated;
+	uint64_t started;     /* on the clock of challenges_now, like the next */
+	uint64_t slice_began;
+	uint64_t revision; /* of the trust that all of it is decided on */
+	bool moved;	   /* that is no longer the one in force: nothing of it may be touched */
 };
 
 static bool
@@ -44,6 +51,26 @@ collect_path(void *user, const char *key, uint64_t revision)
 	if (strlen(path) <= WIRE_PATH_MAX)
 		memcpy(paths->paths[paths->count++], path, strlen(path) + 1);
 	return true;
+}
+
+/* Between two decisions: an act that waits has its turn. False: no more of them. */
+static bool
+go_on(struct comparison *comparison)
+{
+	struct keeper *keeper = comparison->worker->keeper;
+	uint64_t now = challenges_now(keeper->challenges);
+
+	if (comparison->pairs == PAIRS_MAX || now - comparison->started > TIME_MAX_MS) {
+		comparison->truncated = true;
+		return false;
+	}
+	if (now - comparison->slice_began < SLICE_MS)
+		return true;
+	pthread_rwlock_unlock(&keeper->lock);
+	pthread_rwlock_rdlock(&keeper->lock);
+	comparison->slice_began = challenges_now(keeper->challenges);
+	comparison->moved = keeper->trust.revision != comparison->revision;
+	return !comparison->moved;
 }
 
 static void
@@ -83,6 +110,8 @@ compare_machine(struct comparison *comparison, struct machine *machine)
 	struct release_view view = {
 		.machine = machine, .record = &record, .now = comparison->call->now};
 
+	if (!go_on(comparison))
+		return;
 	machine_snapshot(machine, &record, NULL);
 	if (!machine->enrolled ||
 	    trust_machine_state(trust, machine, &record, NULL) != MACHINE_ADMITTED)
@@ -93,10 +122,8 @@ compare_machine(struct comparison *comparison, struct machine *machine)
 	if (!facts_match_baselines(trust, record.pcrs[0], &view))
 		return;
 	for (size_t i = 0; i < comparison->paths.count; i++) {
-		if (comparison->pairs == PAIRS_MAX) {
-			comparison->truncated = true;
+		if (!go_on(comparison))
 			return;
-		}
 		compare_one(comparison, &view, comparison->paths.paths[i]);
 	}
 }
@@ -109,7 +136,8 @@ compare_all(struct comparison *comparison)
 
 	out_number(json, "policies", policy_set_count(comparison->proposed));
 	out_array(json, "changes");
-	for (size_t i = 0; i < trust->machine_count; i++)
+	for (size_t i = 0;
+	     i < trust->machine_count && !comparison->moved && !comparison->truncated; i++)
 		compare_machine(comparison, trust->machines[i]);
 	out_array_end(json);
 	out_number(json, "machines", comparison->machines);
@@ -129,7 +157,12 @@ operation_policy_check(struct worker *worker, struct operation_call *call)
 {
 	struct keeper *keeper = worker->keeper;
 	auto_change change = {0};
-	struct comparison comparison = {.worker = worker, .call = call};
+	struct comparison comparison = {
+		.worker = worker,
+		.call = call,
+		.started = challenges_now(keeper->challenges),
+		.revision = keeper->trust.revision,
+	};
 	struct store_error err;
 
 	enum operation_outcome outcome =
@@ -139,6 +172,7 @@ operation_policy_check(struct worker *worker, struct operation_call *call)
 	if (outcome != OUTCOME_OK)
 		return refuse(worker, outcome, &change);
 	comparison.proposed = change.set;
+	comparison.slice_began = comparison.started;
 	comparison.paths.paths = calloc(SECRETS_MAX, WIRE_PATH_MAX + 1);
 	if (!comparison.paths.paths)
 		return operation_error(worker, OUTCOME_FAILED, "no memory");
@@ -147,6 +181,8 @@ operation_policy_check(struct worker *worker, struct operation_call *call)
 	if (status == STORE_OK)
 		compare_all(&comparison);
 	free(comparison.paths.paths);
+	if (comparison.moved)
+		return operation_error(worker, OUTCOME_STALE, "an act came between: ask again");
 	return status == STORE_OK
 		       ? OUTCOME_OK
 		       : operation_error(worker, OUTCOME_FAILED, "the store cannot be listed");

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -449,6 +450,58 @@ test_policy_check_tells_what_would_change(void **state)
 	guest_close(&guest);
 }
 
+struct slow_check {
+	struct house *house;
+	char *text;
+	struct house_answer answer;
+};
+
+static void *
+check_slowly(void *argument)
+{
+	struct slow_check *slow = argument;
+	struct operation_request check = {.operation = OPERATION_POLICY_CHECK};
+
+	operation_set_text(&check, FIELD_NAME, "slow");
+	operation_set_text(&check, FIELD_POLICY, slow->text);
+	slow->answer = house_operate(slow->house, &slow->house->alice, &check);
+	return NULL;
+}
+
+/* Whoever may only read must not hold up those who revoke. */
+static void
+test_a_slow_policy_check_lets_an_act_in(void **state)
+{
+	struct house *house = *state;
+	struct slow_check slow = {.house = house, .text = malloc(OPERATION_POLICY_MAX)};
+	struct operation_request suspension = {.operation = OPERATION_MACHINE_SUSPEND};
+	struct guest guest;
+	pthread_t thread;
+	char path[32];
+
+	for (size_t i = 0; i < 1000; i++) {
+		snprintf(path, sizeof(path), "web/%zu", i);
+		house_put(house, path, text_bytes("v"));
+	}
+	guest_open(&guest);
+	guest_admit(house, &guest, "first");
+	int size = sprintf(slow.text, "forbid (principal, action, resource) when { [");
+	for (int i = 0; size < OPERATION_POLICY_MAX - 64; i++)
+		size += sprintf(slow.text + size, "[%d,resource],", i);
+	sprintf(slow.text + size, "action].contains(principal) };");
+	assert_int_equal(pthread_create(&thread, NULL, check_slowly, &slow), 0);
+	usleep(200 * 1000); /* of some seconds that it takes */
+	operation_set_text(&suspension, FIELD_MACHINE, guest.id);
+	operation_set_text(&suspension, FIELD_REASON, "a test");
+	house_must(house, &suspension);
+	pthread_join(thread, NULL);
+	assert_int_equal(slow.answer.status, WIRE_OK);
+	assert_int_equal(slow.answer.outcome, OUTCOME_STALE);
+	free(slow.answer.json);
+	free(slow.text);
+	guest_close(&guest);
+}
+
 static void
 test_every_reading_answers(void **state)
 {
@@ -495,6 +548,7 @@ main(void)
 		TEST(test_large_values_come_out_whole),
 		TEST(test_lists_are_by_whole_components_and_pages),
 		TEST(test_policy_check_tells_what_would_change),
+		TEST(test_a_slow_policy_check_lets_an_act_in),
 		TEST(test_every_reading_answers),
 #undef TEST
 	};
