@@ -32,6 +32,15 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def runs(pid):
+    """Not ended: a process that only waits to be reaped by somebody else has."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
 def settings_of(path):
     """A configuration file as a dictionary; a repeated key keeps its first value."""
     found = {}
@@ -161,7 +170,7 @@ class Broker:
         """Children that outlive their daemon, after a short while for them to end."""
         deadline = time.monotonic() + 5
         while True:
-            left = [pid for pid in self.started if os.path.exists(f"/proc/{pid}")]
+            left = [pid for pid in self.started if runs(pid)]
             if not left or time.monotonic() > deadline:
                 return left
             time.sleep(0.05)
