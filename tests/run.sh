@@ -76,6 +76,12 @@ else
 	echo "tests/run.sh: not a Debian: I assume that what DEB calls $packages is here" >&2
 fi
 
+# Values of every size in locked memory: more than an ordinary user may lock.
+if [ "$(id -u)" != 0 ] && [ "$(ulimit -l)" != unlimited ]; then
+	sudo -n prlimit --pid $$ --memlock=unlimited 2>/dev/null ||
+		echo "tests/run.sh: only $(ulimit -l) KiB can be locked in memory: tests of the largest values will fail" >&2
+fi
+
 shared=${POSTERN_SHARED:-$root/../shared}
 if [ -d "$shared" ]; then
 	shared=$(cd "$shared" && pwd)
