@@ -24,7 +24,7 @@ open_says_why_not(void **state)
 	} rows[] = {
 		{"device:/dev/no-such-tpm", "has this machine a TPM"},
 		{"device:/dev/null/tpm", "has this machine a TPM"},
-		{"device:/", "another program"},
+		{"device:/tmp", "another program"},
 		{"swtpm:path=/tmp/no-such-folder/tpm", "is it running"},
 		{"no-such-tcti:", "installed"},
 		{"", "is it running"},
