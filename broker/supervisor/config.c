@@ -33,7 +33,7 @@ static const struct key {
 	{"tls_key", PRIVATE_FILE, true, 1u << ROLE_DOOR, 0, 0, 0},
 	{"store", DIRECTORY, true, 1u << ROLE_KEEPER, 0, 0, 0},
 	{"root_key", PRIVATE_FILE, true, 1u << ROLE_KEEPER, 0, 0, 0},
-	{"workers", NUMBER, false, 1u << ROLE_KEEPER, 1, 64, 8},
+	{"workers", NUMBER, false, 1u << ROLE_KEEPER, 1, 64, 16},
 	{"challenge_lifetime", NUMBER, false, 1u << ROLE_KEEPER, 5, 60, 60},
 	{"lease_lifetime", NUMBER, false, 1u << ROLE_KEEPER, 60, 604800, 3600},
 	{"pending_max", NUMBER, false, 1u << ROLE_KEEPER, 1, 1000000, 1000},

@@ -30,6 +30,7 @@ struct options {
 	size_t threads;
 	size_t releases; /* in each row */
 	unsigned rounds;
+	unsigned workers; /* keeper threads */
 };
 
 struct row {
@@ -222,8 +223,7 @@ set_up(const struct options *options)
 	bench_apply_policy(&operator_keys, client, policy);
 	bench_put_secret(&operator_keys, client, BENCH_PATH, BYTES_OF(value));
 	fleet_admit(&fleet, options->machines, &operator_keys, client);
-	bench_add_baseline(&operator_keys, client, "bench",
-			   software_tpm_pcrs(&fleet.machines[0]));
+	bench_add_baseline(&operator_keys, client, "bench", software_tpm_pcrs(&fleet.machines[0]));
 	client_free(client);
 }
 
@@ -245,7 +245,8 @@ number(const char *text, size_t max)
 }
 
 static const char usage[] =
-	"usage: bench_release [--machines N] [--clients N] [--releases N] [--rounds N] POSTERND "
+	"usage: bench_release [--machines N] [--clients N] [--releases N] [--rounds N] [--workers "
+	"N] POSTERND "
 	"POSTERN\n"
 	"Starts a broker in a temporary folder (TMPDIR), admits machines with software keys, and "
 	"prints the\n"
@@ -258,9 +259,11 @@ main(int argc, char **argv)
 					      {"clients", required_argument, NULL, 'c'},
 					      {"releases", required_argument, NULL, 'n'},
 					      {"rounds", required_argument, NULL, 'r'},
+					      {"workers", required_argument, NULL, 'w'},
 					      {"help", no_argument, NULL, 'h'},
 					      {NULL, 0, NULL, 0}};
-	struct options options = {.machines = 1000, .threads = 16, .releases = 4000, .rounds = 5};
+	struct options options = {
+		.machines = 1000, .threads = 16, .releases = 4000, .rounds = 5, .workers = 16};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -272,6 +275,8 @@ main(int argc, char **argv)
 			options.releases = number(optarg, 10000000);
 		else if (option == 'r')
 			options.rounds = (unsigned)number(optarg, 15);
+		else if (option == 'w')
+			options.workers = (unsigned)number(optarg, 64);
 		else {
 			fputs(usage, option == 'h' ? stdout : stderr);
 			return option == 'h' ? EX_OK : EX_USAGE;
@@ -283,7 +288,7 @@ main(int argc, char **argv)
 		return EX_USAGE;
 	}
 	atexit(stop_at_exit);
-	daemon_start(&daemon_state, argv[optind], argv[optind + 1]);
+	daemon_start(&daemon_state, argv[optind], argv[optind + 1], options.workers);
 	set_up(&options);
 	measure(&options);
 	fleet_free(&fleet);

@@ -81,16 +81,17 @@ wait_ready(int fd)
 
 /* More connections than the default, for the benchmark's one source. */
 static void
-allow_connections(const char *config)
+configure(const char *config, unsigned workers)
 {
 	FILE *file = fopen(config, "a");
 
-	if (file == NULL || fprintf(file, "max_connections = 4000\n") < 0 || fclose(file) != 0)
+	if (file == NULL || fprintf(file, "max_connections = 4000\nworkers = %u\n", workers) < 0 ||
+	    fclose(file) != 0)
 		bench_die("%s cannot be written", config);
 }
 
 void
-daemon_start(struct daemon *daemon, const char *posternd, const char *postern)
+daemon_start(struct daemon *daemon, const char *posternd, const char *postern, unsigned workers)
 {
 	char config[160];
 	char state[160];
@@ -110,7 +111,7 @@ daemon_start(struct daemon *daemon, const char *posternd, const char *postern)
 		strdup("--operator"), strdup("bench"), strdup("--no-passphrase"), NULL};
 	run(init);
 	strcat(config, "/posternd.conf");
-	allow_connections(config);
+	configure(config, workers);
 	int notify = notify_socket(daemon);
 	daemon->pid = fork();
 	if (daemon->pid == 0) {

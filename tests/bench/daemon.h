@@ -20,9 +20,10 @@ struct daemon {
 	pid_t pid;
 };
 
-/* Runs `postern init` and `posternd` until it says that it is ready; exits with a word where they
- * fail. */
-void daemon_start(struct daemon *daemon, const char *posternd, const char *postern);
+/* `workers` threads in the keeper. Runs `postern init` and `posternd` until it says that it is
+ * ready; exits with a word where they fail. */
+void daemon_start(struct daemon *daemon, const char *posternd, const char *postern,
+		  unsigned workers);
 /* Ends it and removes its folder. Safe to call again. */
 void daemon_stop(struct daemon *daemon);
 /* User and system time of the supervisor and all its children. */
