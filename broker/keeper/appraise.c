@@ -9,7 +9,10 @@
 void
 appraiser_link_start(struct appraiser_link *link, int channel, int supervisor)
 {
-	*link = (struct appraiser_link){.channel = channel, .supervisor = supervisor};
+	*link = (struct appraiser_link){.channel = channel,
+					.supervisor = supervisor,
+					.timeout_ms = APPRAISE_TIMEOUT_MS,
+					.hung_ms = APPRAISE_HUNG_MS};
 	pthread_mutex_init(&link->channel_mutex, NULL);
 	pthread_mutex_init(&link->supervisor_mutex, NULL);
 }
@@ -31,9 +34,10 @@ milliseconds(void)
 
 /* The frame that answers `id`. Answers to requests that were given up before are dropped. */
 static bool
-await(int channel, uint64_t id, uint16_t type, struct frame_buffer *buffer, struct frame *ret_frame)
+await(int channel, uint64_t id, uint16_t type, int timeout_ms, struct frame_buffer *buffer,
+      struct frame *ret_frame)
 {
-	int64_t until = milliseconds() + APPRAISE_TIMEOUT_MS;
+	int64_t until = milliseconds() + timeout_ms;
 
 	for (int64_t left; (left = until - milliseconds()) > 0;) {
 		struct pollfd ready = {.fd = channel, .events = POLLIN};
@@ -49,14 +53,17 @@ await(int channel, uint64_t id, uint16_t type, struct frame_buffer *buffer, stru
 	return false;
 }
 
+/* `ret_answered`: something came, whatever it was. */
 static bool
-exchange(int channel, const struct frame *request, struct wire_appraisal *ret_appraisal)
+exchange(const struct appraiser_link *link, int channel, const struct frame *request,
+	 struct wire_appraisal *ret_appraisal, bool *ret_answered)
 {
 	struct frame_buffer buffer = {0};
 	struct frame answer = {.descriptor = -1};
 
 	bool good = channel_send(channel, request) == CHANNEL_OK &&
-		    await(channel, request->id, FRAME_APPRAISED, &buffer, &answer);
+		    await(channel, request->id, FRAME_APPRAISED, link->timeout_ms, &buffer, &answer);
+	*ret_answered = good;
 	if (good && answer.descriptor >= 0) {
 		close(answer.descriptor);
 		good = false;
@@ -66,7 +73,47 @@ exchange(int channel, const struct frame *request, struct wire_appraisal *ret_ap
 	return good;
 }
 
-bool
+/* Mutex held. APPRAISE_DONE: the appraiser waits for a request. */
+static enum appraise_outcome
+settle(struct appraiser_link *link)
+{
+	struct frame_buffer buffer = {0};
+	struct frame answer = {.descriptor = -1};
+
+	if (link->overdue == 0)
+		return APPRAISE_DONE;
+	bool answered =
+		await(link->channel, link->overdue, FRAME_APPRAISED, 1, &buffer, &answer);
+	frame_buffer_clear(&buffer);
+	if (answered) {
+		link->overdue = 0;
+		if (answer.descriptor >= 0)
+			close(answer.descriptor);
+		return APPRAISE_DONE;
+	}
+	return milliseconds() - link->overdue_since > link->hung_ms ? APPRAISE_HUNG : APPRAISE_NONE;
+}
+
+/* Mutex held. */
+static enum appraise_outcome
+examine(struct appraiser_link *link, const struct frame *request,
+	struct wire_appraisal *ret_appraisal)
+{
+	bool answered;
+	enum appraise_outcome outcome = settle(link);
+
+	if (outcome != APPRAISE_DONE)
+		return outcome;
+	if (exchange(link, link->channel, request, ret_appraisal, &answered))
+		return APPRAISE_DONE;
+	if (!answered) {
+		link->overdue = request->id;
+		link->overdue_since = milliseconds();
+	}
+	return APPRAISE_NONE;
+}
+
+enum appraise_outcome
 appraise_log(struct appraiser_link *link, const struct wire_examine_log *request,
 	     struct wire_appraisal *ret_appraisal)
 {
@@ -74,15 +121,16 @@ appraise_log(struct appraiser_link *link, const struct wire_examine_log *request
 	uint8_t *memory = malloc(capacity);
 
 	if (!memory)
-		return false;
+		return APPRAISE_NONE;
 	struct writer w = writer_of(memory, capacity);
 	wire_examine_log_write(&w, request);
 	struct frame frame = {FRAME_EXAMINE_LOG, next_id(link), writer_bytes(&w), -1};
 	pthread_mutex_lock(&link->channel_mutex);
-	bool good = !w.failed && exchange(link->channel, &frame, ret_appraisal);
+	enum appraise_outcome outcome =
+		w.failed ? APPRAISE_NONE : examine(link, &frame, ret_appraisal);
 	pthread_mutex_unlock(&link->channel_mutex);
 	free(memory);
-	return good;
+	return outcome;
 }
 
 /* Its end of a new channel; -1: none. */
@@ -95,7 +143,8 @@ fresh_appraiser(struct appraiser_link *link)
 
 	pthread_mutex_lock(&link->supervisor_mutex);
 	bool good = channel_send(link->supervisor, &request) == CHANNEL_OK &&
-		    await(link->supervisor, request.id, FRAME_APPRAISER, &buffer, &answer);
+		    await(link->supervisor, request.id, FRAME_APPRAISER, link->timeout_ms, &buffer,
+			  &answer);
 	pthread_mutex_unlock(&link->supervisor_mutex);
 	frame_buffer_clear(&buffer);
 	return good ? answer.descriptor : -1;
@@ -106,6 +155,7 @@ appraise_enrolment(struct appraiser_link *link, const struct wire_examine_enrolm
 		   struct wire_appraisal *ret_appraisal)
 {
 	uint8_t *memory = malloc(FRAME_BODY_MAX);
+	bool answered;
 
 	if (!memory)
 		return false;
@@ -113,7 +163,7 @@ appraise_enrolment(struct appraiser_link *link, const struct wire_examine_enrolm
 	wire_examine_enrolment_write(&w, request);
 	int channel = w.failed ? -1 : fresh_appraiser(link);
 	struct frame frame = {FRAME_EXAMINE_ENROLMENT, next_id(link), writer_bytes(&w), -1};
-	bool good = channel >= 0 && exchange(channel, &frame, ret_appraisal);
+	bool good = channel >= 0 && exchange(link, channel, &frame, ret_appraisal, &answered);
 	if (channel >= 0)
 		close(channel);
 	free(memory);

@@ -8,6 +8,7 @@
 #include "wire/frame.h"
 
 #define APPRAISE_TIMEOUT_MS 10000
+#define APPRAISE_HUNG_MS    60000 /* without an answer: it will never come */
 
 struct appraiser_link {
 	int channel;	/* to the lasting appraiser, for logs */
@@ -15,13 +16,25 @@ struct appraiser_link {
 	pthread_mutex_t channel_mutex;
 	pthread_mutex_t supervisor_mutex;
 	uint64_t next_id; /* under either mutex: atomic */
+	int timeout_ms;
+	int hung_ms;
+	/* Of the lasting appraiser, under its mutex: a request that was given up and is still
+	 * unanswered, and since when; 0: none. */
+	uint64_t overdue;
+	int64_t overdue_since;
 };
 void appraiser_link_start(struct appraiser_link *link, int channel, int supervisor);
 
-/* False: no answer, in time or at all. */
-__attribute__((warn_unused_result)) bool appraise_log(struct appraiser_link *link,
-						      const struct wire_examine_log *request,
-						      struct wire_appraisal *ret_appraisal);
+enum appraise_outcome {
+	APPRAISE_DONE,
+	APPRAISE_NONE, /* no answer, in time or at all */
+	APPRAISE_HUNG, /* none for so long that there will be none */
+};
+/* One log after another. While one is overdue the next are refused at once: a log that the
+ * appraiser hangs on must not hold every worker for its whole time, one by one. */
+__attribute__((warn_unused_result)) enum appraise_outcome
+appraise_log(struct appraiser_link *link, const struct wire_examine_log *request,
+	     struct wire_appraisal *ret_appraisal);
 /* By an appraiser of its own, which then ends. */
 __attribute__((warn_unused_result)) bool
 appraise_enrolment(struct appraiser_link *link, const struct wire_examine_enrolment *request,

@@ -91,7 +91,7 @@ audit_write(struct worker *worker, const char *tag)
 	struct store_error err;
 
 	return audit_append(worker, batch, tag) &&
-	       store_commit(worker->keeper->store, batch, &err) == STORE_OK;
+	       worker_commit(worker, batch, &err) == STORE_OK;
 }
 
 bool

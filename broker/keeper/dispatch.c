@@ -44,10 +44,11 @@ find(uint16_t type)
 void
 worker_run(struct worker *worker)
 {
+	struct keeper *keeper = worker->keeper;
 	struct frame frame;
 
-	while (channel_receive(worker->keeper->options.gateway, &worker->input, &frame) ==
-	       CHANNEL_OK) {
+	while (channel_receive(keeper->options.gateway, &worker->input, &frame) == CHANNEL_OK &&
+	       !atomic_load(&keeper->given_up)) {
 		const struct handler *handler = find(frame.type);
 		if (frame.descriptor >= 0)
 			close(frame.descriptor); /* the gateway has none to give */
@@ -58,8 +59,8 @@ worker_run(struct worker *worker)
 		worker_trim(worker);
 	}
 	/* Closed, or not to be understood any more: then for all threads, so that the daemon ends
-	 * rather than limps. */
-	(void)shutdown(worker->keeper->options.gateway, SHUT_RDWR);
+	 * rather than limps. What they are answering still leaves. */
+	(void)shutdown(keeper->options.gateway, SHUT_RD);
 }
 
 void

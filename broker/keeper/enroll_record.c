@@ -132,7 +132,7 @@ commit_record(struct worker *worker, const char *id, const struct machine_record
 	store_batch_expect(batch, RECORD_TRUST, worker->keeper->trust.store_revision);
 	store_batch_put(batch, key, store_bytes_of(writer_bytes(&w)));
 	return audit_append(worker, batch, id) &&
-	       store_commit(worker->keeper->store, batch, &err) == STORE_OK;
+	       worker_commit(worker, batch, &err) == STORE_OK;
 }
 
 /* Exclusive lock held. */

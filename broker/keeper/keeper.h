@@ -63,6 +63,7 @@ struct keeper {
 	pthread_mutex_t checkpoint_mutex;
 	struct checkpoint checkpoint;
 	int64_t started; /* Unix seconds */
+	atomic_bool given_up;
 };
 
 /* Opens everything; `ret_keeper` is the caller's memory and stays where it is. The problem names
@@ -71,9 +72,12 @@ __attribute__((warn_unused_result)) bool keeper_open(struct keeper *ret_keeper,
 						     const struct keeper_options *options,
 						     const struct secret *root_key,
 						     char ret_problem[KEEPER_PROBLEM_SIZE]);
-/* Until the gateway's channel closes. False: threads could not be had. */
+/* Until the gateway's channel closes. False: threads could not be had, or it was given up. */
 __attribute__((warn_unused_result)) bool keeper_serve(struct keeper *keeper);
 void keeper_close(struct keeper *keeper);
+/* Says why, takes no other frame, and lets keeper_serve come back false: with the keeper the daemon
+ * ends, and whoever started that starts it again. From any thread. */
+void keeper_give_up(struct keeper *keeper, const char *why);
 
 /* What one thread works with; nothing of it is shared. */
 struct worker {
@@ -105,6 +109,10 @@ uint8_t *worker_reserve(struct frame_buffer *buffer, size_t size);
 __attribute__((warn_unused_result)) bool worker_secret(struct secret **secret, size_t capacity);
 /* The worker's one batch, emptied: what it held before is over. */
 struct store_batch *worker_batch(struct worker *worker);
+/* Makes it durable. STORE_IO gives the keeper up: what was refused may be on the disk all the same,
+ * and a store that has said so once says it until it is opened anew. */
+__attribute__((warn_unused_result)) enum store_status
+worker_commit(struct worker *worker, struct store_batch *batch, struct store_error *err);
 /* After each frame: wipes the batch, and gives large scratch secrets back: locked memory is scarce.
  */
 void worker_trim(struct worker *worker);

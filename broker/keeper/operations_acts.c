@@ -176,7 +176,21 @@ commit(struct worker *worker, struct operation_call *call, uint64_t revision, ui
 		good = good && put_readmitted(batch, call->machine);
 	operation_entry(worker, call, OUTCOME_OK, revision);
 	good = good && audit_append(worker, batch, call->machine ? call->machine->id : NULL);
-	return good ? store_commit(keeper->store, batch, &err) : STORE_MEMORY;
+	return good ? worker_commit(worker, batch, &err) : STORE_MEMORY;
+}
+
+/* The revision of the record `trust` on the disk; 0: it cannot be read. */
+static uint64_t
+durable_trust(struct worker *worker)
+{
+	struct store_error err;
+	uint64_t revision;
+
+	worker->record->size = worker->record->capacity;
+	return store_get_into(worker->keeper->store, RECORD_TRUST, worker->record, &revision,
+			      &err) == STORE_OK
+		       ? revision
+		       : 0;
 }
 
 /* The act is durable: either the state follows, or this process must not serve another frame. The
@@ -186,16 +200,13 @@ apply(struct worker *worker, struct operation_call *call, uint64_t revision, con
       struct act_change *change)
 {
 	struct trust *trust = &worker->keeper->trust;
-	struct store_error err;
 
 	bool good = act_apply(trust, &call->request, revision, change);
 	memcpy(trust->head, head, sizeof(trust->head));
 	if (call->request.operation == OPERATION_MACHINE_READMIT)
 		forget_clock(call->machine);
-	worker->record->size = worker->record->capacity;
-	good = good && store_get_into(worker->keeper->store, RECORD_TRUST, worker->record,
-				      &trust->store_revision, &err) == STORE_OK;
-	if (!good)
+	trust->store_revision = durable_trust(worker);
+	if (!good || trust->store_revision == 0)
 		abort();
 }
 
@@ -281,8 +292,12 @@ operation_act(struct worker *worker, struct operation_call *call)
 	if (outcome != OUTCOME_OK)
 		return refuse(worker, outcome, &change);
 	enum store_status status = commit(worker, call, revision, head);
-	if (status != STORE_OK)
+	if (status != STORE_OK) {
+		/* It may be on the disk all the same: then it is in force from the next start. */
+		if (durable_trust(worker) != trust->store_revision)
+			keeper_give_up(worker->keeper, "an act's commit is in doubt");
 		return operation_error(worker, OUTCOME_FAILED, "the store refused the act");
+	}
 	call->audited = true;
 	apply(worker, call, revision, head, &change);
 	struct json *json = operation_text(worker);

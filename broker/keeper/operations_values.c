@@ -183,7 +183,7 @@ commit(struct worker *worker, struct operation_call *call, struct store_batch *b
 	operation_entry(worker, call, OUTCOME_OK, keeper->trust.revision);
 	if (!audit_append(worker, batch, NULL))
 		return operation_error(worker, OUTCOME_FAILED, "%.*s: no memory", PRINT(path));
-	enum store_status status = store_commit(keeper->store, batch, &err);
+	enum store_status status = worker_commit(worker, batch, &err);
 	if (status == STORE_CONFLICT)
 		return operation_error(worker, OUTCOME_CONFLICT, "%.*s: it was written meanwhile",
 				       PRINT(path));

@@ -132,7 +132,11 @@ phase_b(struct worker *worker, struct release *release)
 	release->view.ima = release->request.ima_log.size > 0;
 	if (release->examined || release->request.event_log.size == 0)
 		return WIRE_OK;
-	if (!appraise_log(&worker->keeper->appraisers, &request, &release->appraisal)) {
+	enum appraise_outcome outcome =
+		appraise_log(&worker->keeper->appraisers, &request, &release->appraisal);
+	if (outcome == APPRAISE_HUNG)
+		keeper_give_up(worker->keeper, "the appraiser hangs");
+	if (outcome != APPRAISE_DONE) {
 		audit_check(worker, "eventlog", false, "an appraisal", "none in time");
 		return WIRE_BUSY;
 	}

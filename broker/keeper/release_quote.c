@@ -65,8 +65,8 @@ suspend(struct worker *worker, struct release *release, const struct attest_erro
 	record_machine_key(machine->id, key);
 	if (!w.failed && audit_append(worker, batch, machine->id)) {
 		store_batch_put(batch, key, store_bytes_of(writer_bytes(&w)));
-		if (store_commit(worker->keeper->store, batch, &store_err) != STORE_OK)
-			atomic_fetch_add(&worker->keeper->counters.unknown, 1);
+		if (worker_commit(worker, batch, &store_err) != STORE_OK)
+			audit_check(worker, "suspension", false, "durable", store_err.message);
 	}
 	pthread_mutex_unlock(&machine->mutex);
 }

@@ -265,7 +265,7 @@ commit_locked(struct worker *worker, struct release *release, struct store_batch
 	merge_record(release, &record);
 	if (!fill_batch(worker, release, &record, batch))
 		return RELEASE_BROKEN;
-	enum store_status status = store_commit(worker->keeper->store, batch, &err);
+	enum store_status status = worker_commit(worker, batch, &err);
 	if (status != STORE_OK)
 		return status == STORE_CONFLICT ? RELEASE_AGAIN : RELEASE_BROKEN;
 	bool moved = memcmp(&machine->record.clock, &record.clock, sizeof(record.clock)) != 0;

@@ -3,8 +3,10 @@
  * there were. */
 #include "audit.h"
 #include "keeper.h"
+#include "supervisor/role.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 
 struct clerk {
@@ -65,6 +67,16 @@ start_workers(struct keeper *keeper, struct worker *workers, pthread_t *threads)
 	return count;
 }
 
+void
+keeper_give_up(struct keeper *keeper, const char *why)
+{
+	if (atomic_exchange(&keeper->given_up, true))
+		return;
+	role_complain("ending: %s", why);
+	/* The way in only: what is being answered still leaves. */
+	(void)shutdown(keeper->options.gateway, SHUT_RD);
+}
+
 bool
 keeper_serve(struct keeper *keeper)
 {
@@ -90,5 +102,5 @@ keeper_serve(struct keeper *keeper)
 		good = audit_daemon(&clerk.worker, "stop") && good;
 	}
 	worker_clear(&clerk.worker);
-	return good;
+	return good && !atomic_load(&keeper->given_up);
 }

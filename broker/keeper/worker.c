@@ -94,6 +94,16 @@ worker_batch(struct worker *worker)
 	return worker->batch;
 }
 
+enum store_status
+worker_commit(struct worker *worker, struct store_batch *batch, struct store_error *err)
+{
+	enum store_status status = store_commit(worker->keeper->store, batch, err);
+
+	if (status == STORE_IO)
+		keeper_give_up(worker->keeper, err->message);
+	return status;
+}
+
 void
 worker_trim(struct worker *worker)
 {

@@ -39,6 +39,9 @@ struct house {
 	int appraiser;
 	pthread_t keeper_thread, reader_thread, supervisor_thread, appraiser_thread;
 	bool serving;
+	bool ended;	   /* house_await_end's */
+	bool served;	   /* what keeper_serve answered */
+	atomic_bool hangs; /* the appraiser, with a log in its hands */
 	struct house_operator alice; /* whom the genesis introduces: role admin */
 	uint8_t release_key[32], intake_key[32], answer_key[32]; /* public */
 
@@ -56,6 +59,8 @@ struct house {
 void house_open(struct house *house, const char *policies);
 /* Ends the keeper and starts another on the same store; false with the problem where it refuses. */
 void house_stop(struct house *house);
+/* The keeper has to end by itself, as one that failed. */
+void house_await_end(struct house *house);
 bool house_start(struct house *house, char problem[KEEPER_PROBLEM_SIZE]);
 void house_close(struct house *house);
 

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A keeper whose disk or appraiser fails: what is in doubt ends it, what was plainly refused does
+ * not, and a log that the appraiser hangs on holds up nobody but those who send logs.
+ */
+#include "keeper_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum store_status __real_store_commit(struct store *store, struct store_batch *batch,
+				      struct store_error *err);
+enum store_status __wrap_store_commit(struct store *store, struct store_batch *batch,
+				      struct store_error *err);
+
+/* Of the keeper's next commit. */
+static struct {
+	atomic_bool due;
+	bool durable; /* it is on the disk all the same */
+	enum store_status status;
+} failure;
+
+enum store_status
+__wrap_store_commit(struct store *store, struct store_batch *batch, struct store_error *err)
+{
+	if (house_own_thread || !atomic_exchange(&failure.due, false))
+		return __real_store_commit(store, batch, err);
+	if (failure.durable)
+		assert_int_equal(__real_store_commit(store, batch, err), STORE_OK);
+	*err = (struct store_error){.status = failure.status, .message = "as planned"};
+	return failure.status;
+}
+
+static void
+fail_next(enum store_status status, bool durable)
+{
+	failure.status = status;
+	failure.durable = durable;
+	atomic_store(&failure.due, true);
+}
+
+static int
+set_up(void **state)
+{
+	struct house *house = calloc(1, sizeof(*house));
+
+	house_own_thread = true;
+	house_open(house,
+		   "permit (principal in MachineGroup::\"web\", action == Action::\"release\", "
+		   "resource in Folder::\"web\");");
+	house_put(house, "web/key", text_bytes("value"));
+	*state = house;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct house *house = *state;
+
+	atomic_store(&house->hangs, false);
+	house_close(house);
+	free(house);
+	return 0;
+}
+
+static enum operation_outcome
+suspend(struct house *house, const struct guest *guest)
+{
+	struct operation_request request = {.operation = OPERATION_MACHINE_SUSPEND};
+
+	operation_set_text(&request, FIELD_MACHINE, guest->id);
+	operation_set_text(&request, FIELD_REASON, "a test");
+	struct house_answer answer = house_operate(house, &house->alice, &request);
+	assert_int_equal(answer.status, WIRE_OK);
+	free(answer.json);
+	return answer.outcome;
+}
+
+/* The keeper has ended by itself: the socket takes nothing more. */
+static void
+assert_given_up(struct house *house)
+{
+	struct frame frame = {FRAME_HEALTH, 0, {0}, -1};
+
+	assert_int_not_equal(channel_send(house->gateway, &frame), CHANNEL_OK);
+	house_await_end(house);
+}
+
+static void
+start_again(struct house *house)
+{
+	char problem[KEEPER_PROBLEM_SIZE] = "";
+
+	house_stop(house);
+	assert_true(house_start(house, problem));
+}
+
+/* ---- the disk ---- */
+
+static void
+test_a_commit_that_the_disk_failed_ends_the_keeper(void **state)
+{
+	struct house *house = *state;
+	struct guest guest;
+
+	guest_open(&guest);
+	guest_admit(house, &guest, "first");
+	fail_next(STORE_IO, false);
+	assert_int_equal(guest_release(house, &guest, &(struct guest_release){0}, NULL),
+			 WIRE_FAILED);
+	assert_given_up(house);
+	start_again(house);
+	assert_int_equal(guest_release(house, &guest, &(struct guest_release){0}, NULL), WIRE_OK);
+	guest_close(&guest);
+}
+
+static void
+test_an_act_in_doubt_ends_the_keeper_and_counts_from_its_next_start(void **state)
+{
+	static const enum store_status statuses[] = {STORE_IO, STORE_SPACE};
+	struct house *house = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct guest guest;
+		guest_open(&guest);
+		guest_admit(house, &guest, i == 0 ? "first" : "second");
+		fail_next(statuses[i], true);
+		assert_int_equal(suspend(house, &guest), OUTCOME_FAILED);
+		assert_given_up(house);
+		start_again(house);
+		assert_int_equal(guest_release(house, &guest, &(struct guest_release){0}, NULL),
+				 WIRE_IDENTITY);
+		guest_close(&guest);
+	}
+}
+
+static void
+test_a_full_disk_refuses_and_the_keeper_goes_on(void **state)
+{
+	struct house *house = *state;
+	struct guest guest;
+
+	guest_open(&guest);
+	guest_admit(house, &guest, "first");
+	fail_next(STORE_SPACE, false);
+	assert_int_equal(guest_release(house, &guest, &(struct guest_release){0}, NULL),
+			 WIRE_FAILED);
+	fail_next(STORE_SPACE, false);
+	assert_int_equal(suspend(house, &guest), OUTCOME_FAILED);
+	assert_int_equal(guest_release(house, &guest, &(struct guest_release){0}, NULL), WIRE_OK);
+	assert_int_equal(suspend(house, &guest), OUTCOME_OK);
+	guest_close(&guest);
+}
+
+/* ---- the appraiser ---- */
+
+static int64_t
+milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void
+test_a_log_that_hangs_the_appraiser_holds_up_nobody_else(void **state)
+{
+	struct house *house = *state;
+	struct guest_release with_log = {0};
+	struct software_log log;
+	struct guest guest;
+
+	house->keeper.appraisers.timeout_ms = 1000;
+	guest_open(&guest);
+	software_log_boot(&log, 10, true);
+	with_log.event_log = (struct bytes){log.data, log.size};
+	guest_admit(house, &guest, "first");
+	atomic_store(&house->hangs, true);
+	assert_int_equal(guest_release(house, &guest, &with_log, NULL), WIRE_BUSY);
+	int64_t begun = milliseconds();
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(guest_release(house, &guest, &with_log, NULL), WIRE_BUSY);
+	assert_true(milliseconds() - begun < 4000); /* not each a second */
+	assert_int_equal(guest_release(house, &guest, &(struct guest_release){0}, NULL), WIRE_OK);
+	/* What comes too late is of no use to those after it, and they are served again. */
+	atomic_store(&house->hangs, false);
+	for (size_t i = 0; i < 1000; i++) {
+		if (guest_release(house, &guest, &with_log, NULL) == WIRE_OK)
+			break;
+		usleep(1000);
+	}
+	assert_int_equal(guest_release(house, &guest, &with_log, NULL), WIRE_OK);
+	software_log_free(&log);
+	guest_close(&guest);
+}
+
+static void
+test_an_appraiser_that_never_answers_ends_the_keeper(void **state)
+{
+	struct house *house = *state;
+	struct guest_release with_log = {0};
+	struct software_log log;
+	struct guest guest;
+
+	house->keeper.appraisers.timeout_ms = 50;
+	house->keeper.appraisers.hung_ms = 200;
+	guest_open(&guest);
+	software_log_boot(&log, 10, true);
+	with_log.event_log = (struct bytes){log.data, log.size};
+	guest_admit(house, &guest, "first");
+	atomic_store(&house->hangs, true);
+	assert_int_equal(guest_release(house, &guest, &with_log, NULL), WIRE_BUSY);
+	usleep(300 * 1000);
+	assert_int_equal(guest_release(house, &guest, &with_log, NULL), WIRE_BUSY);
+	atomic_store(&house->hangs, false);
+	assert_given_up(house);
+	start_again(house);
+	assert_int_equal(guest_release(house, &guest, &with_log, NULL), WIRE_OK);
+	software_log_free(&log);
+	guest_close(&guest);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		TEST(test_a_commit_that_the_disk_failed_ends_the_keeper),
+		TEST(test_an_act_in_doubt_ends_the_keeper_and_counts_from_its_next_start),
+		TEST(test_a_full_disk_refuses_and_the_keeper_goes_on),
+		TEST(test_a_log_that_hangs_the_appraiser_holds_up_nobody_else),
+		TEST(test_an_appraiser_that_never_answers_ends_the_keeper),
+#undef TEST
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
