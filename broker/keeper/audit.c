@@ -4,7 +4,7 @@
 #include <sodium.h>
 #include <string.h>
 
-#define UNPROVED_SPAN_MS 60000
+#define ALLOWANCE_SPAN_MS 60000
 
 void
 audit_checks_start(struct worker *worker)
@@ -94,18 +94,36 @@ audit_write(struct worker *worker, const char *tag)
 	       worker_commit(worker, batch, &err) == STORE_OK;
 }
 
+static bool
+take(struct allowance *allowance, unsigned most, uint64_t now)
+{
+	if (allowance->used == 0 || now - allowance->since > ALLOWANCE_SPAN_MS)
+		*allowance = (struct allowance){.since = now};
+	if (allowance->used >= most)
+		return false;
+	allowance->used++;
+	return true;
+}
+
+bool
+audit_stranger(struct worker *worker)
+{
+	struct keeper *keeper = worker->keeper;
+	uint64_t now = challenges_now(keeper->challenges);
+
+	pthread_mutex_lock(&keeper->strangers_mutex);
+	bool due = take(&keeper->strangers, AUDIT_STRANGERS_PER_MINUTE, now);
+	pthread_mutex_unlock(&keeper->strangers_mutex);
+	return due;
+}
+
 bool
 audit_unproved(struct worker *worker, struct machine *machine)
 {
 	uint64_t now = challenges_now(worker->keeper->challenges);
 
 	pthread_mutex_lock(&machine->mutex);
-	if (machine->unproved == 0 || now - machine->unproved_since > UNPROVED_SPAN_MS) {
-		machine->unproved_since = now;
-		machine->unproved = 0;
-	}
-	bool due = machine->unproved < AUDIT_UNPROVED_PER_MINUTE;
-	machine->unproved += due;
+	bool due = take(&machine->unproved, AUDIT_UNPROVED_PER_MINUTE, now);
 	pthread_mutex_unlock(&machine->mutex);
 	if (!due)
 		atomic_fetch_add(&worker->keeper->counters.unknown, 1);

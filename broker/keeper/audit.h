@@ -11,7 +11,10 @@
 #define AUDIT_ENTRY_MAX (128 * 1024)
 #define AUDIT_UNPROVED_PER_MINUTE                                                                  \
 	60 /* entries for one machine from callers that proved nothing; more are counted */
-#define AUDIT_UNKNOWN_SECONDS 60
+/* Entries about TPMs that have proved themselves and are in no act, all together: anyone can make
+ * a TPM. */
+#define AUDIT_STRANGERS_PER_MINUTE 120
+#define AUDIT_UNKNOWN_SECONDS	   60
 
 /* The checks of the entry to come: started once, added in order. */
 void audit_checks_start(struct worker *worker);
@@ -31,6 +34,8 @@ __attribute__((warn_unused_result)) bool audit_write(struct worker *worker, cons
 
 /* Whether one more entry for a caller that proved nothing is due; else it only counts. */
 bool audit_unproved(struct worker *worker, struct machine *machine);
+/* Whether one more entry about a stranger is due. */
+bool audit_stranger(struct worker *worker);
 /* {"kind":"start"} and {"kind":"stop"}. */
 bool audit_daemon(struct worker *worker, const char *kind);
 /* If a minute brought unknown callers: {"kind":"unknown","count":n}. */

@@ -156,6 +156,26 @@ prove(struct worker *worker, struct enrolment *enrolment)
 	return WIRE_OK;
 }
 
+/* A refusal of who has proved itself is durable before it is told, but for strangers that are too
+ * many. */
+static enum wire_status
+refuse(struct worker *worker, struct enrolment *enrolment, enum wire_status status)
+{
+	struct keeper *keeper = worker->keeper;
+
+	atomic_fetch_add(&keeper->counters.denied, 1);
+	pthread_rwlock_rdlock(&keeper->lock);
+	const struct machine *machine = trust_machine(&keeper->trust, text_bytes(enrolment->id));
+	bool stranger = !machine || machine->standing == STANDING_NONE;
+	enrolment_entry(worker, enrolment, machine, "refused");
+	pthread_rwlock_unlock(&keeper->lock);
+	if (stranger && !audit_stranger(worker)) {
+		atomic_fetch_add(&keeper->counters.unknown, 1);
+		return status;
+	}
+	return audit_write(worker, enrolment->id) ? status : WIRE_FAILED;
+}
+
 static void
 answer(struct worker *worker, const struct frame *frame, struct enrolment *enrolment,
        enum wire_status status)
@@ -169,14 +189,7 @@ answer(struct worker *worker, const struct frame *frame, struct enrolment *enrol
 	} else if (!enrolment->proved) {
 		atomic_fetch_add(&worker->keeper->counters.unknown, 1);
 	} else {
-		atomic_fetch_add(&worker->keeper->counters.denied, 1);
-		pthread_rwlock_rdlock(&worker->keeper->lock);
-		enrolment_entry(worker, enrolment,
-				trust_machine(&worker->keeper->trust, text_bytes(enrolment->id)),
-				"refused");
-		pthread_rwlock_unlock(&worker->keeper->lock);
-		if (!audit_write(worker, enrolment->id))
-			status = WIRE_FAILED;
+		status = refuse(worker, enrolment, status);
 	}
 	worker_answer(worker, frame->id, status, writer_bytes(&w));
 }

@@ -181,6 +181,8 @@ record_again(struct worker *worker, struct enrolment *enrolment, struct machine 
 			    machine_state_text(state));
 		return WIRE_IDENTITY;
 	}
+	if (state == MACHINE_PENDING && !audit_stranger(worker))
+		return WIRE_BUSY;
 	enrolment->admitted = state == MACHINE_ADMITTED;
 	enrolment->appraisal.chain = record.fixed.verdict;
 	enrolment_entry(worker, enrolment, machine, machine_state_text(state));

@@ -60,6 +60,8 @@ struct keeper {
 	struct trust trust;
 	struct counters counters;
 	unsigned long long unknown_written; /* by the clerk's thread alone */
+	pthread_mutex_t strangers_mutex;
+	struct allowance strangers;
 	pthread_mutex_t checkpoint_mutex;
 	struct checkpoint checkpoint;
 	int64_t started; /* Unix seconds */

@@ -65,6 +65,12 @@ __attribute__((warn_unused_result)) bool machine_record_read(struct bytes encode
 /* What acts say. A machine without an act is pending, once it has enrolled. */
 enum standing { STANDING_NONE = 0, STANDING_ADMITTED, STANDING_SUSPENDED, STANDING_REVOKED };
 
+/* Of audit entries in a minute: audit.c. */
+struct allowance {
+	uint64_t since;
+	unsigned used;
+};
+
 struct machine {
 	/* By acts; changed under the exclusive lock alone. */
 	char id[MACHINE_ID_SIZE];
@@ -85,12 +91,11 @@ struct machine {
 				 verifying */
 
 	/* Under the mutex: the moving part of the record, and when its clock was accepted
-	 * (challenges_now). */
+	 * (challenges_now; 0: before this start). */
 	pthread_mutex_t mutex;
 	struct machine_record record;
 	uint64_t accepted_at;
-	uint64_t unproved_since; /* of audited denials whose caller proved nothing: audit.c */
-	unsigned unproved;
+	struct allowance unproved; /* denials whose caller proved nothing */
 };
 struct machine *machine_new(const char *id);
 void machine_free(struct machine *machine);

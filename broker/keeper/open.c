@@ -306,6 +306,7 @@ start_lock(struct keeper *keeper)
 			    &attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP) == 0 &&
 		    pthread_rwlock_init(&keeper->lock, &attributes) == 0;
 	pthread_rwlockattr_destroy(&attributes);
+	pthread_mutex_init(&keeper->strangers_mutex, NULL);
 	pthread_mutex_init(&keeper->checkpoint_mutex, NULL);
 	return good;
 }
@@ -357,6 +358,7 @@ keeper_close(struct keeper *keeper)
 	policy_facts_free(keeper->actions);
 	trust_clear(&keeper->trust);
 	pthread_rwlock_destroy(&keeper->lock);
+	pthread_mutex_destroy(&keeper->strangers_mutex);
 	pthread_mutex_destroy(&keeper->checkpoint_mutex);
 	*keeper = (struct keeper){0};
 }

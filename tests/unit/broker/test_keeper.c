@@ -521,6 +521,41 @@ test_callers_that_prove_nothing_are_counted(void **state)
 	guest_close(&guest);
 }
 
+/* Anyone can make a TPM: those that are in no act fill neither log nor disk by proving themselves
+ * again and again, and hold up nobody who is. */
+static void
+test_strangers_are_written_down_so_often_and_no_more(void **state)
+{
+	struct house *house = *state;
+	char problem[KEEPER_PROBLEM_SIZE];
+	struct guest guest, stranger, crowd;
+
+	house_stop(house);
+	house->options.pending_max = 1;
+	assert_true(house_start(house, problem));
+	guest_open(&guest);
+	guest_open(&stranger);
+	guest_open(&crowd);
+	guest_admit(house, &guest, "first");
+	for (size_t i = 0; i < 61; i++) {
+		assert_int_equal(guest_enroll(house, &stranger, NULL), WIRE_OK);
+		assert_int_equal(guest_enroll(house, &crowd, NULL), WIRE_LIMIT);
+	}
+	size_t written = count_of(house, "\\\"kind\\\":\\\"enroll\\\"");
+	for (size_t i = 0; i < 20; i++) {
+		assert_int_equal(guest_enroll(house, &stranger, NULL), WIRE_BUSY);
+		assert_int_equal(guest_enroll(house, &crowd, NULL), WIRE_LIMIT);
+	}
+	assert_int_equal(written, 1 + 1 + 120); /* the two that were recorded, and those after */
+	assert_int_equal(count_of(house, "\\\"kind\\\":\\\"enroll\\\""), written);
+	assert_int_equal(atomic_load(&house->keeper.counters.unknown), 1 + 40);
+	assert_int_equal(guest_enroll(house, &guest, NULL), WIRE_OK);
+	assert_int_equal(count_of(house, "\\\"kind\\\":\\\"enroll\\\""), written + 1);
+	guest_close(&guest);
+	guest_close(&stranger);
+	guest_close(&crowd);
+}
+
 int
 main(void)
 {
@@ -538,6 +573,7 @@ main(void)
 		TEST(test_pending_machines_are_capped),
 		TEST(test_an_ek_with_another_ak_and_an_ak_with_another_ek),
 		TEST(test_callers_that_prove_nothing_are_counted),
+		TEST(test_strangers_are_written_down_so_often_and_no_more),
 #undef TEST
 	};
 
