@@ -84,7 +84,7 @@ challenges_free(struct challenges *challenges)
 uint64_t
 challenges_now(const struct challenges *challenges)
 {
-	return monotonic_milliseconds() - challenges->started;
+	return monotonic_milliseconds() - challenges->started + 1;
 }
 
 static void

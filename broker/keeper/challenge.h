@@ -28,7 +28,7 @@ struct challenges;
 /* NULL: no memory, or it could not be locked. */
 struct challenges *challenges_new(uint32_t lifetime_seconds);
 void challenges_free(struct challenges *challenges);
-/* Milliseconds since challenges_new. */
+/* Milliseconds since challenges_new, from 1: 0 is before any challenge (machine.h, accepted_at). */
 uint64_t challenges_now(const struct challenges *challenges);
 
 void challenge_make(const struct challenges *challenges, enum challenge_kind kind,
