@@ -26,7 +26,7 @@ void audit_check(struct worker *worker, const char *check, bool good, const char
 struct json *audit_begin(struct worker *worker, const char *kind, int64_t now);
 void audit_machine(struct worker *worker, const struct machine *machine, struct bytes peer);
 void audit_end(struct worker *worker, bool checks, uint64_t trust_revision);
-/* Puts the entry into a batch; false: it did not fit. `machine` NULL: of no machine. */
+/* Puts the entry into a batch; false: it did not fit. `tag`: the machine's id; NULL: of none. */
 __attribute__((warn_unused_result)) bool audit_append(struct worker *worker,
 						      struct store_batch *batch, const char *tag);
 /* As a batch of its own. */

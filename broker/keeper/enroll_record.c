@@ -135,12 +135,12 @@ commit_record(struct worker *worker, const char *id, const struct machine_record
 	       worker_commit(worker, batch, &err) == STORE_OK;
 }
 
-/* Exclusive lock held. */
+/* Exclusive lock held. On the disk first: what the disk refuses must not stay in memory, where
+ * nothing would count it. `machine` NULL: no act has said anything of it. */
 static enum wire_status
-record_machine(struct worker *worker, struct enrolment *enrolment)
+record_machine(struct worker *worker, struct enrolment *enrolment, struct machine *machine)
 {
 	struct trust *trust = &worker->keeper->trust;
-	struct machine *machine = trust_machine(trust, text_bytes(enrolment->id));
 	uint8_t memory[MACHINE_RECORD_MAX];
 	struct writer w = writer_of(memory, sizeof(memory));
 	struct machine_record record = {
@@ -151,19 +151,19 @@ record_machine(struct worker *worker, struct enrolment *enrolment)
 		.secure_boot = appraisal_secure_boot(&enrolment->appraisal),
 	};
 
-	if (!machine)
-		machine = trust_machine_add(trust, enrolment->id);
-	if (!machine)
+	if (!machine && trust->machine_count >= TRUST_MACHINES_MAX)
 		return WIRE_LIMIT;
 	memcpy(record.pcrs, enrolment->quote.pcrs, sizeof(record.pcrs));
 	describe(enrolment, &record.fixed);
 	machine_fixed_write(&w, &record.fixed);
 	record.encoded = writer_bytes(&w);
-	enrolment->admitted = machine->standing == STANDING_ADMITTED;
+	enrolment->admitted = machine && machine->standing == STANDING_ADMITTED;
 	enrolment_entry(worker, enrolment, machine, enrolment->admitted ? "admitted" : "pending");
-	if (w.failed || !commit_record(worker, machine->id, &record))
+	if (w.failed || !commit_record(worker, enrolment->id, &record))
 		return WIRE_FAILED;
-	return trust_machine_enrol(trust, machine, &record) ? WIRE_OK : WIRE_FAILED;
+	if (!machine)
+		machine = trust_machine_add(trust, enrolment->id);
+	return machine && trust_machine_enrol(trust, machine, &record) ? WIRE_OK : WIRE_FAILED;
 }
 
 /* Shared lock held. A machine that is known keeps everything but its newest PCR values. */
@@ -247,7 +247,7 @@ decide_late(struct worker *worker, struct enrolment *enrolment)
 			    "one is revoked");
 		return WIRE_IDENTITY;
 	}
-	return record_machine(worker, enrolment);
+	return record_machine(worker, enrolment, machine);
 }
 
 enum wire_status

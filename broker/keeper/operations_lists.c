@@ -118,13 +118,21 @@ operation_anchor_list(struct worker *worker, struct operation_call *call)
 
 /* ---- the log ---- */
 
+struct decisions {
+	struct json *json;
+	bool truncated;
+};
+
 static bool
 embed_entry(void *user, const struct store_log_entry *entry)
 {
-	struct json *json = user;
+	struct decisions *decisions = user;
+	struct json *json = decisions->json;
 
-	if (json->size + entry->entry.size > OPERATION_TEXT_MAX - 4096)
+	if (json->size + entry->entry.size > OPERATION_TEXT_MAX - 4096) {
+		decisions->truncated = true;
 		return false;
+	}
 	out_embed(json, NULL, (struct bytes){entry->entry.data, entry->entry.size});
 	return true;
 }
@@ -137,13 +145,16 @@ operation_explain(struct worker *worker, struct operation_call *call)
 	if (!call->machine)
 		return operation_error(worker, OUTCOME_MISSING, "%s: there is none", call->subject);
 	struct json *json = operation_text(worker);
+	struct decisions decisions = {.json = json};
 	out_text(json, "machine", call->machine->id);
 	out_text(json, "name", call->machine->name[0] ? call->machine->name : NULL);
 	out_array(json, "decisions");
 	enum store_status status =
 		store_log_tagged(worker->keeper->store, call->machine->id,
-				 operation_count(call, 20), embed_entry, json, &err);
+				 operation_count(call, 20), embed_entry, &decisions, &err);
 	out_array_end(json);
+	if (decisions.truncated)
+		out_boolean(json, "truncated", true);
 	out_object_end(json);
 	return status == STORE_OK
 		       ? OUTCOME_OK

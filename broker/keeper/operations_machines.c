@@ -154,7 +154,7 @@ is_wanted(const struct trust *trust, const struct operation_call *call, struct m
 	size_t size = after.size < MACHINE_ID_SIZE ? after.size : MACHINE_ID_SIZE;
 
 	if (!machine->enrolled && machine->standing == STANDING_NONE)
-		return false; /* an enrolment that the store refused */
+		return false; /* an enrolment that memory ran out for */
 	if (size > 0 && strncmp(machine->id, (const char *)after.data, size) <= 0)
 		return false;
 	return !operation_has(&call->request, FIELD_STATE) ||

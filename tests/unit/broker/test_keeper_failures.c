@@ -158,6 +158,15 @@ test_a_full_disk_refuses_and_the_keeper_goes_on(void **state)
 	assert_int_equal(guest_release(house, &guest, &(struct guest_release){0}, NULL), WIRE_OK);
 	assert_int_equal(suspend(house, &guest), OUTCOME_OK);
 	guest_close(&guest);
+	/* Of an enrolment that was refused nothing stays. */
+	guest_open(&guest);
+	size_t count = house->keeper.trust.machine_count;
+	fail_next(STORE_SPACE, false);
+	assert_int_equal(guest_enroll(house, &guest, NULL), WIRE_FAILED);
+	assert_int_equal(house->keeper.trust.machine_count, count);
+	assert_int_equal(guest_enroll(house, &guest, NULL), WIRE_OK);
+	assert_int_equal(house->keeper.trust.machine_count, count + 1);
+	guest_close(&guest);
 }
 
 /* ---- the appraiser ---- */

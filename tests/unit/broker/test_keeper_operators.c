@@ -502,6 +502,37 @@ test_a_slow_policy_check_lets_an_act_in(void **state)
 	guest_close(&guest);
 }
 
+/* What does not fit is left out, and the answer says so. */
+static void
+test_an_explanation_that_is_too_long_says_so(void **state)
+{
+	struct house *house = *state;
+	struct operation_request baseline = {.operation = OPERATION_BASELINE_ADD};
+	struct operation_request request = {.operation = OPERATION_EXPLAIN};
+	struct guest_release how = {.path = "web/none"};
+	struct pcr_values pcrs = {.mask = 0xffff};
+	uint8_t encoded[600], from[8], count[8];
+	struct writer w = writer_of(encoded, sizeof(encoded));
+	struct guest guest;
+
+	memset(pcrs.values, 0x11, sizeof(pcrs.values)); /* each differs: long entries */
+	pcr_values_write(&w, &pcrs);
+	operation_set_text(&baseline, FIELD_NAME, "image");
+	operation_set(&baseline, FIELD_PCRS, writer_bytes(&w));
+	operation_set_number(&baseline, FIELD_FROM, 0, from);
+	house_must(house, &baseline);
+	guest_open(&guest);
+	guest_admit(house, &guest, "first");
+	for (size_t i = 0; i < 900; i++)
+		assert_int_equal(guest_release(house, &guest, &how, NULL), WIRE_POLICY);
+	operation_set_text(&request, FIELD_MACHINE, guest.id);
+	operation_set_number(&request, FIELD_COUNT, 10, count);
+	assert_operation(house, &house->alice, &request, OUTCOME_OK, "\"trust_revision\":3}]}");
+	operation_set_number(&request, FIELD_COUNT, 900, count);
+	assert_operation(house, &house->alice, &request, OUTCOME_OK, "}],\"truncated\":true}");
+	guest_close(&guest);
+}
+
 static void
 test_every_reading_answers(void **state)
 {
@@ -549,6 +580,7 @@ main(void)
 		TEST(test_lists_are_by_whole_components_and_pages),
 		TEST(test_policy_check_tells_what_would_change),
 		TEST(test_a_slow_policy_check_lets_an_act_in),
+		TEST(test_an_explanation_that_is_too_long_says_so),
 		TEST(test_every_reading_answers),
 #undef TEST
 	};
