@@ -70,6 +70,13 @@ mutation "revoked keys" $keeper/trust.c 's/if \(trust_revoked\(&trust->revoked_a
 	story test_acts.py "good and ak"
 mutation "revoked CAs" $keeper/trust.c 's/if \(trust_revoked\(&trust->revoked_cas/if (false && trust_revoked(&trust->revoked_cas/' \
 	story test_release.py revocable
+mutation "each group that is given" $keeper/operations_authorize.c 's/if \(resource == RESOURCE_NEW_MACHINE\)/if (false)/' \
+	unit keeper_operators
+mutation "an end that is put off" $keeper/acts.c 's/if \(operation_number\(request, FIELD_UNTIL, 0\) > [^;]*?\)\n/if (false)\n/' \
+	unit keeper_operators
+mutation "an act in doubt" $keeper/operations_acts.c 's/if \(durable_trust\(worker\) != trust->store_revision\)/if (false)/' \
+	unit keeper_failures
+mutation "a disk that failed" $keeper/worker.c 's/if \(status == STORE_IO\)/if (false)/' unit keeper_failures
 mutation "a record's own name in its seal" store/keyring.c 's/(associate_record\(&associated, \w+, )key/$1"x"/g' story test_store.py swapped
 
 echo "$tried tried, $survived not noticed"
