@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Machines against a keeper: enrolment, the checks of a release one by one, clocks, and what is
  * found at a start. */
-#include "keeper_fixture.h"
+#include "keeper_fixture_web.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -14,84 +14,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#define RULES                                                                                      \
-	"permit (principal in MachineGroup::\"web\", action == Action::\"release\", "              \
-	"resource in Folder::\"web\");\n"                                                          \
-	"forbid (principal, action == Action::\"release\", resource == Secret::\"web/broken\") "   \
-	"when { context.nothing.more };\n"                                                         \
-	"permit (principal in MachineGroup::\"web\", action == Action::\"release\", "              \
-	"resource == Secret::\"booted/key\") when { "                                              \
-	"context.baselines.contains(Baseline::\"image\") && "                                      \
-	"context.claims.eventLog == \"replays\" && context.claims has secureBoot && "              \
-	"context.claims.secureBoot && context.ek.certified };"
-#define VALUE "the value, and nobody else's"
-
-static int
-set_up(void **state)
-{
-	struct house *house = calloc(1, sizeof(*house));
-
-	house_open(house, RULES);
-	house_put(house, "web/key", text_bytes(VALUE));
-	house_put(house, "web/broken", text_bytes(VALUE));
-	house_put(house, "booted/key", text_bytes(VALUE));
-	house_put(house, "other/key", text_bytes(VALUE));
-	*state = house;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	struct house *house = *state;
-
-	/* Whatever a test did: no value stands in the log. */
-	char *audit = house_audit(house);
-	assert_null(strstr(audit, VALUE));
-	free(audit);
-	house_close(house);
-	free(house);
-	return 0;
-}
-
-static void
-assert_explained(struct house *house, const struct guest *guest, const char *what)
-{
-	struct operation_request request = {.operation = OPERATION_EXPLAIN};
-	uint8_t count[8];
-
-	operation_set_text(&request, FIELD_MACHINE, guest->id);
-	operation_set_number(&request, FIELD_COUNT, 1, count);
-	struct house_answer answer = house_operate(house, &house->alice, &request);
-	assert_int_equal(answer.outcome, OUTCOME_OK);
-	if (!strstr(answer.json, what))
-		fail_msg("no %s in %s", what, answer.json);
-	free(answer.json);
-}
-
-static char *
-shown(struct house *house, const struct guest *guest)
-{
-	struct operation_request request = {.operation = OPERATION_MACHINE_SHOW};
-
-	operation_set_text(&request, FIELD_MACHINE, guest->id);
-	struct house_answer answer = house_operate(house, &house->alice, &request);
-	assert_int_equal(answer.outcome, OUTCOME_OK);
-	return answer.json;
-}
-
-static void
-assert_state(struct house *house, const struct guest *guest, const char *state)
-{
-	char want[64];
-	char *json = shown(house, guest);
-
-	snprintf(want, sizeof(want), "\"state\":\"%s\"", state);
-	if (!strstr(json, want))
-		fail_msg("not %s: %s", state, json);
-	free(json);
-}
 
 /* ---- a release ---- */
 
@@ -560,7 +482,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, web_set_up, web_tear_down)
 		TEST(test_an_admitted_machine_gets_its_value),
 		TEST(test_each_check_denies),
 		TEST(test_a_baseline_and_what_a_log_claims),
