@@ -150,7 +150,7 @@ __attribute__((warn_unused_result)) bool pcr_values_read(struct bytes encoded,
 enum operation_outcome {
 	OUTCOME_OK = 0,
 	OUTCOME_DENIED,	  /* policy says no */
-	OUTCOME_STALE,	  /* the act's trust revision is not the current one */
+	OUTCOME_STALE,	  /* the act's trust revision is not the current one; trust moved during a policy-check */
 	OUTCOME_INVALID,  /* it makes no sense now: json has {"errors":[...]} */
 	OUTCOME_MISSING,  /* what it names is not there */
 	OUTCOME_CONFLICT, /* check-and-set */
