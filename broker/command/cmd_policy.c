@@ -17,39 +17,52 @@ const char help_policy_show[] = "postern policy show [NAME]\n"
 				"\n"
 				"Names of the policies in force, or the text of one.\n"
 				"\n"
-				"Example: postern policy show release > release.cedar\n";
+				"Example: postern policy show web > web.cedar\n";
 
 const char help_policy_apply[] =
 	"postern policy apply FILE [--name NAME]\n"
 	"\n"
 	"Puts a policy in force under NAME (default: the file's name without .cedar), in place of "
 	"the\n"
-	"one of that name. The whole set is checked before: a mistake changes nothing. A permit "
-	"of\n"
-	"`release` must say to which machines.\n"
+	"one of that name. The grammar of the whole set is checked before: a mistake changes "
+	"nothing.\n"
+	"A permit of `release` must say to which machines. Names are not checked: a misspelt "
+	"action or\n"
+	"group matches nothing, so look at what `postern policy check` says would change.\n"
 	"\n"
-	"Example, release.cedar:\n"
+	"A new broker has two: `operators`, and `release`, which forbids every release to a "
+	"machine that\n"
+	"matches no baseline. Leave that in force, and give your own policies other names.\n"
+	"\n"
+	"Example, web.cedar (`postern explain` names a policy by its @id):\n"
+	"  @id(\"web\")\n"
 	"  permit (\n"
 	"    principal in MachineGroup::\"web\",\n"
 	"    action == Action::\"release\",\n"
 	"    resource in Folder::\"web\"\n"
 	"  ) when { context.baselines.contains(Baseline::\"web-2026-01\") };\n"
 	"\n"
-	"  postern policy check release.cedar && postern policy apply release.cedar\n"
+	"  postern policy check web.cedar && postern policy apply web.cedar\n"
 	"\n"
 	"What policies may speak of stands in PROTOCOL.md, \"What policy sees\".\n";
 
 const char help_policy_delete[] = "postern policy delete NAME\n"
 				  "\n"
-				  "Takes a policy out of force.\n";
+				  "Takes a policy out of force. Without `release`, as "
+				  "`postern init` made it, machines that\n"
+				  "match no baseline get what other policies permit.\n"
+				  "\n"
+				  "Example: postern policy delete web\n";
 
 const char help_policy_check[] = "postern policy check FILE [--name NAME]\n"
 				 "\n"
 				 "Says which machines would lose or gain which secrets if FILE "
 				 "were applied under NAME. Changes\n"
-				 "nothing. Exit status 65 when the text would be refused.\n"
+				 "nothing. Exit status 65 when the text would be refused. (Whether "
+				 "you could still change\n"
+				 "policies afterwards is seen when it is applied.)\n"
 				 "\n"
-				 "Example: postern policy check release.cedar\n";
+				 "Example: postern policy check web.cedar\n";
 /* clang-format on */
 
 /* To a file as it is, to be edited and applied again; to a terminal without what it could act upon:
