@@ -62,12 +62,12 @@ list_print(FILE *to)
 		(void)fprintf(to, "  %-18s %s\n", commands[i].words, commands[i].summary);
 	(void)fprintf(
 		to,
-		"\n`postern help COMMAND` explains one. Everywhere: --json for JSON, --config FILE "
-		"for another\nconfiguration. Exit status: 0 done, 64 usage, 65 malformed or "
-		"refused, "
-		"66 no input file, 69 not\nthere, 70 internal, 73 cannot create, 74 input or "
-		"output, "
-		"75 try again, 77 denied,\n78 misconfigured.\n");
+		"\n`postern help COMMAND` explains one; postern(1) is the manual. With all that "
+		"ask a broker: --json\nfor JSON, --config FILE for another configuration. Exit "
+		"status: 0 "
+		"done, 64 usage, 65 malformed\nor refused, 66 no input file, 69 not there, 70 "
+		"internal, 73 cannot create, 74 input or output,\n75 try again, 77 denied, 78 "
+		"misconfigured.\n");
 }
 
 /* The words that `argv` begins with; NULL: no such command. */
@@ -106,12 +106,26 @@ family_print(const char *word, FILE *to)
 	return found;
 }
 
+/* No command has these words: says which there are, where the first begins some. */
+static int
+unknown_complain(int argc, char **argv)
+{
+	if (argc > 1 && family_print(argv[0], stderr))
+		return complain(EX_USAGE, "no such command: %s %s", argv[0], argv[1]);
+	if (argc == 1 && family_print(argv[0], stderr))
+		return complain(EX_USAGE, "%s what? One of the above", argv[0]);
+	if (argv[0][0] == '-')
+		return complain(EX_USAGE, "no such option here: %s (options follow the command)",
+				argv[0]);
+	return complain(EX_USAGE, "no such command: %s (`postern help` lists all)", argv[0]);
+}
+
 static int
 help_run(int argc, char **argv)
 {
 	int used = 0;
 
-	if (argc == 0) {
+	if (argc == 0 || strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0) {
 		list_print(stdout);
 		return 0;
 	}
@@ -120,9 +134,9 @@ help_run(int argc, char **argv)
 		(void)fputs(command->help, stdout);
 		return 0;
 	}
-	if (family_print(argv[0], stdout))
+	if (argc == 1 && family_print(argv[0], stdout))
 		return 0;
-	return complain(EX_USAGE, "no such command: %s (`postern help` lists all)", argv[0]);
+	return unknown_complain(argc, argv);
 }
 
 /* --help anywhere before "--" and before what --exec starts. */
@@ -162,9 +176,9 @@ dispatch(int argc, char **argv)
 	}
 	if (command != NULL)
 		return command->run(argc - used, argv + used);
-	if (family_print(argv[0], argc == 2 && help_wanted(argc, argv) ? stdout : stderr))
-		return argc == 2 && help_wanted(argc, argv) ? 0 : EX_USAGE;
-	return complain(EX_USAGE, "no such command: %s (`postern help` lists all)", argv[0]);
+	if (argc == 2 && help_wanted(argc, argv) && family_print(argv[0], stdout))
+		return 0;
+	return unknown_complain(argc, argv);
 }
 
 /* Else a connection or a secret's file could become descriptor 1 or 2, and take what is printed.
