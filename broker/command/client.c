@@ -254,8 +254,12 @@ ask_one(void *user, size_t index, struct broker_problem *problem)
 static int
 problem_say(const struct broker_problem *problem, bool changes)
 {
-	if (problem->status == EX_NOPERM)
-		return complain(EX_NOPERM, "denied: %s", problem->message);
+	if (problem->status == EX_NOPERM) {
+		(void)complain(EX_NOPERM, "denied: %s", problem->message);
+		if (strcmp(problem->word, "operator") == 0)
+			remark("look at operator, operator_key and answer_key in operator.conf");
+		return EX_NOPERM;
+	}
 	(void)complain(problem->status, "%s", problem->message);
 	if (problem->uncertain && changes)
 		remark("it is not known whether the request was carried out: look before trying "
@@ -275,7 +279,7 @@ outcome_say(const struct operation_answer *answer, const json_t *json)
 		[OUTCOME_STALE] = {EX_TEMPFAIL,
 				   "other acts came in between, again and again: try later"},
 		[OUTCOME_INVALID] = {EX_DATAERR, "refused"},
-		[OUTCOME_MISSING] = {EX_UNAVAILABLE, "there is none"},
+		[OUTCOME_MISSING] = {EX_UNAVAILABLE, "not found"},
 		[OUTCOME_CONFLICT] = {EX_DATAERR, "refused: check-and-set"},
 		[OUTCOME_FAILED] = {EX_IOERR, "the broker's store failed; its log says why"},
 	};

@@ -22,7 +22,7 @@ const char help_audit_tail[] = "postern audit tail [--count N]\n"
 			       "\n"
 			       "The newest audit entries, oldest of them first.\n"
 			       "\n"
-			       "  --count N   how many (default 20)\n"
+			       "  --count N   how many, 1 to 1000 (default 20)\n"
 			       "\n"
 			       "Example: postern audit tail --count 100\n";
 

@@ -6,6 +6,7 @@
 #include "file.h"
 #include "output.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -153,6 +154,18 @@ capture_read(struct client *client, const char *machine, uint16_t mask,
 	return pcrs_take(json_object_get(answer.json, "pcrs"), mask, machine, ret_values);
 }
 
+/* A PCR that nothing was measured into proves nothing: whatever does not measure its
+ * boot has the same. */
+static void
+empty_remark(const struct pcr_values *values, const char *machine)
+{
+	for (unsigned n = 0; n < ATTEST_PCR_COUNT; n++)
+		if ((values->mask & 1u << n) != 0 &&
+		    sodium_is_zero(values->values[n], ATTEST_HASH_SIZE) == 1)
+			remark("PCR %u of %s is all zeros: nothing was measured into it", n,
+			       machine);
+}
+
 int
 cmd_baseline_capture(int argc, char **argv)
 {
@@ -180,6 +193,8 @@ cmd_baseline_capture(int argc, char **argv)
 	int status = client_open(common.config, &client);
 	if (status == 0)
 		status = capture_read(client, machine, mask, &values);
+	if (status == 0)
+		empty_remark(&values, machine);
 	return status != 0 ? status
 			   : baseline_send(client, &request, positional.items[0], &values, &dates,
 					   common.json);

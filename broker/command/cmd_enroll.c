@@ -27,9 +27,11 @@ const char help_enroll[] =
 	"  --config FILE     default /etc/postern/guest.conf\n"
 	"  --tcti TCTI       as tpm2-tools write it; default device:/dev/tpmrm0\n"
 	"  --event-log FILE  default the kernel's, where it may be read; none: do not send one\n"
-	"  --ek KIND         which endorsement key; default the one with a certificate\n"
+	"  --ek KIND         which endorsement key; default the one with a certificate. A machine\n"
+	"                    keeps the one that it first enrolled with\n"
+	"  --json            {\"machine\": ID, \"state\": \"pending\" or \"admitted\"}\n"
 	"\n"
-	"Prints the machine's id and whether it is admitted.\n"
+	"Prints the machine's id, and on stderr whether it is admitted.\n"
 	"Next, if it is pending: an operator runs `postern machine admit ID --name NAME`.\n";
 /* clang-format on */
 
@@ -212,6 +214,9 @@ enrol_run(struct guest *guest, enum attester_ek_kind kind, bool json)
 	else
 		status = complain(problem.status, "%s%s",
 				  problem.status == EX_NOPERM ? "denied: " : "", problem.message);
+	if (status == EX_NOPERM && strcmp(problem.word, "identity") == 0)
+		remark("a machine keeps the EK that it first enrolled with (--ek); an operator "
+		       "sees what is suspended or revoked with `postern machine list`");
 	json_decref(enrolment->answer);
 	free(enrolment);
 	return status;

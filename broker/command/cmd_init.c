@@ -261,7 +261,9 @@ store_make(struct init *init, const struct secret *seed, struct founding *ret_fo
 	int status = file_join(init->state_path, "store", path);
 	/* made here, so that only a folder of our own is ever emptied again */
 	if (status == 0 && mkdir(path, 0700) != 0)
-		status = complain(EX_CANTCREAT, "%s: %s", path, strerror(errno));
+		status = complain(EX_CANTCREAT, "%s%s%s", path,
+				  errno == EEXIST ? " is there already" : ": ",
+				  errno == EEXIST ? ": nothing is overwritten" : strerror(errno));
 	if (status != 0)
 		return status;
 	made_add(init->made, path);

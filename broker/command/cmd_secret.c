@@ -124,6 +124,10 @@ pair_take(struct put *put, const char *argument)
 	if (status != 0)
 		return status;
 	const char *name = put->names[put->count];
+	if (argument[0] == '@' || strcmp(argument, "-") == 0)
+		return complain(EX_USAGE,
+				"%s is a whole secret, and stands alone: KEY=%s makes it a member",
+				argument, argument[0] == '@' ? argument : "@-");
 	if (equals != NULL && equals[1] != '@')
 		return complain(
 			EX_USAGE,

@@ -15,9 +15,12 @@
 const char help_status[] =
 	"postern status\n"
 	"\n"
-	"What the broker holds: trust revision, machines by state, policies, the audit log's\n"
-	"head. A\n"
-	"good first command: its answer is signed, so it also proves operator.conf right.\n";
+	"What the broker holds: trust revision, machines by state, policies, the audit log's "
+	"head.\n"
+	"Baselines and anchors count when they have ended or are revoked, too; operators do not.\n"
+	"A good first command: its answer is signed, so it also proves operator.conf right.\n"
+	"\n"
+	"Example: postern status --json\n";
 
 const char help_explain[] =
 	"postern explain MACHINE [--count N]\n"
@@ -26,7 +29,7 @@ const char help_explain[] =
 	"expected and what was seen. Where no baseline matched, the nearest one and the PCRs that\n"
 	"differ. The guest itself is told one word only.\n"
 	"\n"
-	"  --count N   how many decisions (default 5)\n"
+	"  --count N   how many decisions, 1 to 1000 (default 5)\n"
 	"\n"
 	"Example: postern explain web-1\n";
 /* clang-format on */

@@ -61,8 +61,10 @@ const char help_operator_add[] =
 	"\n"
 	"Makes somebody an operator. What a role may do stands in the policy `operators`: at "
 	"first\n"
-	"admin, secret-writer, incident-responder and auditor. `postern revoke operator NAME` ends "
-	"it.\n"
+	"admin, secret-writer, incident-responder and auditor. With a role that no policy names "
+	"one "
+	"may\n"
+	"do nothing. `postern revoke operator NAME` ends it.\n"
 	"\n"
 	"Example: postern operator add bob --key 4Jr... --role secret-writer\n";
 

@@ -175,6 +175,8 @@ file_write_new(const char *path, mode_t mode, const void *data, size_t size)
 {
 	auto_descriptor descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 
+	if (descriptor < 0 && errno == EEXIST)
+		return complain(EX_CANTCREAT, "%s is there already: nothing is overwritten", path);
 	if (descriptor < 0)
 		return complain(EX_CANTCREAT, "%s: %s", path, strerror(errno));
 	/* fchmod, because the mask of the caller may have taken bits away */
