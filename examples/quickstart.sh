@@ -105,6 +105,7 @@ tpm_start() {
 		--ctrl type=unixio,path="$folder/swtpm.ctrl" --flags not-need-init,startup-clear >"$folder/swtpm.log" 2>&1 &
 	tpm=$!
 	await "the software TPM" test -S "$folder/swtpm"
+	tpm2_pcrextend "8:sha256=$(printf 'the good kernel' | sha256sum | cut -d ' ' -f 1)" # as its boot loader would
 }
 tpm_reboot() {
 	tpm2_shutdown -c
@@ -119,9 +120,9 @@ build_programs
 export PATH=$build/broker:$build/broker/command:$PATH
 port=$((20000 + RANDOM % 20000))
 while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
+export TPM2TOOLS_TCTI="swtpm:path=$folder/swtpm" HOME=$folder/operator
 tpm_make
 tpm_start
-export TPM2TOOLS_TCTI="swtpm:path=$folder/swtpm" HOME=$folder/operator
 mkdir -p "$HOME/.config"
 
 # The guest's side: what stands in /etc/postern/guest.conf of its image, and its TPM.
