@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2
 #define KEY_SIZE       crypto_aead_xchacha20poly1305_ietf_KEYBYTES
 #define NONCE_SIZE     crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define MAC_SIZE       crypto_aead_xchacha20poly1305_ietf_ABYTES
@@ -22,6 +22,7 @@
 #define HEADER_LABEL "postern/store/header/v1"
 #define KEY_LABEL    "postern/store/data-key/v1"
 #define RECORD_LABEL "postern/store/record/v1"
+#define SET_LABEL    "postern/store/set-key/v1"
 
 _Static_assert(KEY_SIZE == STORE_ROOT_KEY_SIZE, "one size of key");
 _Static_assert(SEAL_OVERHEAD == 4 + NONCE_SIZE + MAC_SIZE, "what FORMAT.md says");
@@ -94,6 +95,7 @@ void
 store_keyring_clear(struct keyring *keyring)
 {
 	secret_free(keyring->keys);
+	secret_free(keyring->set_key);
 	*keyring = (struct keyring){0};
 }
 
@@ -223,9 +225,12 @@ store_keyring_load(const struct view *view, const struct secret *root_key,
 	if (status != STORE_OK)
 		return status;
 	auto_secret *wrap_key = derive_key(root_key, WRAP_LABEL, header.bytes + HEADER_ID);
-	struct keyring keyring = {secret_new(KEY_SIZE * (size_t)header.generation),
-				  header.generation};
-	if (!wrap_key || !keyring.keys)
+	struct keyring keyring = {
+		.keys = secret_new(KEY_SIZE * (size_t)header.generation),
+		.current = header.generation,
+		.set_key = derive_key(root_key, SET_LABEL, header.bytes + HEADER_ID),
+	};
+	if (!wrap_key || !keyring.keys || !keyring.set_key)
 		status = store_fail(err, STORE_MEMORY, "no memory that can be locked");
 	for (uint32_t i = 0; i < header.generation && status == STORE_OK; i++)
 		status = unwrap_data_key(view, &header, wrap_key, i + 1,
@@ -272,7 +277,7 @@ store_keyring_found(const struct secret *root_key, struct store_keyring_founding
 	crypto_aead_xchacha20poly1305_ietf_encrypt(
 		ret_founding->wrapped + NONCE_SIZE, NULL, keys->bytes, KEY_SIZE, associated.bytes,
 		associated.size, NULL, ret_founding->wrapped, wrap_key->bytes);
-	ret_founding->keyring = (struct keyring){keys, 1};
+	ret_founding->keyring = (struct keyring){.keys = keys, .current = 1};
 	keys = NULL;
 	return STORE_OK;
 }

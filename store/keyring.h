@@ -16,6 +16,7 @@
 struct keyring {
 	struct secret *keys; /* generations 1..current, 32 bytes each */
 	uint32_t current;
+	struct secret *set_key; /* for digest.c; NULL in a store that is being founded */
 };
 
 void store_keyring_clear(struct keyring *keyring);

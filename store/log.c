@@ -35,6 +35,7 @@ store_log_write_head(const struct head *head, uint8_t bytes[HEAD_SIZE])
 {
 	put_be64(bytes, head->number);
 	memcpy(bytes + 8, head->hash, STORE_HASH_SIZE);
+	memcpy(bytes + 8 + STORE_HASH_SIZE, head->digest, DIGEST_SIZE);
 }
 
 /* ---- one entry ---- */
@@ -177,6 +178,7 @@ store_log_load_head(const struct view *view, const struct keyring *keyring, stru
 		return status;
 	struct head head = {.revision = record.revision, .number = get_be(bytes, 8)};
 	memcpy(head.hash, bytes + 8, STORE_HASH_SIZE);
+	memcpy(head.digest, bytes + 8 + STORE_HASH_SIZE, DIGEST_SIZE);
 	status = check_newest(view, head.number, err);
 	if (status == STORE_OK)
 		status = hash_of(view, keyring, head.number, hash, err);

@@ -53,6 +53,16 @@ find_slot(const struct plan *plan, const char *key)
 	}
 }
 
+static void
+fill_slots(struct plan *plan)
+{
+	memset(plan->slots, 0, plan->slot_count * sizeof *plan->slots);
+	for (size_t i = 0; i < plan->count; i++) {
+		if (is_record(plan->writes[i].key))
+			*find_slot(plan, plan->writes[i].key) = (uint32_t)(i + 1);
+	}
+}
+
 /* Never more than half full, so that a search ends. */
 static enum store_status
 reserve_slots(struct plan *plan, size_t writes, struct store_error *err)
@@ -69,10 +79,7 @@ reserve_slots(struct plan *plan, size_t writes, struct store_error *err)
 	free(plan->slots);
 	plan->slots = slots;
 	plan->slot_count = slot_count;
-	for (size_t i = 0; i < plan->count; i++) {
-		if (is_record(plan->writes[i].key))
-			*find_slot(plan, plan->writes[i].key) = (uint32_t)(i + 1);
-	}
+	fill_slots(plan);
 	return STORE_OK;
 }
 
@@ -211,6 +218,28 @@ add_operation(struct plan *plan, const struct store_batch *batch, const struct o
 	return add_write(plan, key, operation->kind == OPERATION_PUT ? &value : NULL, err);
 }
 
+/* The writes from `first` on become what there is: in the digest, each in place of what its record
+ * was, and for those who look for the record. On failure some have and some have not. */
+static enum store_status
+settle_writes(struct plan *plan, size_t first, struct store_error *err)
+{
+	const struct keyring *keyring = &plan->store->keyring;
+
+	for (size_t i = first; i < plan->count; i++) {
+		const struct backend_write *write = &plan->writes[i];
+		uint64_t before = 0;
+		if (!is_record(write->key))
+			continue;
+		enum store_status status = current_revision(plan, write->key, &before, err);
+		if (status != STORE_OK)
+			return status;
+		store_digest_turn(keyring, write->key, before, plan->head.digest);
+		store_digest_turn(keyring, write->key, write->revision, plan->head.digest);
+		*find_slot(plan, write->key) = (uint32_t)(i + 1);
+	}
+	return STORE_OK;
+}
+
 enum store_status
 store_plan_add_batch(struct plan *plan, struct store_batch *batch, struct store_error *err)
 {
@@ -229,17 +258,16 @@ store_plan_add_batch(struct plan *plan, struct store_batch *batch, struct store_
 		if (batch->operations[i].kind == OPERATION_APPEND)
 			batch->number = plan->head.number;
 	}
+	if (status == STORE_OK)
+		status = settle_writes(plan, count, err);
 	if (status != STORE_OK) {
 		forget_writes(plan, count);
+		if (plan->slots)
+			fill_slots(plan);
 		plan->head = head;
 		batch->number = 0;
-		return status;
 	}
-	for (size_t i = count; i < plan->count; i++) {
-		if (is_record(plan->writes[i].key))
-			*find_slot(plan, plan->writes[i].key) = (uint32_t)(i + 1);
-	}
-	return STORE_OK;
+	return status;
 }
 
 /* Last, so that its own revision is the highest that the group gives out. */

@@ -20,11 +20,14 @@
 _Static_assert(sizeof RECORD_PREFIX - 1 + STORE_KEY_MAX <= BACKEND_KEY_MAX, "keys fit");
 _Static_assert(sizeof TAG_PREFIX - 1 + STORE_TAG_MAX + 1 + 16 <= BACKEND_KEY_MAX, "tags fit");
 
+#define DIGEST_SIZE 32
+
 /* `revision` is the head record's own, and the highest that the store has given out. */
 struct head {
 	uint64_t revision;
 	uint64_t number;
 	uint8_t hash[STORE_HASH_SIZE];
+	uint8_t digest[DIGEST_SIZE]; /* of all records "r/" and their revisions: digest.c */
 };
 
 struct ticket;
@@ -45,7 +48,7 @@ struct store {
 /* ---- log.c ---- */
 
 #define LOG_KEY_SIZE (sizeof LOG_PREFIX + 16)
-#define HEAD_SIZE    (8 + STORE_HASH_SIZE)
+#define HEAD_SIZE    (8 + STORE_HASH_SIZE + DIGEST_SIZE)
 
 void store_log_name_entry(char name[LOG_KEY_SIZE], uint64_t number);
 void store_log_chain(uint8_t hash[STORE_HASH_SIZE],
@@ -59,6 +62,17 @@ store_log_load_head(const struct view *view, const struct keyring *keyring, stru
 __attribute__((warn_unused_result)) enum store_status
 store_log_check_contiguous(const struct view *view, const struct head *head,
 			   struct store_error *err);
+
+/* ---- digest.c ---- */
+
+/* Adds the record to the digest, or takes it out: the same act. Revision 0, absent, changes
+ * nothing. */
+void store_digest_turn(const struct keyring *keyring, const char *key, uint64_t revision,
+		       uint8_t digest[DIGEST_SIZE]);
+/* Are there exactly the records that the head was written over? */
+__attribute__((warn_unused_result)) enum store_status
+store_digest_check(const struct view *view, const struct keyring *keyring, const struct head *head,
+		   struct store_error *err);
 
 /* ---- plan.c ---- */
 

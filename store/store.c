@@ -89,27 +89,6 @@ store_create(const char *path, const struct secret *root_key, struct store_error
 	return status;
 }
 
-/* No record is newer than the head, which is written last. Where one is, an older head was put
- * back, to go with a log that was cut; and the counter would give its numbers twice. */
-static enum store_status
-check_revisions(const struct view *view, const struct head *head, struct store_error *err)
-{
-	char name[BACKEND_KEY_MAX + 1];
-	const char *from = NULL;
-	struct backend_record record;
-
-	for (;;) {
-		enum store_status status = view->backend->class->next(
-			view->at, RECORD_PREFIX, from, BACKEND_FORWARD, name, &record, err);
-		if (status != STORE_OK)
-			return status == STORE_MISSING ? STORE_OK : status;
-		if (record.revision > head->revision)
-			return store_fail(err, STORE_TAMPERED, "%s: newer than the store's head",
-					  name);
-		from = name;
-	}
-}
-
 static enum store_status
 load_store(struct store *store, const struct secret *root_key, struct store_error *err)
 {
@@ -123,7 +102,7 @@ load_store(struct store *store, const struct secret *root_key, struct store_erro
 	if (status == STORE_OK)
 		status = store_log_check_contiguous(&view, &store->head, err);
 	if (status == STORE_OK)
-		status = check_revisions(&view, &store->head, err);
+		status = store_digest_check(&view, &store->keyring, &store->head, err);
 	return status;
 }
 

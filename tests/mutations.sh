@@ -49,7 +49,7 @@ mutation "the operator's signature" $keeper/operations.c 's/if \(crypto_sign_ver
 mutation "acts' signatures at the start" $keeper/open.c 's/if \(crypto_sign_verify_detached\(/if (false && crypto_sign_verify_detached(/' \
 	unit keeper_start
 mutation "acts against the log at the start" $keeper/open.c 's/if \(newest > opening->trust\.revision\)/if (false)/' \
-	story test_store.py taken_back
+	unit keeper_start
 mutation "the quote's signature" attest/quote.c 's/if \(verified == 1\)/if (verified <= 1)/' story test_refusals.py "software and key"
 mutation "the quote's transcript" attest/quote.c 's/if \(!bytes_equal\(message->extra_data, qualifying\)\)/if (false)/' \
 	story test_refusals.py "recipient_key and not low"
@@ -78,6 +78,8 @@ mutation "an act in doubt" $keeper/operations_acts.c 's/if \(durable_trust\(work
 	unit keeper_failures
 mutation "a disk that failed" $keeper/worker.c 's/if \(status == STORE_IO\)/if (false)/' unit keeper_failures
 mutation "a record's own name in its seal" store/keyring.c 's/(associate_record\(&associated, \w+, )key/$1"x"/g' story test_store.py swapped
+mutation "the digest of all records" store/digest.c 's/if \(sodium_memcmp\(digest, head->digest, DIGEST_SIZE\) != 0\)/if (false)/' \
+	story test_store.py older
 
 echo "$tried tried, $survived not noticed"
 [ "$tried" -gt 0 ] && [ "$survived" = 0 ]

@@ -232,8 +232,9 @@ newest_revision(void *user, const struct store_log_entry *entry)
 	return true;
 }
 
-/* Acts and the trust record can be put back as they were by who has the disk, one by one; the log
- * cannot, and what came after an act was written under its revision. */
+/* The store notices what is put back or taken away while it is closed. Of acts the log knows as
+ * well, even where someone with the root key wrote the rest: what came after an act was written
+ * under its revision. */
 static bool
 check_log(struct opening *opening)
 {

@@ -196,6 +196,14 @@ trust_cut(struct store_batch *batch, struct store *store)
 	secret_free(act);
 }
 
+/* All of act 3 taken back, as by one who has the root key too: only the log still knows of it. */
+static void
+act_taken_back(struct store_batch *batch, struct store *store)
+{
+	trust_cut(batch, store);
+	store_batch_delete(batch, "act/0000000000000003");
+}
+
 static void
 trust_hash(struct store_batch *batch, struct store *store)
 {
@@ -235,6 +243,7 @@ test_a_store_that_was_meddled_with_is_refused(void **state)
 		{act_of_before, "act/0000000000000003"},
 		{act_unsigned, "act/0000000000000003: its signature"},
 		{trust_cut, "act/0000000000000003"},
+		{act_taken_back, "revision 2, and the audit log has come to 3"},
 		{trust_hash, "trust"},
 		{machine_garbage, "machine/m-0000000000000000"},
 		{key_missing, "key/answer"},

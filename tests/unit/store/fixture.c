@@ -33,6 +33,7 @@ inner_of(struct backend *backend)
 struct pass {
 	struct backend *inner;
 	struct backend_view *view;
+	const struct disk *disk;
 };
 
 static enum store_status
@@ -43,6 +44,7 @@ disk_view_open(struct backend *backend, struct backend_view **ret_view, struct s
 	if (!pass)
 		return store_fail(err, STORE_MEMORY, "no memory");
 	pass->inner = inner_of(backend);
+	pass->disk = ((struct backend_disk *)backend)->disk;
 	enum store_status status = pass->inner->class->view_open(pass->inner, &pass->view, err);
 	if (status != STORE_OK)
 		free(pass);
@@ -66,7 +68,10 @@ disk_get(struct backend_view *view, const char *key, struct backend_record *ret_
 	 struct store_error *err)
 {
 	struct pass *pass = (struct pass *)view;
+	const char *unreadable = pass->disk->unreadable;
 
+	if (unreadable && strcmp(key, unreadable) == 0)
+		return store_fail(err, STORE_IO, "%s: cannot be read", key);
 	return pass->inner->class->get(pass->view, key, ret_record, err);
 }
 
@@ -237,6 +242,17 @@ fixture_open_with(struct fixture *fixture, const struct secret *root_key, struct
 		return status;
 	return store_open_on(put_disk_before(backend, &fixture->disk), root_key, &fixture->store,
 			     err);
+}
+
+struct backend *
+fixture_open_backend(struct fixture *fixture)
+{
+	struct backend *backend = NULL;
+	struct store_error err = {0};
+
+	if (open_backend(fixture, false, &backend, &err) != STORE_OK)
+		fail_msg("opening the backend: %s", err.message);
+	return backend;
 }
 
 void

@@ -23,7 +23,8 @@ struct disk {
 	unsigned delay_us;	   /* each apply takes so much longer */
 	enum disk_failure failure; /* of the apply that arrives as number fail_at */
 	unsigned fail_at;
-	unsigned conflicts; /* how many applies another broker will forestall */
+	unsigned conflicts;	/* how many applies another broker will forestall */
+	const char *unreadable; /* the backend's key that cannot be looked up; NULL: none */
 };
 
 void disk_close_gate(struct disk *disk);
@@ -59,6 +60,8 @@ void fixture_free(struct fixture *fixture);
 
 enum store_status fixture_open_with(struct fixture *fixture, const struct secret *root_key,
 				    struct store_error *err);
+/* The backend alone: past the store, while that is closed. */
+struct backend *fixture_open_backend(struct fixture *fixture);
 void fixture_reopen(struct fixture *fixture);
 void fixture_close(struct fixture *fixture);
 /* Tickets that wait in the store's queue. */

@@ -176,6 +176,7 @@ a_group_is_judged_in_order(void **state)
 	}
 	assert_string_equal(text_of(fixture->store, "a"), "first");
 	assert_string_equal(text_of(fixture->store, "old"), "4");
+	fixture_reopen(fixture);
 }
 
 static bool
@@ -307,6 +308,7 @@ another_broker_is_waited_for_but_not_for_ever(void **state)
 		assert_int_equal(fixture->disk.conflicts, 0);
 	}
 	store_batch_free(batch);
+	fixture_reopen(fixture);
 }
 
 /* ---- many threads, no gate ---- */
@@ -390,6 +392,7 @@ numbers_have_no_gaps_and_commits_are_shared(void **state)
 		store_log_tagged(fixture->store, "odd", BATCHES_TOTAL, see_entry, &tagged, NULL),
 		STORE_OK);
 	assert_int_equal(tagged, BATCHES_TOTAL / 2);
+	fixture_reopen(fixture);
 	assert_true(fixture->disk.arrived - arrived <= BATCHES_TOTAL / 4);
 }
 
@@ -448,7 +451,59 @@ no_increment_is_lost(void **state)
 	}
 	snprintf(want, sizeof want, "%d", 4 * BATCHES);
 	assert_string_equal(text_of(fixture->store, "counter"), want);
+	fixture_reopen(fixture);
 	assert_true(conflicts > 0); /* else the threads never met, and this proves nothing */
+}
+
+/* All put and delete the same few records, so that groups hold many changes of each: the head's
+ * digest has to come out right for the store to open again. */
+static void *
+change_many(void *user)
+{
+	struct worker *worker = user;
+
+	for (int i = 0; i < BATCHES; i++) {
+		struct store_batch *batch = store_batch_new();
+		char key[16], value[16];
+		snprintf(key, sizeof key, "shared/%d", (worker->id + i) % 3);
+		snprintf(value, sizeof value, "%d", i);
+		if (i % 4 == 3)
+			store_batch_delete(batch, key);
+		else
+			store_batch_put(batch, key, bytes_of(value));
+		if (i % 5 == 0) /* mostly stale */
+			store_batch_expect(batch, key, (uint64_t)(i / 5) + 1);
+		enum store_status status = store_commit(worker->store, batch, NULL);
+		store_batch_free(batch);
+		worker->conflicts += status == STORE_CONFLICT;
+		worker->failures += status != STORE_OK && status != STORE_CONFLICT;
+	}
+	return NULL;
+}
+
+static void
+what_many_threads_change_opens_again(void **state)
+{
+	struct fixture *fixture = *state;
+	static struct worker workers[THREADS];
+	unsigned arrived = fixture->disk.arrived;
+	int conflicts = 0;
+
+	memset(workers, 0, sizeof workers);
+	fixture->disk.delay_us = 300;
+	for (int i = 0; i < THREADS; i++) {
+		workers[i].store = fixture->store;
+		workers[i].id = i;
+		pthread_create(&workers[i].thread, NULL, change_many, &workers[i]);
+	}
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(workers[i].thread, NULL);
+		assert_int_equal(workers[i].failures, 0);
+		conflicts += workers[i].conflicts;
+	}
+	assert_true(conflicts > 0);
+	assert_true(fixture->disk.arrived - arrived < BATCHES_TOTAL); /* there were groups */
+	fixture_reopen(fixture);
 }
 
 /* Readers all the while, with values that make the small map grow under them. */
@@ -498,6 +553,7 @@ the_map_grows_under_readers(void **state)
 	for (int j = 0; j < 3; j++)
 		pthread_join(readers[j], NULL);
 	assert_int_equal(churn.failures, 0);
+	fixture_reopen(fixture);
 }
 
 int
@@ -513,6 +569,7 @@ main(void)
 		ON_EACH_BACKEND(another_broker_is_waited_for_but_not_for_ever),
 		ON_EACH_BACKEND(numbers_have_no_gaps_and_commits_are_shared),
 		ON_EACH_BACKEND(no_increment_is_lost),
+		ON_EACH_BACKEND(what_many_threads_change_opens_again),
 		ON_EACH_BACKEND(the_map_grows_under_readers),
 	};
 

@@ -279,6 +279,22 @@ every_bit_of_the_header_counts(void **state)
 
 /* ---- whole records, moved ---- */
 
+/* The bodies change places and the revisions stay, so that only the seal can tell. */
+static void
+swap_bodies(struct fixture *fixture, const char *one, const char *other)
+{
+	struct raw raw = raw_open(fixture);
+	struct raw_record first = raw_get(&raw, one), second = raw_get(&raw, other);
+	uint8_t revision[8];
+
+	memcpy(revision, first.bytes, 8);
+	memcpy(first.bytes, second.bytes, 8);
+	memcpy(second.bytes, revision, 8);
+	raw_put(&raw, one, &second);
+	raw_put(&raw, other, &first);
+	raw_close(&raw);
+}
+
 enum spoil { SPOIL_SWAP, SPOIL_COPY, SPOIL_REMOVE, SPOIL_MOVE };
 
 static void
@@ -518,11 +534,11 @@ a_failure_names_the_record_and_no_value(void **state)
 	struct fixture *fixture = *state;
 	struct store_error err = {0};
 
-	do_spoil(fixture, SPOIL_SWAP, "r/a", "r/b");
+	swap_bodies(fixture, "r/a", "r/b");
 	assert_int_equal(examine(fixture, &err), STORE_TAMPERED);
 	assert_non_null(strstr(err.message, "r/a"));
 	assert_null(strstr(err.message, "value"));
-	do_spoil(fixture, SPOIL_SWAP, "r/a", "r/b");
+	swap_bodies(fixture, "r/a", "r/b");
 	do_spoil(fixture, SPOIL_SWAP, ENTRY_2, ENTRY_3);
 	assert_int_equal(examine(fixture, &err), STORE_TAMPERED);
 	assert_non_null(strstr(err.message, ENTRY_2));
