@@ -9,7 +9,9 @@
 #include "error.h"
 #include "tpm.h"
 
+#include <inttypes.h>
 #include <openssl/err.h>
+#include <stdio.h>
 #include <string.h>
 
 #define BANKS_MAX	16 /* TPM 2.0 Library Part 2, HASH_COUNT of any TPM there is */
@@ -122,35 +124,31 @@ clock_is_before(const struct attest_clock *a, const struct attest_clock *b)
 }
 
 static void
-print_clock(struct writer *w, const struct attest_clock *clock)
+print_clock(char *ret, size_t size, const struct attest_clock *clock)
 {
-	write_be32(w, clock->reset_count);
-	write_be32(w, clock->restart_count);
-	write_be64(w, clock->clock);
+	snprintf(ret, size, "reset %" PRIu32 ", restart %" PRIu32 ", clock %" PRIu64 " ms",
+		 clock->reset_count, clock->restart_count, clock->clock);
 }
 
 static enum attest_status
 check_clock(const struct attest_clock *seen, const struct attest_clock *previous,
 	    struct attest_error *err)
 {
-	uint8_t expected_bytes[16];
-	uint8_t seen_bytes[16];
-	struct writer expected_w = writer_of(expected_bytes, sizeof(expected_bytes));
-	struct writer seen_w = writer_of(seen_bytes, sizeof(seen_bytes));
+	char least[sizeof(err->expected)], shown[sizeof(err->seen)];
 
 	if (previous == NULL || !clock_is_before(seen, previous))
 		return ATTEST_OK;
-	print_clock(&expected_w, previous);
-	print_clock(&seen_w, seen);
+	print_clock(least, sizeof(least), previous);
+	print_clock(shown, sizeof(shown), seen);
 	const char *check = seen->reset_count < previous->reset_count ? "quote.clock.reset"
 			    : seen->reset_count == previous->reset_count &&
 					    seen->restart_count < previous->restart_count
 				    ? "quote.clock.restart"
 				    : "quote.clock.time";
-	return attest_differs(err, ATTEST_REFUSED, check, BYTES_OF(expected_bytes),
-			      BYTES_OF(seen_bytes),
-			      "(resetCount, restartCount, clock) is below what this machine had: "
-			      "a copied or rolled-back TPM, or TPM2_Clear");
+	return attest_differs_text(
+		err, ATTEST_REFUSED, check, least, shown,
+		"(resetCount, restartCount, clock) is below what this machine had: "
+		"a copied or rolled-back TPM, or TPM2_Clear");
 }
 
 /* What the message says, before anything is computed with keys. */

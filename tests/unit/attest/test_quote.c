@@ -335,6 +335,23 @@ clocks_go_forward_as_one_tuple(void **state)
 }
 
 static void
+a_clock_that_went_back_is_told_in_words(void **state)
+{
+	const struct attest_clock previous = {3, 2, 0};
+	struct software_quote quote;
+	struct attest_quote seen;
+	struct attest_error err;
+
+	(void)state;
+	software_quote_make(&tpm, QUALIFYING, &quote);
+	struct attest_quote_input input = input_of(&quote);
+	input.previous = &previous;
+	assert_int_equal(attest_quote_verify(&input, &seen, &err), ATTEST_REFUSED);
+	assert_string_equal(err.expected, "reset 3, restart 2, clock 0 ms");
+	assert_string_equal(err.seen, "reset 3, restart 1, clock 1000 ms");
+}
+
+static void
 pcr_values_that_were_not_quoted_are_refused(void **state)
 {
 	struct software_quote quote;
@@ -457,6 +474,7 @@ main(void)
 		cmocka_unit_test(a_good_quote_gives_what_it_says),
 		cmocka_unit_test(every_spoil_is_refused_by_its_name),
 		cmocka_unit_test(clocks_go_forward_as_one_tuple),
+		cmocka_unit_test(a_clock_that_went_back_is_told_in_words),
 		cmocka_unit_test(pcr_values_that_were_not_quoted_are_refused),
 		cmocka_unit_test(no_truncation_and_no_flip_passes),
 		cmocka_unit_test(oversized_input_is_a_limit),
