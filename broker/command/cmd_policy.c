@@ -123,6 +123,8 @@ name_settle(const char *file, const char *given, char ret_name[65])
 	const char *base = given != NULL ? given : slash != NULL ? slash + 1 : file;
 	size_t size = strlen(base);
 
+	if (given == NULL && strcmp(file, "-") == 0)
+		return complain(EX_USAGE, "standard input has no name: give --name");
 	if (given == NULL && size > 6 && strcmp(base + size - 6, ".cedar") == 0)
 		size -= 6;
 	struct bytes name = {(const uint8_t *)base, size};

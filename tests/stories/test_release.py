@@ -223,6 +223,25 @@ def test_a_value_on_the_command_line_is_refused(house):
     assert "s3cret" not in done.stderr
 
 
+@pytest.mark.parametrize("words, told", [
+    (["machine", "foo"], "no such command: machine foo"),
+    (["machine"], "machine register"),
+    (["help", "machine", "foo"], "no such command: machine foo"),
+    (["foo"], "no such command: foo"),
+    (["--json", "status"], "options follow the command"),
+    (["secret", "put", "db/user", "@file", "-"], "stands alone"),
+    (["policy", "apply", "-"], "--name"),
+])
+def test_words_that_are_no_command(house, words, told):
+    done = house.postern(*words, status=64)
+    assert told in done.stderr and not done.stdout
+
+
+def test_a_baseline_of_nothing_measured_is_remarked(house, guest):
+    done = house.postern("baseline", "capture", "image-0", "--machine", "vm1", "--pcrs", "11")
+    assert "PCR 11" in done.stderr and "all zeros" in done.stderr
+
+
 def test_binary_values_come_back_as_they_were(house, guest, tmp_path):
     value = bytes(range(256)) * 16
     (tmp_path / "value").write_bytes(value)
