@@ -156,7 +156,7 @@ check_baseline_add(const struct trust *trust, const struct operation_request *re
 				  TRUST_BASELINES_MAX);
 	if (until <= from)
 		return act_refuse(change, OUTCOME_INVALID, "baseline: ends before it begins");
-	say(change, "Baseline %.*s counts from its first day.", PRINT(name));
+	say(change, "Baseline %.*s counts within its dates.", PRINT(name));
 	return OUTCOME_OK;
 }
 
@@ -195,7 +195,7 @@ check_baseline_end(const struct trust *trust, const struct operation_request *re
 		return act_refuse(change, OUTCOME_INVALID,
 				  "baseline %.*s: ends before that already: add another",
 				  PRINT(name));
-	say(change, "Baseline %.*s ends at that time.", PRINT(name));
+	say(change, "Baseline %.*s counts until the time given.", PRINT(name));
 	return OUTCOME_OK;
 }
 
@@ -219,16 +219,16 @@ check_anchor_add(const struct trust *trust, const struct operation_request *requ
 	struct bytes hex = field(request, FIELD_ID);
 	uint8_t id[ATTEST_HASH_SIZE];
 
-	if (trust_anchor(trust, hex))
-		return act_refuse(change, OUTCOME_INVALID, "anchor %.*s: is there already",
-				  PRINT(hex));
 	if (trust->anchor_count >= ATTEST_ANCHORS_MAX)
 		return act_refuse(change, OUTCOME_INVALID, "more than %d anchors",
 				  ATTEST_ANCHORS_MAX);
 	if (sodium_hex2bin(id, sizeof(id), (const char *)hex.data, hex.size, NULL, NULL, NULL) != 0)
 		return act_refuse(change, OUTCOME_INVALID, "anchor: its id is not hexadecimal");
 	if (trust_revoked(&trust->revoked_cas, BYTES_OF(id)))
-		return act_refuse(change, OUTCOME_INVALID, "anchor %.*s: is revoked, and stays it",
+		return act_refuse(change, OUTCOME_INVALID,
+				  "anchor %.*s: is revoked, and stays revoked", PRINT(hex));
+	if (trust_anchor(trust, hex))
+		return act_refuse(change, OUTCOME_INVALID, "anchor %.*s: is there already",
 				  PRINT(hex));
 	say(change, "EK certificates under %.*s verify.", PRINT(field(request, FIELD_SUBJECT)));
 	return OUTCOME_OK;

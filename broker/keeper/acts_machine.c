@@ -319,9 +319,10 @@ act_check_revoke(const struct trust *trust, const struct operation_request *requ
 	struct bytes kind = field(request, FIELD_KIND);
 	const struct revoked *revoked = revoked_of(trust, kind);
 
-	snprintf(change->effect, ACT_TEXT_SIZE,
-		 "%.*s %.*s is revoked: nothing is released under it any more.", PRINT(kind),
-		 PRINT(field(request, FIELD_ID)));
+	bool ends = bytes_equal(kind, text_bytes("operator"));
+	snprintf(change->effect, ACT_TEXT_SIZE, "%.*s %.*s is revoked: %s any more.", PRINT(kind),
+		 PRINT(field(request, FIELD_ID)),
+		 ends ? "nothing that it signs is accepted" : "nothing is released under it");
 	return revoked ? check_revoke_id(revoked, field(request, FIELD_ID), change)
 		       : check_revoke_named(trust, request, change);
 }
