@@ -77,7 +77,7 @@ mutation "an end that is put off" $keeper/acts.c 's/if \(operation_number\(reque
 mutation "an act in doubt" $keeper/operations_acts.c 's/if \(durable_trust\(worker\) != trust->store_revision\)/if (false)/' \
 	unit keeper_failures
 mutation "a disk that failed" $keeper/worker.c 's/if \(status == STORE_IO\)/if (false)/' unit keeper_failures
-mutation "a record's own name in its seal" store/keyring.c 's/(associate_record\(&associated, \w+, )key/$1"x"/g' story test_store.py swapped
+mutation "a record's own name in its seal" store/keyring.c 's/(associate_record\(&associated, \w+, )key/$1"x"/g' unit store-tamper
 mutation "the digest of all records" store/digest.c 's/if \(sodium_memcmp\(digest, head->digest, DIGEST_SIZE\) != 0\)/if (false)/' \
 	story test_store.py older
 

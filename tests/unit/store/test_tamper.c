@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whoever can write to data.mdb: what he changes there, while no store is open, is noticed. */
+/* Whoever can write to data.mdb: what he changes there is noticed when the store opens, or at the
+ * latest when the record is read. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- past the store, with LMDB alone ---- */
@@ -472,6 +474,36 @@ an_older_value_with_a_newer_revision_is_noticed(void **state)
 	must_be_noticed(fixture, "older value");
 }
 
+/* ---- a record is bound to its name ---- */
+
+/* The digest is compared at an opening only: under an open store the seal itself has to notice. */
+static void
+records_swapped_under_an_open_store_are_noticed(void **state)
+{
+	struct fixture *fixture = *state;
+	struct secret *value = NULL;
+	uint64_t revision;
+	int status;
+
+	fixture_reopen(fixture);
+	pid_t pid = fork(); /* LMDB opens a file once in a process */
+	if (pid == 0) {
+		struct raw raw = raw_open(fixture);
+		struct raw_record a = raw_get(&raw, "r/a");
+		struct raw_record b = raw_get(&raw, "r/b");
+		raw_put(&raw, "r/a", &b);
+		raw_put(&raw, "r/b", &a);
+		raw_close(&raw);
+		_exit(0);
+	}
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(store_get(fixture->store, "a", &value, &revision, NULL), STORE_TAMPERED);
+	assert_int_equal(store_get(fixture->store, "b", &value, &revision, NULL), STORE_TAMPERED);
+	assert_null(value);
+}
+
 static void
 another_stores_record_is_noticed(void **state)
 {
@@ -558,6 +590,7 @@ main(void)
 		ON_RECORDS(an_older_head_with_a_cut_log_is_noticed),
 		ON_RECORDS(a_file_cut_short_is_refused),
 		ON_RECORDS(an_older_value_with_a_newer_revision_is_noticed),
+		ON_RECORDS(records_swapped_under_an_open_store_are_noticed),
 		ON_RECORDS(another_stores_record_is_noticed),
 		ON_RECORDS(values_and_entries_are_not_in_the_file),
 		ON_RECORDS(a_failure_names_the_record_and_no_value),
