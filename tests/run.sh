@@ -79,7 +79,7 @@ fi
 # Values of every size in locked memory: more than an ordinary user may lock.
 if [ "$(id -u)" != 0 ] && [ "$(ulimit -l)" != unlimited ]; then
 	sudo -n prlimit --pid $$ --memlock=unlimited 2>/dev/null ||
-		echo "tests/run.sh: only $(ulimit -l) KiB can be locked in memory: tests of the largest values will fail" >&2
+		echo "tests/run.sh: only $(ulimit -l) KiB can be locked in memory: tests of the largest values are skipped" >&2
 fi
 
 shared=${POSTERN_SHARED:-$root/../shared}

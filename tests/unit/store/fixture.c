@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* Small, so that every suite makes the map grow. */
@@ -140,6 +141,15 @@ put_disk_before(struct backend *inner, struct disk *disk)
 		abort();
 	*before = (struct backend_disk){{&disk_class}, inner, disk};
 	return &before->base;
+}
+
+bool
+fixture_may_lock(size_t bytes)
+{
+	struct rlimit limit;
+
+	return geteuid() == 0 ||
+	       (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur >= bytes);
 }
 
 void

@@ -31,6 +31,9 @@ void disk_close_gate(struct disk *disk);
 void disk_open_gate(struct disk *disk);
 void disk_wait_arrived(struct disk *disk, unsigned arrived);
 
+/* May this process lock that much? Ordinary users mostly have 8 MiB: what needs more is skipped. */
+bool fixture_may_lock(size_t bytes);
+
 enum fixture_kind { FIXTURE_LMDB, FIXTURE_MEMORY };
 
 struct memory_map; /* what a memory backend keeps while no store is open */

@@ -27,6 +27,8 @@ values_of_every_size_come_back(void **state)
 	const size_t sizes[] = {0,    1,    15,	   16,	   1024,	   2047,
 				2048, 2049, 65537, 500000, STORE_VALUE_MAX};
 
+	if (!fixture_may_lock((size_t)8 * STORE_VALUE_MAX))
+		skip();
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
 		uint8_t *bytes = malloc(sizes[i] + 1);
 		struct store_batch *batch = store_batch_new();
@@ -198,8 +200,11 @@ static void
 limits_stick_and_nothing_is_written(void **state)
 {
 	struct fixture *fixture = *state;
-	uint8_t *large = calloc(1, STORE_VALUE_MAX + 1);
 	struct store_error err = {0};
+
+	if (!fixture_may_lock((size_t)48 * STORE_VALUE_MAX))
+		skip();
+	uint8_t *large = calloc(1, STORE_VALUE_MAX + 1);
 
 	for (int i = 0; i < 4; i++) {
 		struct store_batch *batch = store_batch_new();
