@@ -30,17 +30,24 @@ hmac_update(crypto_auth_hmacsha256_state *state, struct bytes input)
 	crypto_auth_hmacsha256_update(state, input.data, input.size);
 }
 
-void
-hkdf_extract(struct bytes salt, struct bytes input, uint8_t ret_key[32])
+/* RFC 5869, 2.2 and 2.3, with input and info in pieces so that a label needs no copy. */
+static void
+extract_pieces(struct bytes salt, const struct bytes *input, size_t count, uint8_t ret[HASH_SIZE])
 {
 	crypto_auth_hmacsha256_state state;
 	hmac_begin(&state, salt);
-	hmac_update(&state, input);
-	crypto_auth_hmacsha256_final(&state, ret_key);
+	for (size_t i = 0; i < count; i++)
+		hmac_update(&state, input[i]);
+	crypto_auth_hmacsha256_final(&state, ret);
 	sodium_memzero(&state, sizeof(state));
 }
 
-/* RFC 5869, 2.3, with info in pieces so that a label needs no copy. */
+void
+hkdf_extract(struct bytes salt, struct bytes input, uint8_t ret_key[32])
+{
+	extract_pieces(salt, &input, 1, ret_key);
+}
+
 static void
 expand_pieces(const uint8_t key[HASH_SIZE], const struct bytes *info, size_t count, uint8_t *ret,
 	      size_t size)
@@ -80,14 +87,8 @@ static void
 labeled_extract(struct bytes suite, struct bytes salt, const char *label, struct bytes input,
 		uint8_t ret[HASH_SIZE])
 {
-	crypto_auth_hmacsha256_state state;
-	hmac_begin(&state, salt);
-	hmac_update(&state, label_of("HPKE-v1"));
-	hmac_update(&state, suite);
-	hmac_update(&state, label_of(label));
-	hmac_update(&state, input);
-	crypto_auth_hmacsha256_final(&state, ret);
-	sodium_memzero(&state, sizeof(state));
+	const struct bytes pieces[] = {label_of("HPKE-v1"), suite, label_of(label), input};
+	extract_pieces(salt, pieces, sizeof(pieces) / sizeof(pieces[0]), ret);
 }
 
 /* LabeledExpand, 4. */

@@ -28,8 +28,8 @@ __attribute__((warn_unused_result)) bool hpke_open(const uint8_t recipient_priva
 						   struct bytes aad, struct bytes sealed,
 						   uint8_t *ret_plain);
 
-/* HKDF-SHA256 (RFC 5869), which libsodium 1.0.18 lacks; also for the keeper's MAC subkeys. */
-void hkdf_extract(struct bytes salt, struct bytes input, uint8_t ret_key[32]);
+/* HKDF-Expand with SHA-256 (RFC 5869, 2.3), which libsodium 1.0.18 lacks; also for the keeper's MAC
+ * subkeys. */
 void hkdf_expand(const uint8_t key[32], struct bytes info, uint8_t *ret_output,
 		 size_t size); /* size <= 255*32 */
 
