@@ -80,8 +80,4 @@ void operation_entry(struct worker *worker, const struct operation_call *call,
 /* FIELD_COUNT, at most OPERATION_COUNT_MAX and at least 1. */
 size_t operation_count(const struct operation_call *call, size_t absent);
 
-/* One machine as the lists show it. */
-void operation_machine(struct json *json, const char *name, const struct trust *trust,
-		       struct machine *machine);
-
 #endif

@@ -79,9 +79,9 @@ unmeasured(struct json *json)
 	out_null(json, "secure_boot");
 }
 
-void
-operation_machine(struct json *json, const char *name, const struct trust *trust,
-		  struct machine *machine)
+/* One machine as the lists show it. */
+static void
+write_machine(struct json *json, const struct trust *trust, struct machine *machine)
 {
 	struct machine_record record;
 	const char *why;
@@ -89,7 +89,7 @@ operation_machine(struct json *json, const char *name, const struct trust *trust
 	machine_snapshot(machine, &record, NULL);
 	enum machine_state state =
 		trust_machine_state(trust, machine, machine->enrolled ? &record : NULL, &why);
-	out_object(json, name);
+	out_object(json, NULL);
 	out_text(json, "id", machine->id);
 	out_text(json, "name", machine->name[0] ? machine->name : NULL);
 	out_text(json, "state", machine_state_text(state));
@@ -122,7 +122,7 @@ operation_machine_show(struct worker *worker, struct operation_call *call)
 	if (!call->machine)
 		return operation_error(worker, OUTCOME_MISSING, "%s: there is none", call->subject);
 	out_start(&worker->text, OPERATION_TEXT_MAX);
-	operation_machine(&worker->text, NULL, trust, call->machine);
+	write_machine(&worker->text, trust, call->machine);
 	return OUTCOME_OK;
 }
 
@@ -181,7 +181,7 @@ operation_machine_list(struct worker *worker, struct operation_call *call)
 	out_array(json, "machines");
 	/* One takes up to some 8 KiB: the page ends early before the answer is full. */
 	for (; shown < count && shown < limit && json->size < OPERATION_TEXT_MAX / 2; shown++)
-		operation_machine(json, NULL, trust, found[shown]);
+		write_machine(json, trust, found[shown]);
 	out_array_end(json);
 	out_text(json, "next", shown < count ? found[shown - 1]->id : NULL);
 	out_object_end(json);
