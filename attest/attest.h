@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The verifier: Evidence of a TPM 2.0 -> claims. Pure: no I/O, no clock, no globals; every function
- * may be called from any thread. CLAIMS.md says what each claim rests on. */
+ * may be called from any thread. CLAIMS.md says what each claim rests on. Keys, credentials and
+ * quotes of the release protocol are here; endorsement.h has certificates, eventlog.h and ima.h
+ * logs, claims.h what they say, inspect.h anybody's quotes, image.h what an image will measure. */
 #ifndef POSTERN_ATTEST_H
 #define POSTERN_ATTEST_H
 
 #include "bytes.h"
 
-#define ATTEST_HASH_SIZE	32   /* SHA-256 */
-#define ATTEST_NAME_SIZE_MAX	66   /* TPM2B_NAME: nameAlg and a digest of up to SHA-512 */
-#define ATTEST_PUBLIC_SIZE_MAX	1024 /* TPMT_PUBLIC */
-#define ATTEST_QUOTE_SIZE_MAX	1024 /* TPMS_ATTEST */
-#define ATTEST_PCR_COUNT	16   /* PCR 0-15 of the SHA-256 bank */
-#define ATTEST_CERTIFICATE_MAX	8192 /* bytes of one X.509 certificate */
-#define ATTEST_CHAIN_MAX	4    /* certificates in a path, leaf and root included */
-#define ATTEST_CERTIFICATES_MAX 8    /* certificates a guest may send */
-#define ATTEST_ANCHORS_MAX	256  /* trusted CAs given to one verification */
-#define ATTEST_EVENTLOG_MAX	(2 * 1024 * 1024)
-#define ATTEST_CREDENTIAL_MAX	512 /* bytes of each part of a credential */
+#define ATTEST_HASH_SIZE       32   /* SHA-256 */
+#define ATTEST_NAME_SIZE_MAX   66   /* TPM2B_NAME: nameAlg and a digest of up to SHA-512 */
+#define ATTEST_PUBLIC_SIZE_MAX 1024 /* TPMT_PUBLIC */
+#define ATTEST_QUOTE_SIZE_MAX  1024 /* TPMS_ATTEST */
+#define ATTEST_PCR_COUNT       16   /* PCR 0-15 of the SHA-256 bank */
+#define ATTEST_CERTIFICATE_MAX 8192 /* bytes of one X.509 certificate */
+#define ATTEST_EVENTLOG_MAX    (2 * 1024 * 1024)
+#define ATTEST_CREDENTIAL_MAX  512 /* bytes of each part of a credential */
 
 enum attest_status {
 	ATTEST_OK = 0,
@@ -25,7 +24,7 @@ enum attest_status {
 	ATTEST_REFUSED,	    /* a check failed: err says which */
 	ATTEST_SIGNATURE,   /* a signature does not verify */
 	ATTEST_LIMIT,
-	ATTEST_MEMORY,	    /* ran out, or the cryptographic library failed */
+	ATTEST_MEMORY, /* ran out, or the cryptographic library failed */
 };
 
 struct attest_error {
@@ -76,28 +75,6 @@ attest_credential_make(const struct attest_ek *ek, const struct attest_name *ak_
 		       struct bytes secret, struct attest_credential *ret_credential,
 		       struct attest_error *err);
 
-/* ---- EK certificates: a path to a pinned anchor ---- */
-
-struct attest_chain {
-	/* SHA-256 of each CA's SubjectPublicKeyInfo: the issuers of the path, nearest first, then
-	 * all pinned anchors above them. */
-	uint32_t ca_count;
-	uint8_t ca_ids[ATTEST_CHAIN_MAX][ATTEST_HASH_SIZE];
-	char manufacturer[16]; /* "id:53544D20", empty if absent */
-	char model[64];
-	char version[16];
-	int64_t expires; /* the earliest notAfter of the path */
-};
-/* certificates[0] is the EK's, the others may help to build the path. `now` in Unix seconds. */
-__attribute__((warn_unused_result)) enum attest_status
-attest_chain_verify(const struct attest_ek *ek, const struct bytes *certificates,
-		    size_t certificate_count, const struct bytes *anchors, size_t anchor_count,
-		    int64_t now, struct attest_chain *ret_chain, struct attest_error *err);
-/* The same id of a CA certificate (DER) fit to be an anchor, and its subject as text. */
-__attribute__((warn_unused_result)) enum attest_status
-attest_anchor_describe(struct bytes der, uint8_t ret_id[ATTEST_HASH_SIZE], char ret_subject[160],
-		       struct attest_error *err);
-
 /* ---- quotes ---- */
 
 struct attest_clock { /* compared as one tuple, in this order; a machine's may never go back */
@@ -127,23 +104,5 @@ struct attest_quote {
 __attribute__((warn_unused_result)) enum attest_status
 attest_quote_verify(const struct attest_quote_input *input, struct attest_quote *ret_quote,
 		    struct attest_error *err);
-
-/* ---- event logs (CLAIMS.md) ---- */
-
-enum attest_pcr_verdict {
-	ATTEST_PCR_UNEXPLAINED = 0, /* the log does not replay to the quoted value */
-	ATTEST_PCR_EXACT,	    /* it does */
-	ATTEST_PCR_PREFIX,	    /* it does, and known words of the system follow */
-};
-enum attest_answer { ATTEST_UNKNOWN = 0, ATTEST_NO, ATTEST_YES };
-struct attest_report {
-	uint32_t event_count;
-	enum attest_pcr_verdict pcrs[ATTEST_PCR_COUNT];
-	bool replays;			/* PCR 0-9 and 14 are all exact or prefix */
-	enum attest_answer secure_boot; /* from PCR 7's authenticated bytes alone */
-};
-__attribute__((warn_unused_result)) enum attest_status
-attest_eventlog_examine(struct bytes log, const uint8_t pcrs[ATTEST_PCR_COUNT][ATTEST_HASH_SIZE],
-			struct attest_report *ret_report, struct attest_error *err);
 
 #endif

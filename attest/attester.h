@@ -7,7 +7,7 @@
 #ifndef POSTERN_ATTEST_ATTESTER_H
 #define POSTERN_ATTEST_ATTESTER_H
 
-#include "attest.h"
+#include "endorsement.h"
 
 enum attester_status {
 	ATTESTER_OK = 0,

@@ -4,6 +4,7 @@
 #define POSTERN_ATTEST_CERTIFICATE_H
 
 #include "ek.h"
+#include "endorsement.h"
 
 static inline void
 x509_free_at(X509 **certificate)

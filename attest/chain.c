@@ -267,29 +267,29 @@ check_leaf(X509 *leaf, const struct attest_ek *ek, int64_t now, struct attest_er
 
 enum attest_status
 attest_chain_verify(const struct attest_ek *ek, const struct bytes *certificates,
-		    size_t certificate_count, const struct bytes *anchors, size_t anchor_count,
-		    int64_t now, struct attest_chain *ret_chain, struct attest_error *err)
+		    size_t certificate_count, const struct attest_trust *trust,
+		    struct attest_chain *ret_chain, struct attest_error *err)
 {
 	auto_x509 *leaf = NULL;
 	auto_certificates helpers = {0};
 	auto_certificates pinned = {0};
 
 	if (certificate_count == 0 || certificate_count > ATTEST_CERTIFICATES_MAX ||
-	    anchor_count > ATTEST_ANCHORS_MAX)
+	    trust->anchor_count > ATTEST_ANCHORS_MAX)
 		return attest_fail(err, ATTEST_LIMIT, "ek.chain.count",
 				   "%zu certificates (1 to %d) and %zu anchors (up to %d)",
-				   certificate_count, ATTEST_CERTIFICATES_MAX, anchor_count,
+				   certificate_count, ATTEST_CERTIFICATES_MAX, trust->anchor_count,
 				   ATTEST_ANCHORS_MAX);
 	enum attest_status status = certificate_load(certificates[0], &leaf, err);
 	if (status != ATTEST_OK)
 		return status;
-	status = check_leaf(leaf, ek, now, err);
+	status = check_leaf(leaf, ek, trust->now, err);
 	if (status != ATTEST_OK)
 		return status;
 	status = load_all(certificates + 1, certificate_count - 1, true, &helpers, err);
 	if (status != ATTEST_OK)
 		return status;
-	status = load_all(anchors, anchor_count, false, &pinned, err);
+	status = load_all(trust->anchors, trust->anchor_count, false, &pinned, err);
 	if (status != ATTEST_OK)
 		return status;
 
@@ -297,7 +297,7 @@ attest_chain_verify(const struct attest_ek *ek, const struct bytes *certificates
 				.helper_count = helpers.count,
 				.anchors = pinned.items,
 				.anchor_count = pinned.count,
-				.now = now};
+				.now = trust->now};
 	if (find_path(&search, leaf, err))
 		return report(&search, leaf, ret_chain, err);
 	if (search.told)

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define ANSWER_SIZE 4096
+#define ANSWER_SIZE (4096 + ATTEST_CLAIMS_MAX)
 /* Several times what the largest log and chain took; an appraiser beyond them has been taken over
  * by its input. */
 #define MEMORY_MAX	  (512UL * 1024 * 1024)
@@ -21,19 +21,15 @@ static const struct settings_key keys[] = {
 	{NULL, false, false},
 };
 
-struct pcr_block {
-	uint8_t values[ATTEST_PCR_COUNT][ATTEST_HASH_SIZE];
-};
-
 static void
 examine_log(struct bytes log, struct bytes pcrs, struct wire_appraisal *appraisal)
 {
 	if (log.size == 0)
 		return;
-	/* The decoder has seen to its size, and bytes have no alignment. */
-	const struct pcr_block *block = (const void *)pcrs.data;
+	struct attest_pcrs quoted;
 	struct attest_error err = {0};
-	if (attest_eventlog_examine(log, block->values, &appraisal->report, &err) == ATTEST_OK) {
+	attest_pcrs_of_quote(pcrs, &quoted);
+	if (attest_eventlog_examine(log, &quoted, &appraisal->report, &err) == ATTEST_OK) {
 		appraisal->log = WIRE_VERIFIED;
 		return;
 	}
@@ -50,9 +46,12 @@ examine_chain(const struct wire_examine_enrolment *request, struct wire_appraisa
 	struct attest_ek *ek = NULL;
 	enum attest_status status = attest_ek_decode(request->ek_public, &ek, &err);
 	if (status == ATTEST_OK)
-		status = attest_chain_verify(ek, request->certificates, request->certificate_count,
-					     request->anchors, request->anchor_count, request->now,
-					     &appraisal->ek_chain, &err);
+		status = attest_chain_verify(
+			ek, request->certificates, request->certificate_count,
+			&(const struct attest_trust){.anchors = request->anchors,
+						     .anchor_count = request->anchor_count,
+						     .now = request->now},
+			&appraisal->ek_chain, &err);
 	attest_ek_free(ek);
 	appraisal->chain = status == ATTEST_OK ? WIRE_VERIFIED : WIRE_REFUSED;
 	if (status != ATTEST_OK)

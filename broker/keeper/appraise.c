@@ -61,8 +61,9 @@ exchange(const struct appraiser_link *link, int channel, const struct frame *req
 	struct frame_buffer buffer = {0};
 	struct frame answer = {.descriptor = -1};
 
-	bool good = channel_send(channel, request) == CHANNEL_OK &&
-		    await(channel, request->id, FRAME_APPRAISED, link->timeout_ms, &buffer, &answer);
+	bool good =
+		channel_send(channel, request) == CHANNEL_OK &&
+		await(channel, request->id, FRAME_APPRAISED, link->timeout_ms, &buffer, &answer);
 	*ret_answered = good;
 	if (good && answer.descriptor >= 0) {
 		close(answer.descriptor);
@@ -82,8 +83,7 @@ settle(struct appraiser_link *link)
 
 	if (link->overdue == 0)
 		return APPRAISE_DONE;
-	bool answered =
-		await(link->channel, link->overdue, FRAME_APPRAISED, 1, &buffer, &answer);
+	bool answered = await(link->channel, link->overdue, FRAME_APPRAISED, 1, &buffer, &answer);
 	frame_buffer_clear(&buffer);
 	if (answered) {
 		link->overdue = 0;
@@ -187,5 +187,7 @@ appraisal_log_state(const struct wire_appraisal *appraisal)
 enum attest_answer
 appraisal_secure_boot(const struct wire_appraisal *appraisal)
 {
-	return appraisal->log == WIRE_VERIFIED ? appraisal->report.secure_boot : ATTEST_UNKNOWN;
+	return appraisal->log == WIRE_VERIFIED
+		       ? attest_claims_answer(&appraisal->report.claims, CLAIM_SECURE_BOOT)
+		       : ATTEST_UNKNOWN;
 }

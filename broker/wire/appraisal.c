@@ -6,7 +6,7 @@
  *
  *   log:u8 || chain:u8 || report, where log is verified || chain fields, where chain is ||
  *       lp(log error) || lp(chain error)
- *   report = event_count:u32 || pcr:u8 * 16 || replays:u8 || secure_boot:u8
+ *   report = event_count:u32 || pcr:u8 * 16 || replays:u8 || lp(claims)
  *   chain fields = ca_count:u8 || ca_id:32 * ca_count || lp(manufacturer) || lp(model) ||
  *       lp(version) || expires:u64
  */
@@ -48,7 +48,7 @@ write_report(struct writer *w, const struct attest_report *report)
 	for (size_t i = 0; i < ATTEST_PCR_COUNT; i++)
 		write_u8(w, (uint8_t)report->pcrs[i]);
 	write_u8(w, report->replays);
-	write_u8(w, (uint8_t)report->secure_boot);
+	write_lp(w, (struct bytes){report->claims.encoded, report->claims.size});
 }
 
 static void
@@ -59,7 +59,12 @@ read_report(struct reader *r, struct attest_report *ret_report)
 		ret_report->pcrs[i] =
 			(enum attest_pcr_verdict)read_count(r, read_u8(r), ATTEST_PCR_PREFIX);
 	ret_report->replays = read_count(r, read_u8(r), 1) == 1;
-	ret_report->secure_boot = (enum attest_answer)read_count(r, read_u8(r), ATTEST_YES);
+	struct bytes claims = read_lp(r, ATTEST_CLAIMS_MAX);
+	if (!attest_claims_valid(claims))
+		reader_fail(r);
+	else if (claims.size > 0)
+		memcpy(ret_report->claims.encoded, claims.data, claims.size);
+	ret_report->claims.size = claims.size;
 }
 
 static void

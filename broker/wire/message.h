@@ -9,7 +9,8 @@
 #ifndef POSTERN_WIRE_MESSAGE_H
 #define POSTERN_WIRE_MESSAGE_H
 
-#include "attest/attest.h"
+#include "attest/endorsement.h"
+#include "attest/eventlog.h"
 
 #define WIRE_CHALLENGE_SIZE 58 /* version 1, evidence 1, issued 8, random 16, MAC 32 */
 #define WIRE_KEY_SIZE	    32

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Certificates with 2-byte lengths: the EK's, helpers, and last the anchor. */
 #include "attest/attest.h"
+#include "attest/endorsement.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +32,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (attest_ek_from_certificate(certificates[0], &ek, &err) != ATTEST_OK)
 		return 0;
-	if (attest_chain_verify(ek, certificates, count - 1, &certificates[count - 1], 1,
-				1800000000, &chain, &err) == ATTEST_OK &&
+	if (attest_chain_verify(ek, certificates, count - 1,
+				&(const struct attest_trust){.anchors = &certificates[count - 1],
+							     .anchor_count = 1,
+							     .now = 1800000000},
+				&chain, &err) == ATTEST_OK &&
 	    (!anchor || chain.ca_count == 0))
 		abort();
 	attest_ek_free(ek);

@@ -19,7 +19,9 @@ def pure(path):
     return path.startswith(("policy/", "attest/")) and not path.startswith("attest/attester/")
 
 # What broker/ may see of the other libraries.
-PUBLIC = {"attest/attest.h", "attest/bytes.h", "attest/attester.h", "policy/policy.h", "store/store.h", "store/secret.h"}
+PUBLIC = {"attest/attest.h", "attest/bytes.h", "attest/attester.h", "attest/claims.h", "attest/endorsement.h",
+          "attest/eventlog.h", "attest/image.h", "attest/ima.h", "attest/inspect.h", "policy/policy.h", "store/store.h",
+          "store/secret.h"}
 # Rooms of broker/ that another room may include: the frames, and what the supervisor gives every role.
 SHARED_ROOMS = {"wire", "supervisor"}
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pinned anchors above the one that ends a path: none may be left out, for a revocation is looked
  * up among those that are named. */
+#include "attest/endorsement.h"
 #include "software_ca.h"
 #include "software_tpm.h"
 
@@ -79,8 +80,11 @@ verify(const struct anchors *anchors, const char *issuer, EVP_PKEY *signer,
 	uint8_t der[4096];
 	struct bytes leaf = {der, software_certificate_make(&recipe, der, sizeof(der))};
 
-	return attest_chain_verify(ek, &leaf, 1, anchors->items, anchors->count, NOW, ret_chain,
-				   err);
+	return attest_chain_verify(ek, &leaf, 1,
+				   &(const struct attest_trust){.anchors = anchors->items,
+								.anchor_count = anchors->count,
+								.now = NOW},
+				   ret_chain, err);
 }
 
 /* "0" is the root, and each has issued the next. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "attest/endorsement.h"
 #include "software_ca.h"
 #include "software_tpm.h"
 #include "spoil.h"
@@ -143,7 +144,10 @@ verify(const struct world *world, struct attest_chain *ret_chain, struct attest_
 	if (!world->without_lower)
 		sent[sent_count++] = made[LOWER];
 	size_t anchor_count = world->no_anchor ? 0 : world->upper_is_anchor ? 2 : 1;
-	return attest_chain_verify(world->ek, sent, sent_count, made, anchor_count, world->now,
+	return attest_chain_verify(world->ek, sent, sent_count,
+				   &(const struct attest_trust){.anchors = made,
+								.anchor_count = anchor_count,
+								.now = world->now},
 				   ret_chain, err);
 }
 
@@ -359,7 +363,10 @@ a_path_is_at_most_four_long(void **state)
 		for (unsigned i = 1; i < cas; i++)
 			sent[i] = made[i];
 		enum attest_status status =
-			attest_chain_verify(eks[0], sent, cas, made, 1, NOW, &chain, &err);
+			attest_chain_verify(eks[0], sent, cas,
+					    &(const struct attest_trust){
+						    .anchors = made, .anchor_count = 1, .now = NOW},
+					    &chain, &err);
 		assert_int_equal(status, cas <= 3 ? ATTEST_OK : ATTEST_REFUSED);
 		if (status != ATTEST_OK)
 			assert_string_equal(err.check, "ek.chain.depth");
@@ -398,7 +405,11 @@ look_alikes_cost_little(void **state)
 	}
 	struct bytes anchor = {root,
 			       software_certificate_make(&world.recipes[ROOT], root, sizeof(root))};
-	assert_int_not_equal(attest_chain_verify(eks[0], sent, 8, &anchor, 1, NOW, &chain, &err),
+	assert_int_not_equal(attest_chain_verify(eks[0], sent, 8,
+						 &(const struct attest_trust){.anchors = &anchor,
+									      .anchor_count = 1,
+									      .now = NOW},
+						 &chain, &err),
 			     ATTEST_OK);
 }
 
@@ -416,14 +427,30 @@ only_helpers_may_be_broken(void **state)
 	struct attest_error err;
 
 	(void)state;
-	assert_int_equal(attest_chain_verify(eks[1], sent, 2, anchors, 1, NOW, &chain, &err),
+	assert_int_equal(attest_chain_verify(eks[1], sent, 2,
+					     &(const struct attest_trust){.anchors = anchors,
+									  .anchor_count = 1,
+									  .now = NOW},
+					     &chain, &err),
 			 ATTEST_OK);
-	assert_int_equal(attest_chain_verify(eks[1], sent, 1, anchors, 2, NOW, &chain, &err),
+	assert_int_equal(attest_chain_verify(eks[1], sent, 1,
+					     &(const struct attest_trust){.anchors = anchors,
+									  .anchor_count = 2,
+									  .now = NOW},
+					     &chain, &err),
 			 ATTEST_MALFORMED);
-	assert_int_equal(attest_chain_verify(eks[1], sent + 1, 1, anchors, 1, NOW, &chain, &err),
+	assert_int_equal(attest_chain_verify(eks[1], sent + 1, 1,
+					     &(const struct attest_trust){.anchors = anchors,
+									  .anchor_count = 1,
+									  .now = NOW},
+					     &chain, &err),
 			 ATTEST_MALFORMED);
 	sent[1] = BYTES_OF(large);
-	assert_int_equal(attest_chain_verify(eks[1], sent, 2, anchors, 1, NOW, &chain, &err),
+	assert_int_equal(attest_chain_verify(eks[1], sent, 2,
+					     &(const struct attest_trust){.anchors = anchors,
+									  .anchor_count = 1,
+									  .now = NOW},
+					     &chain, &err),
 			 ATTEST_LIMIT);
 }
 
@@ -476,7 +503,11 @@ a_circle_of_anchors_ends(void **state)
 	struct bytes anchors[] = {
 		{der[0], size},
 		{der[1], software_certificate_make(&recipe, der[1], sizeof(der[1]))}};
-	assert_int_equal(attest_chain_verify(eks[0], &leaf, 1, anchors, 2, NOW, &chain, &err),
+	assert_int_equal(attest_chain_verify(eks[0], &leaf, 1,
+					     &(const struct attest_trust){.anchors = anchors,
+									  .anchor_count = 2,
+									  .now = NOW},
+					     &chain, &err),
 			 ATTEST_OK);
 	assert_int_equal(chain.ca_count, 2);
 }
@@ -490,14 +521,30 @@ too_many_is_a_limit(void **state)
 	struct attest_error err;
 
 	(void)state;
-	assert_int_equal(attest_chain_verify(eks[0], many, 0, many, 1, NOW, &chain, &err),
+	assert_int_equal(attest_chain_verify(eks[0], many, 0,
+					     &(const struct attest_trust){.anchors = many,
+									  .anchor_count = 1,
+									  .now = NOW},
+					     &chain, &err),
 			 ATTEST_LIMIT);
-	assert_int_equal(attest_chain_verify(eks[0], many, 9, many, 1, NOW, &chain, &err),
+	assert_int_equal(attest_chain_verify(eks[0], many, 9,
+					     &(const struct attest_trust){.anchors = many,
+									  .anchor_count = 1,
+									  .now = NOW},
+					     &chain, &err),
 			 ATTEST_LIMIT);
-	assert_int_equal(attest_chain_verify(eks[0], many, 1, many, 257, NOW, &chain, &err),
+	assert_int_equal(attest_chain_verify(eks[0], many, 1,
+					     &(const struct attest_trust){.anchors = many,
+									  .anchor_count = 257,
+									  .now = NOW},
+					     &chain, &err),
 			 ATTEST_LIMIT);
 	many[0] = BYTES_OF(large);
-	assert_int_equal(attest_chain_verify(eks[0], many, 1, many, 1, NOW, &chain, &err),
+	assert_int_equal(attest_chain_verify(eks[0], many, 1,
+					     &(const struct attest_trust){.anchors = many,
+									  .anchor_count = 1,
+									  .now = NOW},
+					     &chain, &err),
 			 ATTEST_LIMIT);
 }
 
@@ -509,8 +556,10 @@ leaf_accepted(struct bytes leaf, void *user)
 	struct attest_chain chain;
 	struct attest_error err;
 
-	return attest_chain_verify(eks[tpm->kind], &leaf, 1, &anchor, 1, NOW, &chain, &err) ==
-	       ATTEST_OK;
+	return attest_chain_verify(eks[tpm->kind], &leaf, 1,
+				   &(const struct attest_trust){
+					   .anchors = &anchor, .anchor_count = 1, .now = NOW},
+				   &chain, &err) == ATTEST_OK;
 }
 
 static void

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Real event logs and certificates, where POSTERN_SHARED says that there are some. */
 #include "attest/attest.h"
+#include "attest/endorsement.h"
+#include "quoted.h"
 
 #include <jansson.h>
 #include <openssl/evp.h>
@@ -208,7 +210,8 @@ real_logs_replay_to_the_stated_values(void **state)
 		unsigned known = 0;
 
 		load_values(i, &values);
-		if (attest_eventlog_examine(log, expected->pcrs, &report, &err) != ATTEST_OK)
+		if (attest_eventlog_examine(log, quoted(expected->pcrs), &report, &err) !=
+		    ATTEST_OK)
 			fail_msg("%s: %s", LOGS[i].log, err.message);
 		for (unsigned pcr = 0; pcr < ATTEST_PCR_COUNT; pcr++) {
 			/* PCR 10 is IMA's: the firmware's log does not explain it. */
@@ -219,8 +222,9 @@ real_logs_replay_to_the_stated_values(void **state)
 				fail_msg("%s: PCR %u", LOGS[i].log, pcr);
 		}
 		assert_true(known >= 8);
-		if (report.secure_boot != LOGS[i].secure_boot)
-			fail_msg("%s: Secure Boot %d", LOGS[i].log, report.secure_boot);
+		if (attest_claims_answer(&report.claims, CLAIM_SECURE_BOOT) != LOGS[i].secure_boot)
+			fail_msg("%s: Secure Boot %d", LOGS[i].log,
+				 attest_claims_answer(&report.claims, CLAIM_SECURE_BOOT));
 		unload(log);
 	}
 }
@@ -244,12 +248,15 @@ no_log_speaks_for_another_machine(void **state)
 
 			load_values(k, &values);
 			assert_int_equal(
-				attest_eventlog_examine(log, expected->pcrs, &report, &err),
+				attest_eventlog_examine(log, quoted(expected->pcrs), &report, &err),
 				ATTEST_OK);
-			if (report.secure_boot == ATTEST_UNKNOWN)
+			if (attest_claims_answer(&report.claims, CLAIM_SECURE_BOOT) ==
+			    ATTEST_UNKNOWN)
 				different++;
 			else
-				assert_int_equal(report.secure_boot, LOGS[k].secure_boot);
+				assert_int_equal(
+					attest_claims_answer(&report.claims, CLAIM_SECURE_BOOT),
+					LOGS[k].secure_boot);
 		}
 		unload(log);
 	}
@@ -315,15 +322,17 @@ relabelled_real_logs_claim_nothing(void **state)
 				for (unsigned i = 0; i < 4; i++)
 					forged[at + 4 + i] = (uint8_t)(types[type] >> 8 * i);
 		assert_int_equal(attest_eventlog_examine((struct bytes){forged, size},
-							 expected->pcrs, &report, &err),
+							 quoted(expected->pcrs), &report, &err),
 				 ATTEST_OK);
-		assert_int_not_equal(report.secure_boot, ATTEST_YES);
+		assert_int_not_equal(attest_claims_answer(&report.claims, CLAIM_SECURE_BOOT),
+				     ATTEST_YES);
 		/* Without the appended half: PCR 7 replays, and the claim must still not be made.
 		 */
 		assert_int_equal(attest_eventlog_examine((struct bytes){forged, honest.size},
-							 expected->pcrs, &report, &err),
+							 quoted(expected->pcrs), &report, &err),
 				 ATTEST_OK);
-		assert_int_equal(report.secure_boot, ATTEST_UNKNOWN);
+		assert_int_equal(attest_claims_answer(&report.claims, CLAIM_SECURE_BOOT),
+				 ATTEST_UNKNOWN);
 		free(forged);
 	}
 	unload(honest);
@@ -382,7 +391,8 @@ logs_that_are_not_accepted_say_why(void **state)
 		struct attest_report report;
 		struct attest_error err = {0};
 
-		enum attest_status status = attest_eventlog_examine(log, zero, &report, &err);
+		enum attest_status status =
+			attest_eventlog_examine(log, quoted(zero), &report, &err);
 		if (status != cases[i].want || strcmp(err.check, cases[i].check) != 0)
 			fail_msg("%s: %d %s %s", cases[i].log, status, err.check, err.message);
 		unload(log);
@@ -479,9 +489,12 @@ real_chains_are_judged(void **state)
 		for (; count < CERTIFICATES_MAX && cases[i].names[count] != NULL; count++)
 			certificates[count] = load_certificate(cases[i].names[count]);
 		assert_int_equal(attest_ek_from_certificate(certificates[0], &ek, &err), ATTEST_OK);
-		enum attest_status status =
-			attest_chain_verify(ek, certificates, count - 1, &certificates[count - 1],
-					    1, 1685577600, &chain, &err);
+		enum attest_status status = attest_chain_verify(
+			ek, certificates, count - 1,
+			&(const struct attest_trust){.anchors = &certificates[count - 1],
+						     .anchor_count = 1,
+						     .now = 1685577600},
+			&chain, &err);
 		if ((status == ATTEST_OK) != (cases[i].check == NULL) ||
 		    (status != ATTEST_OK && strcmp(err.check, cases[i].check) != 0))
 			fail_msg("%s: %d %s %s", cases[i].names[0], status, err.check, err.message);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "quoted.h"
 #include "software_tpm.h"
 #include "spoil.h"
 
@@ -20,8 +21,8 @@ static const uint8_t KEY[16] = {0x30, 0x82};
 static enum attest_status
 examine(const struct software_log *log, struct attest_report *ret_report, struct attest_error *err)
 {
-	return attest_eventlog_examine((struct bytes){log->data, log->size}, log->pcrs, ret_report,
-				       err);
+	return attest_eventlog_examine((struct bytes){log->data, log->size}, quoted(log->pcrs),
+				       ret_report, err);
 }
 
 static void
@@ -39,7 +40,8 @@ a_boot_replays(void **state)
 		assert_true(report.replays);
 		for (unsigned i = 0; i < ATTEST_PCR_COUNT; i++)
 			assert_int_equal(report.pcrs[i], ATTEST_PCR_EXACT);
-		assert_int_equal(report.secure_boot, secure == 1 ? ATTEST_YES : ATTEST_NO);
+		assert_int_equal(attest_claims_answer(&report.claims, CLAIM_SECURE_BOOT),
+				 secure == 1 ? ATTEST_YES : ATTEST_NO);
 		software_log_free(&log);
 	}
 }
@@ -63,7 +65,8 @@ an_unexplained_pcr_yields_nothing(void **state)
 			assert_int_equal(report.pcrs[i],
 					 i == pcr ? ATTEST_PCR_UNEXPLAINED : ATTEST_PCR_EXACT);
 		assert_int_equal(report.replays, !boot);
-		assert_int_equal(report.secure_boot, pcr == 7 ? ATTEST_UNKNOWN : ATTEST_YES);
+		assert_int_equal(attest_claims_answer(&report.claims, CLAIM_SECURE_BOOT),
+				 pcr == 7 ? ATTEST_UNKNOWN : ATTEST_YES);
 		software_log_free(&log);
 	}
 }
@@ -120,9 +123,9 @@ known_words_may_follow(void **state)
 		assert_int_equal(examine(&log, &report, &err), ATTEST_OK);
 		if (report.pcrs[cases[i].pcr] != cases[i].want)
 			fail_msg("%s: %d", cases[i].name, report.pcrs[cases[i].pcr]);
-		assert_int_equal(report.secure_boot, report.pcrs[7] == ATTEST_PCR_UNEXPLAINED
-							     ? ATTEST_UNKNOWN
-							     : ATTEST_YES);
+		assert_int_equal(attest_claims_answer(&report.claims, CLAIM_SECURE_BOOT),
+				 report.pcrs[7] == ATTEST_PCR_UNEXPLAINED ? ATTEST_UNKNOWN
+									  : ATTEST_YES);
 		software_log_free(&log);
 	}
 }
@@ -160,8 +163,9 @@ replays_wholly(struct bytes input, void *user)
 	struct attest_report report;
 	struct attest_error err;
 
-	return attest_eventlog_examine(input, log->pcrs, &report, &err) == ATTEST_OK &&
-	       report.replays && report.secure_boot == ATTEST_YES;
+	return attest_eventlog_examine(input, quoted(log->pcrs), &report, &err) == ATTEST_OK &&
+	       report.replays &&
+	       attest_claims_answer(&report.claims, CLAIM_SECURE_BOOT) == ATTEST_YES;
 }
 
 static void
@@ -391,7 +395,7 @@ headers_and_banks(void **state)
 		write_bytes(&w, (struct bytes){bytes, (size_t)size});
 		OPENSSL_free(bytes);
 		enum attest_status status =
-			attest_eventlog_examine(writer_bytes(&w), NO_PCRS, &report, &err);
+			attest_eventlog_examine(writer_bytes(&w), quoted(NO_PCRS), &report, &err);
 		if (status != cases[i].want || strcmp(err.check, cases[i].check) != 0)
 			fail_msg("%s: %d %s", cases[i].name, status, err.check);
 	}
@@ -408,14 +412,14 @@ hostile_logs_are_cheap_or_refused(void **state)
 	(void)state;
 	assert_non_null(large);
 	assert_int_equal(attest_eventlog_examine((struct bytes){large, ATTEST_EVENTLOG_MAX + 1},
-						 NO_PCRS, &report, &err),
+						 quoted(NO_PCRS), &report, &err),
 			 ATTEST_LIMIT);
 	/* Events of 16 zero bytes, and at the end something that is no padding. */
 	software_log_begin(&log);
 	memcpy(large, log.data, log.size);
 	large[ATTEST_EVENTLOG_MAX - 1] = 1;
 	assert_int_equal(attest_eventlog_examine((struct bytes){large, ATTEST_EVENTLOG_MAX},
-						 NO_PCRS, &report, &err),
+						 quoted(NO_PCRS), &report, &err),
 			 ATTEST_LIMIT);
 	assert_string_equal(err.check, "eventlog.count");
 	software_log_free(&log);

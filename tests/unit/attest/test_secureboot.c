@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "quoted.h"
 #include "software_tpm.h"
 
 #include <setjmp.h>
@@ -20,8 +21,8 @@ static const uint8_t KEY[16] = {0x30, 0x82};
 static enum attest_status
 examine(const struct software_log *log, struct attest_report *ret_report, struct attest_error *err)
 {
-	return attest_eventlog_examine((struct bytes){log->data, log->size}, log->pcrs, ret_report,
-				       err);
+	return attest_eventlog_examine((struct bytes){log->data, log->size}, quoted(log->pcrs),
+				       ret_report, err);
 }
 
 enum step {
@@ -204,8 +205,9 @@ secure_boot_needs_the_whole_grammar(void **state)
 			take_step(&log, cases[i].steps[k]);
 		assert_int_equal(examine(&log, &report, &err), ATTEST_OK);
 		assert_int_equal(report.pcrs[7], ATTEST_PCR_EXACT);
-		if (report.secure_boot != cases[i].want)
-			fail_msg("%s: %d", cases[i].name, report.secure_boot);
+		if (attest_claims_answer(&report.claims, CLAIM_SECURE_BOOT) != cases[i].want)
+			fail_msg("%s: %d", cases[i].name,
+				 attest_claims_answer(&report.claims, CLAIM_SECURE_BOOT));
 		software_log_free(&log);
 	}
 }
@@ -235,7 +237,7 @@ relabelled_and_appended_logs_claim_nothing(void **state)
 	memcpy(donor.pcrs, honest.pcrs, sizeof(donor.pcrs));
 	assert_int_equal(examine(&donor, &report, &err), ATTEST_OK);
 	assert_int_equal(report.pcrs[7], ATTEST_PCR_UNEXPLAINED);
-	assert_int_equal(report.secure_boot, ATTEST_UNKNOWN);
+	assert_int_equal(attest_claims_answer(&report.claims, CLAIM_SECURE_BOOT), ATTEST_UNKNOWN);
 
 	/* Every own event of PCR 7 made a harmless type, the donor's events behind as events that
 	 * extend nothing. */
@@ -261,7 +263,8 @@ relabelled_and_appended_logs_claim_nothing(void **state)
 		memcpy(forged.data + honest.size, donor.data + 65, donor.size - 65);
 		forged.size -= 65;
 		assert_int_equal(examine(&forged, &report, &err), ATTEST_OK);
-		assert_int_equal(report.secure_boot, ATTEST_UNKNOWN);
+		assert_int_equal(attest_claims_answer(&report.claims, CLAIM_SECURE_BOOT),
+				 ATTEST_UNKNOWN);
 		software_log_free(&forged);
 	}
 	software_log_free(&honest);
@@ -285,7 +288,9 @@ no_flip_turns_the_answer(void **state)
 
 			log.data[bit / 8] ^= (uint8_t)(1U << bit % 8);
 			if (examine(&log, &report, &err) == ATTEST_OK &&
-			    report.secure_boot != ATTEST_UNKNOWN && report.secure_boot != honest)
+			    attest_claims_answer(&report.claims, CLAIM_SECURE_BOOT) !=
+				    ATTEST_UNKNOWN &&
+			    attest_claims_answer(&report.claims, CLAIM_SECURE_BOOT) != honest)
 				fail_msg("bit %zu of byte %zu", bit % 8, bit / 8);
 			log.data[bit / 8] ^= (uint8_t)(1U << bit % 8);
 		}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Attester and verifier against each other, over a real software TPM: what the one makes, the other
  * accepts. */
+#include "attest/endorsement.h"
 #include "fixture.h"
 
 #include <openssl/pem.h>
@@ -169,14 +170,20 @@ certificates_lead_to_the_ca(void **state)
 			continue;
 		certificates[0] = (struct bytes){described.certificates[0].der,
 						 described.certificates[0].size};
-		if (attest_chain_verify(eks[i], certificates, 2, &anchor, 1, now, &chain,
-					&refusal) != ATTEST_OK)
+		if (attest_chain_verify(eks[i], certificates, 2,
+					&(const struct attest_trust){
+						.anchors = &anchor, .anchor_count = 1, .now = now},
+					&chain, &refusal) != ATTEST_OK)
 			fail_msg("%s: %s", kinds[i].name, refusal.message);
 		assert_int_equal(chain.ca_count, 2);
 		if (i > 0)
-			assert_int_equal(attest_chain_verify(eks[0], certificates, 2, &anchor, 1,
-							     now, &chain, &refusal),
-					 ATTEST_REFUSED);
+			assert_int_equal(
+				attest_chain_verify(eks[0], certificates, 2,
+						    &(const struct attest_trust){.anchors = &anchor,
+										 .anchor_count = 1,
+										 .now = now},
+						    &chain, &refusal),
+				ATTEST_REFUSED);
 	}
 	for (size_t i = 0; i < COUNT(kinds); i++)
 		attest_ek_free(eks[i]);

@@ -40,7 +40,7 @@ house_copy(struct bytes bytes)
 static bool
 send_appraisal(int channel, uint64_t id, const struct wire_appraisal *appraisal)
 {
-	uint8_t memory[4096];
+	uint8_t memory[4096 + ATTEST_CLAIMS_MAX];
 	struct writer w = writer_of(memory, sizeof(memory));
 
 	wire_appraisal_write(&w, appraisal);
@@ -52,14 +52,13 @@ send_appraisal(int channel, uint64_t id, const struct wire_appraisal *appraisal)
 static void
 examine_log(struct bytes log, struct bytes pcrs, struct wire_appraisal *appraisal)
 {
-	uint8_t values[ATTEST_PCR_COUNT][ATTEST_HASH_SIZE];
+	struct attest_pcrs quoted;
 	struct attest_error err;
 
 	if (log.size == 0)
 		return;
-	memcpy(values, pcrs.data, sizeof(values));
-	bool good = attest_eventlog_examine(log, (const uint8_t(*)[ATTEST_HASH_SIZE])values,
-					    &appraisal->report, &err) == ATTEST_OK;
+	attest_pcrs_of_quote(pcrs, &quoted);
+	bool good = attest_eventlog_examine(log, &quoted, &appraisal->report, &err) == ATTEST_OK;
 	appraisal->log = good ? WIRE_VERIFIED : WIRE_REFUSED;
 }
 
@@ -102,7 +101,10 @@ examine_enrolment(int channel)
 	assert(attest_ek_decode(request.ek_public, &ek, &err) == ATTEST_OK);
 	if (request.certificate_count > 0) {
 		bool good = attest_chain_verify(ek, request.certificates, request.certificate_count,
-						request.anchors, request.anchor_count, request.now,
+						&(const struct attest_trust){
+							.anchors = request.anchors,
+							.anchor_count = request.anchor_count,
+							.now = request.now},
 						&appraisal.ek_chain, &err) == ATTEST_OK;
 		appraisal.chain = good ? WIRE_VERIFIED : WIRE_REFUSED;
 		snprintf(appraisal.chain_error, sizeof(appraisal.chain_error), "%s",

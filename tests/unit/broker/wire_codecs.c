@@ -255,8 +255,7 @@ sample_appraisal(struct writer *w)
 		.chain = WIRE_VERIFIED,
 		.report = {.event_count = 88,
 			   .pcrs = {ATTEST_PCR_EXACT, ATTEST_PCR_PREFIX},
-			   .replays = true,
-			   .secure_boot = ATTEST_YES},
+			   .replays = true},
 		.ek_chain = {.ca_count = 2,
 			     .manufacturer = "id:53544D20",
 			     .model = "ST33",
@@ -267,6 +266,9 @@ sample_appraisal(struct writer *w)
 	};
 	for (size_t i = 0; i < 2; i++)
 		memcpy(message.ek_chain.ca_ids[i], pool + i, ATTEST_HASH_SIZE);
+	const struct bytes image = piece(0, ATTEST_HASH_SIZE);
+	attest_claim_boolean(&message.report.claims, CLAIM_SECURE_BOOT, true);
+	attest_claim_values(&message.report.claims, CLAIM_BOOT_IMAGES, &image, 1);
 	wire_appraisal_write(w, &message);
 }
 

@@ -4,7 +4,10 @@
  * authorized each image. The digest covers name and value but not the type of an event, so a claim
  * needs the whole sequence: whoever relabels an event, or appends another machine's, must break it.
  */
-#include "secureboot.h"
+#include "events.h"
+#include "witnesses.h"
+
+#include <stddef.h>
 
 #define NAME_CHARACTERS_MAX 64
 #define GUID_SIZE	    16
@@ -34,6 +37,12 @@ static const struct variable_name OPTIONAL[] = {
 #define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
 #define STEP_VARIABLES COUNT(REQUIRED)	    /* all required variables were seen */
 #define STEP_SEPARATED (STEP_VARIABLES + 1) /* and the separator */
+
+struct secureboot {
+	unsigned step; /* how far the grammar has come */
+	bool broken;   /* an event did not fit, or its digest is not of its data: no claim */
+	bool on;
+};
 
 /* UEFI_VARIABLE_DATA, PFP 10.2.6. */
 struct variable {
@@ -87,12 +96,10 @@ step_variable(struct secureboot *secureboot, struct bytes data)
 		return false;
 	/* Absent counts as off; anything but one byte 0 or 1 is nothing we can read. */
 	if (secureboot->step == 0) {
-		if (variable.value.size == 0)
-			secureboot->answer = ATTEST_NO;
-		else if (variable.value.size == 1 && variable.value.data[0] <= 1)
-			secureboot->answer = variable.value.data[0] == 1 ? ATTEST_YES : ATTEST_NO;
-		else
+		if (variable.value.size > 1 ||
+		    (variable.value.size == 1 && variable.value.data[0] > 1))
 			return false;
+		secureboot->on = variable.value.size == 1 && variable.value.data[0] == 1;
 	}
 	secureboot->step++;
 	return true;
@@ -110,7 +117,7 @@ step_separator(struct secureboot *secureboot, struct bytes data)
 }
 
 static bool
-step(struct secureboot *secureboot, const struct event *event)
+step(struct secureboot *secureboot, const struct attest_event *event)
 {
 	switch (event->type) {
 	case EV_EFI_VARIABLE_DRIVER_CONFIG:
@@ -127,40 +134,43 @@ step(struct secureboot *secureboot, const struct event *event)
 /* The digest is of the data; shim's authorities are sometimes logged with a byte more than was
  * hashed. */
 static bool
-recompute(const struct event *event, struct hasher *hasher, bool *ret_same)
+recomputed(const struct attest_event *event, struct witness_hash *hash)
 {
-	uint8_t digest[ATTEST_HASH_SIZE];
+	struct bytes digest = event->digests[hash->bank];
 	struct bytes data = event->data;
 
-	if (!hash_pieces(hasher, &data, 1, digest))
-		return false;
-	*ret_same = bytes_equal(event->digest, BYTES_OF(digest));
-	if (*ret_same || event->type != EV_EFI_VARIABLE_AUTHORITY || data.size == 0)
+	if (witness_hash_matches(hash, digest, data, (struct bytes){0}))
 		return true;
+	if (event->type != EV_EFI_VARIABLE_AUTHORITY || data.size == 0)
+		return false;
 	data.size--;
-	if (!hash_pieces(hasher, &data, 1, digest))
-		return false;
-	*ret_same = bytes_equal(event->digest, BYTES_OF(digest));
-	return true;
+	return witness_hash_matches(hash, digest, data, (struct bytes){0});
 }
 
-bool
-secureboot_event(struct secureboot *secureboot, const struct event *event, struct hasher *hasher)
+static void
+witness_event(void *state, const struct attest_event *event, struct witness_hash *hash)
 {
-	bool same = false;
+	struct secureboot *secureboot = state;
 
-	if (secureboot->broken)
-		return true;
-	if (!recompute(event, hasher, &same))
-		return false;
-	secureboot->broken = !same || !step(secureboot, event);
-	return true;
+	if (!secureboot->broken)
+		secureboot->broken = !recomputed(event, hash) || !step(secureboot, event);
 }
 
-enum attest_answer
-secureboot_answer(const struct secureboot *secureboot)
+static void
+conclude(const void *state, uint32_t held, struct witness_hash *hash, struct attest_claims *claims)
 {
-	if (secureboot->broken || secureboot->step != STEP_SEPARATED)
-		return ATTEST_UNKNOWN;
-	return secureboot->answer;
+	const struct secureboot *secureboot = state;
+
+	(void)hash;
+	if ((held >> 7 & 1) == 0 || secureboot->broken || secureboot->step != STEP_SEPARATED)
+		return;
+	attest_claim_boolean(claims, CLAIM_SECURE_BOOT, secureboot->on);
 }
+
+const struct witness witness_secureboot = {
+	.name = "secure boot",
+	.pcrs = 1U << 7,
+	.state_size = sizeof(struct secureboot),
+	.event = witness_event,
+	.conclude = conclude,
+};
