@@ -46,6 +46,7 @@ struct attest_event {
 	size_t offset;	 /* in the log */
 	uint32_t pcr;	 /* below ATTEST_PCRS, or 0xffffffff of an event that extends nothing */
 	uint32_t type;
+	uint32_t banks;			    /* as the log's */
 	bool extends;			    /* EV_NO_ACTION does not, whatever its digests */
 	struct bytes digests[ATTEST_BANKS]; /* empty: not extended into that bank */
 	struct bytes data;

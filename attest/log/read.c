@@ -178,7 +178,8 @@ attest_eventlog_next(struct attest_eventlog *log, struct attest_event *ret_event
 		     struct attest_error *err)
 {
 	struct attest_event event = {.number = log->event_count,
-				     .offset = log->size - log->reader.left};
+				     .offset = log->size - log->reader.left,
+				     .banks = log->banks};
 
 	if (log->reader.left <= log->padding) {
 		*ret_end = true;

@@ -71,7 +71,7 @@ replay_open(struct replay *replay, enum attest_bank bank)
 		if (replay->states[i] == NULL)
 			return false;
 	}
-	return hasher_open(&replay->hasher, bank == ATTEST_SHA256 ? "SHA256" : "SHA384");
+	return hasher_open(&replay->hasher, attest_bank_name(bank));
 }
 
 bool
