@@ -34,6 +34,7 @@ struct attest_eventlog { /* opened by attest_eventlog_open; touch only what is n
 	struct reader reader;
 	size_t size;
 	size_t padding;
+	size_t vendor_info_outside;
 	uint32_t listed_count;
 	struct {
 		uint16_t algorithm;
@@ -68,7 +69,7 @@ enum attest_proof {
 	ATTEST_PROOF_DATA,	    /* H(data) */
 	ATTEST_PROOF_DATA_BUT_LAST, /* H(data without its last byte) */
 	ATTEST_PROOF_VALUE,	    /* of a UEFI variable the value, not the name */
-	ATTEST_PROOF_TEXT,	    /* GRUB's text after its prefix */
+	ATTEST_PROOF_TEXT,	    /* a boot loader's text, without prefix and NUL */
 	ATTEST_PROOF_NAME,     /* systemd-stub: the name of the section that the next one is of */
 	ATTEST_PROOF_MISMATCH, /* the digest should be of the data, and is not */
 };

@@ -10,6 +10,8 @@
 #include "attest/crypto.h"
 #include "attest/error.h"
 
+#include <string.h>
+
 #define SECTION_NAME_MAX 32 /* characters, with the NUL; PE's are up to 8 */
 
 /* One event and the bank by which it is judged. */
@@ -21,11 +23,12 @@ struct trial {
 };
 
 static bool
-is_hash_of(struct trial *trial, struct bytes bytes)
+is_hash_of(struct trial *trial, struct bytes first, struct bytes second)
 {
+	const struct bytes pieces[] = {first, second};
 	uint8_t memory[ATTEST_DIGEST_MAX];
 
-	if (!hash_pieces(&trial->hasher, &bytes, 1, memory)) {
+	if (!hash_pieces(&trial->hasher, pieces, 2, memory)) {
 		trial->failed = true;
 		return false;
 	}
@@ -68,7 +71,7 @@ but_last(struct trial *trial, struct bytes *ret_proved)
 	if (ret_proved->size == 0)
 		return false;
 	ret_proved->size--;
-	return is_hash_of(trial, *ret_proved);
+	return is_hash_of(trial, *ret_proved, (struct bytes){0});
 }
 
 /* PFP 1.05, 10.4.1 leaves open whether EV_EFI_VARIABLE_BOOT is of all or of the value; most
@@ -81,26 +84,53 @@ value_alone(struct trial *trial, struct bytes *ret_proved)
 	if (!variable_decode(trial->event->data, &variable))
 		return false;
 	*ret_proved = variable.value;
-	return is_hash_of(trial, variable.value);
+	return is_hash_of(trial, variable.value, (struct bytes){0});
 }
 
-/* GRUB, commands/tpm.c: "grub_cmd: " or "kernel_cmdline: ", then what is measured, then a NUL. */
-static bool
-text_after_prefix(struct trial *trial, struct bytes *ret_proved)
+/* GRUB, commands/tpm.c: "grub_cmd: " or "kernel_cmdline: ", then what is measured, then a NUL that
+ * is not. Red Hat's older ones have no colon, and measure the NUL of commands. */
+static struct bytes
+without_prefix(struct bytes data)
 {
-	struct reader r = reader_of(trial->event->data);
+	static const char *const prefixes[] = {"grub_cmd ", "grub_kernel_cmdline "};
+	struct reader r;
 	uint8_t last = 0;
 
-	while (r.left > 1) {
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		struct bytes prefix = {(const uint8_t *)prefixes[i], strlen(prefixes[i])};
+
+		r = reader_of(data);
+		if (bytes_equal(read_bytes(&r, prefix.size), prefix))
+			return read_bytes(&r, r.left);
+	}
+	r = reader_of(data);
+	while (r.left > 0) {
 		uint8_t c = read_u8(&r);
 
-		if (last == ':' && c == ' ') {
-			*ret_proved = read_bytes(&r, r.left - 1);
-			return read_u8(&r) == '\0' && is_hash_of(trial, *ret_proved);
-		}
+		if (last == ':' && c == ' ')
+			return read_bytes(&r, r.left);
 		last = c;
 	}
-	return false;
+	return (struct bytes){0};
+}
+
+static bool
+loader_text(struct trial *trial, struct bytes *ret_proved)
+{
+	static const uint8_t nul[1];
+	struct bytes text = without_prefix(trial->event->data);
+	struct bytes data = trial->event->data;
+
+	/* systemd-boot once logged its UTF-16 a byte short. */
+	*ret_proved = data;
+	if (data.size % 2 == 1 && is_hash_of(trial, data, BYTES_OF(nul)))
+		return true;
+	*ret_proved = text;
+	if (text.size == 0 || text.data[text.size - 1] != '\0')
+		return false;
+	ret_proved->size--;
+	return is_hash_of(trial, *ret_proved, (struct bytes){0}) ||
+	       is_hash_of(trial, text, (struct bytes){0});
 }
 
 /* systemd-stub logs the section's name in UTF-16 and measures it in ASCII, both with their NUL. */
@@ -121,7 +151,8 @@ section_name(struct trial *trial, struct bytes *ret_proved)
 		write_u8(&w, (uint8_t)c);
 	}
 	*ret_proved = trial->event->data;
-	return reader_finished(&r) && c == 0 && !w.failed && is_hash_of(trial, writer_bytes(&w));
+	return reader_finished(&r) && c == 0 && !w.failed &&
+	       is_hash_of(trial, writer_bytes(&w), (struct bytes){0});
 }
 
 /* Where the digest is not of the data: of which types is that a lie or a fault? */
@@ -156,14 +187,14 @@ try_readings(struct trial *trial, struct bytes *ret_proved)
 	uint32_t type = trial->event->type;
 
 	*ret_proved = trial->event->data;
-	if (is_hash_of(trial, trial->event->data))
+	if (is_hash_of(trial, trial->event->data, (struct bytes){0}))
 		return ATTEST_PROOF_DATA;
 	if (type == EV_EFI_VARIABLE_AUTHORITY && but_last(trial, ret_proved))
 		return ATTEST_PROOF_DATA_BUT_LAST;
 	if ((type == EV_EFI_VARIABLE_BOOT || type == EV_EFI_VARIABLE_BOOT2) &&
 	    value_alone(trial, ret_proved))
 		return ATTEST_PROOF_VALUE;
-	if (type == EV_IPL && text_after_prefix(trial, ret_proved))
+	if (type == EV_IPL && loader_text(trial, ret_proved))
 		return ATTEST_PROOF_TEXT;
 	if (type == EV_IPL && section_name(trial, ret_proved))
 		return ATTEST_PROOF_NAME;

@@ -100,7 +100,13 @@ read_spec_id(struct attest_eventlog *log, struct reader *r)
 		log->listed[log->listed_count].size = size;
 		log->listed_count++;
 	}
-	read_bytes(r, read_u8(r)); /* vendorInfo */
+	/* tpm2-tools knows a log whose event ends before vendorInfo, which then follows the event.
+	 */
+	uint8_t vendor_info_size = read_u8(r);
+	if (r->left == 0)
+		log->vendor_info_outside = vendor_info_size;
+	else
+		read_bytes(r, vendor_info_size);
 	return reader_finished(r);
 }
 
@@ -189,7 +195,10 @@ attest_eventlog_next(struct attest_eventlog *log, struct attest_event *ret_event
 		return attest_fail(err, ATTEST_LIMIT, "eventlog.count", "more than %d events",
 				   EVENTS_MAX);
 	bool old = log->legacy || log->event_count == 0;
-	if (!(old ? read_old_event(&log->reader, &event) : read_event(log, &event)))
+	bool good = old ? read_old_event(&log->reader, &event) : read_event(log, &event);
+	if (good && log->event_count == 0)
+		read_bytes(&log->reader, log->vendor_info_outside);
+	if (!good || log->reader.failed)
 		return attest_fail(err, ATTEST_MALFORMED, "eventlog.parse",
 				   "event %u does not parse", log->event_count);
 	if (event.pcr >= ATTEST_PCRS && !(event.pcr == PCR_NONE && event.type == EV_NO_ACTION))
