@@ -3,13 +3,12 @@
 #ifndef POSTERN_ATTEST_AK_H
 #define POSTERN_ATTEST_AK_H
 
-#include "crypto.h"
+#include "publickey.h"
 
 #define QUALIFIED_NAME_SIZE (2 + ATTEST_HASH_SIZE)
 
 struct attest_ak {
-	EVP_PKEY *key;
-	EVP_MD *hash; /* of the scheme: what a quote by this key is hashed with */
+	struct signing_key key;
 	struct attest_name name;
 	uint8_t qualified_name[QUALIFIED_NAME_SIZE]; /* as a child of the endorsement hierarchy */
 };

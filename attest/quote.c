@@ -1,98 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A quote: TPMS_ATTEST, its signature, and the PCR values that it stands for. Decoded here and not
- * by tpm2-tss, whose decoder had a hole (CVE-2024-29040). What costs nothing is checked before the
- * signature, so that a forger with a wrong nonce buys no public-key operation; and nothing is
- * returned before everything holds.
+ * A quote of the release protocol: TPMS_ATTEST, its signature, and the PCR values that it stands
+ * for. What costs nothing is checked before the signature, so that a forger with a wrong nonce buys
+ * no public-key operation; and nothing is returned before everything holds.
  */
 #include "ak.h"
+#include "attestation.h"
 #include "error.h"
+#include "signature.h"
 #include "tpm.h"
 
 #include <inttypes.h>
-#include <openssl/err.h>
 #include <stdio.h>
 #include <string.h>
-
-#define BANKS_MAX	16 /* TPM 2.0 Library Part 2, HASH_COUNT of any TPM there is */
-#define PCR_SELECT_MAX	4
-#define SCALAR_SIZE	32 /* r and s on P-256 */
-#define DER_INTEGER_MAX (2 + 1 + SCALAR_SIZE)
-
-static const uint8_t MAGIC[] = {0xff, 'T', 'C', 'G'}; /* TPM_GENERATED_VALUE */
-static const uint8_t QUOTE[] = {0x80, 0x18};	      /* TPM_ST_ATTEST_QUOTE */
 
 /* TPML_PCR_SELECTION of exactly PCR 0-15 of the SHA-256 bank. */
 static const uint8_t REQUIRED_SELECTION[] = {0x00, 0x00, 0x00, 0x01, 0x00,
 					     0x0b, 0x03, 0xff, 0xff, 0x00};
 
-/* TPMS_ATTEST with a TPMS_QUOTE_INFO. */
-struct attest_message {
-	struct bytes magic;
-	struct bytes type;
-	struct bytes signer;
-	struct bytes extra_data;
-	struct attest_clock clock;
-	uint8_t safe;
-	uint64_t firmware_version;
-	struct bytes selection;
-	struct bytes pcr_digest;
-};
-
-/* TPML_PCR_SELECTION, as the bytes it takes: they are compared whole. */
-static struct bytes
-read_selection(struct reader *r)
-{
-	struct reader whole = *r;
-	uint32_t banks = read_count(r, read_be32(r), BANKS_MAX);
-
-	for (uint32_t i = 0; i < banks; i++) {
-		read_be16(r);
-		read_bytes(r, read_count(r, read_u8(r), PCR_SELECT_MAX));
-	}
-	return read_bytes(&whole, r->failed ? 0 : whole.left - r->left);
-}
-
-/* TPMS_ATTEST, Part 2, 10.12.12; TPMS_CLOCK_INFO, 10.11.1; TPMS_QUOTE_INFO, 10.12.4. */
 static enum attest_status
-decode(struct bytes input, struct attest_message *ret_message, struct attest_error *err)
+check_kind(const struct attestation *message, struct attest_error *err)
 {
-	struct attest_message message;
-	struct reader r = reader_of(input);
+	char expected[16], seen[16];
 
-	message.magic = read_bytes(&r, sizeof(MAGIC));
-	message.type = read_bytes(&r, sizeof(QUOTE));
-	message.signer = read_bytes_be16(&r);
-	message.extra_data = read_bytes_be16(&r);
-	message.clock.clock = read_be64(&r);
-	message.clock.reset_count = read_be32(&r);
-	message.clock.restart_count = read_be32(&r);
-	message.safe = read_u8(&r);
-	message.firmware_version = read_be64(&r);
-	if (bytes_equal(message.type, BYTES_OF(QUOTE))) {
-		message.selection = read_selection(&r);
-		message.pcr_digest = read_bytes_be16(&r);
-	} else {
-		/* Another attestation: its body is not looked at, so that its type can be told. */
-		message.selection = read_bytes(&r, r.left);
-		message.pcr_digest = (struct bytes){0};
+	if (message->magic != TPM_GENERATED_VALUE) {
+		snprintf(expected, sizeof(expected), "%08x", TPM_GENERATED_VALUE);
+		snprintf(seen, sizeof(seen), "%08x", message->magic);
+		return attest_differs_text(err, ATTEST_REFUSED, "quote.magic", expected, seen,
+					   "not made by a TPM");
 	}
-	if (!reader_finished(&r) || message.safe > 1)
-		return attest_fail(err, ATTEST_MALFORMED, "quote.parse",
-				   "TPMS_ATTEST: %zu bytes do not parse", input.size);
-	*ret_message = message;
-	return ATTEST_OK;
-}
-
-static enum attest_status
-check_kind(const struct attest_message *message, struct attest_error *err)
-{
-	if (!bytes_equal(message->magic, BYTES_OF(MAGIC)))
-		return attest_differs(err, ATTEST_REFUSED, "quote.magic", BYTES_OF(MAGIC),
-				      message->magic, "not made by a TPM");
-	if (!bytes_equal(message->type, BYTES_OF(QUOTE)))
-		return attest_differs(err, ATTEST_REFUSED, "quote.type", BYTES_OF(QUOTE),
-				      message->type, "an attestation, but not a quote");
+	if (message->type != TPM_ST_ATTEST_QUOTE) {
+		snprintf(expected, sizeof(expected), "%04x", TPM_ST_ATTEST_QUOTE);
+		snprintf(seen, sizeof(seen), "%04x", message->type);
+		return attest_differs_text(err, ATTEST_REFUSED, "quote.type", expected, seen,
+					   "an attestation, but not a quote");
+	}
 	return ATTEST_OK;
 }
 
@@ -153,7 +95,7 @@ check_clock(const struct attest_clock *seen, const struct attest_clock *previous
 
 /* What the message says, before anything is computed with keys. */
 static enum attest_status
-check_message(const struct attest_quote_input *input, const struct attest_message *message,
+check_message(const struct attest_quote_input *input, const struct attestation *message,
 	      struct attest_error *err)
 {
 	struct bytes signer = BYTES_OF(input->ak->qualified_name);
@@ -175,90 +117,8 @@ check_message(const struct attest_quote_input *input, const struct attest_messag
 	return check_clock(&message->clock, input->previous, err);
 }
 
-/* One INTEGER of ECDSA-Sig-Value from an unsigned number of 1-32 bytes. */
-static bool
-write_der_integer(struct writer *w, struct bytes number)
-{
-	struct reader r = reader_of(number);
-
-	while (r.left > 0 && *r.next == 0)
-		read_u8(&r);
-	/* Nothing left: zero, which no ECDSA signature holds. */
-	if (r.left == 0)
-		return false;
-	bool negative = (*r.next & 0x80) != 0;
-	write_u8(w, 0x02);
-	write_u8(w, (uint8_t)(r.left + negative));
-	if (negative)
-		write_u8(w, 0);
-	write_bytes(w, read_bytes(&r, r.left));
-	return !w->failed;
-}
-
-static bool
-write_der_signature(struct writer *w, struct bytes r, struct bytes s)
-{
-	uint8_t body[2 * DER_INTEGER_MAX];
-	struct writer inner = writer_of(body, sizeof(body));
-
-	if (!write_der_integer(&inner, r) || !write_der_integer(&inner, s))
-		return false;
-	write_u8(w, 0x30);
-	write_u8(w, (uint8_t)inner.size);
-	write_bytes(w, writer_bytes(&inner));
-	return !w->failed;
-}
-
-/* TPMT_SIGNATURE, Part 2, 11.3.4, to DER. The algorithm is the key's: nothing is tried. */
 static enum attest_status
-decode_signature(struct bytes input, struct writer *ret_der, struct attest_error *err)
-{
-	static const uint8_t scheme[] = {0x00, 0x18, 0x00, 0x0b};
-	struct reader reader = reader_of(input);
-
-	struct bytes algorithm = read_bytes(&reader, sizeof(scheme));
-	if (!reader.failed && !bytes_equal(algorithm, BYTES_OF(scheme)))
-		return attest_differs(err, ATTEST_REFUSED, "quote.scheme", BYTES_OF(scheme),
-				      algorithm, "not signed with the AK's scheme, ECDSA-SHA256");
-	struct bytes r = read_bytes_be16(&reader);
-	struct bytes s = read_bytes_be16(&reader);
-	if (!reader_finished(&reader))
-		return attest_fail(err, ATTEST_MALFORMED, "quote.signature.parse",
-				   "TPMT_SIGNATURE: %zu bytes do not parse", input.size);
-	if (r.size == 0 || r.size > SCALAR_SIZE || s.size == 0 || s.size > SCALAR_SIZE)
-		return attest_fail(err, ATTEST_REFUSED, "quote.signature.size",
-				   "r of %zu and s of %zu bytes on P-256", r.size, s.size);
-	if (!write_der_signature(ret_der, r, s))
-		return attest_fail(err, ATTEST_REFUSED, "quote.signature.zero",
-				   "r or s is zero, which no signature has");
-	return ATTEST_OK;
-}
-
-static enum attest_status
-check_signature(const struct attest_quote_input *input, struct hasher *hasher,
-		struct attest_error *err)
-{
-	uint8_t der[2 + 2 * DER_INTEGER_MAX];
-	struct writer w = writer_of(der, sizeof(der));
-	uint8_t digest[ATTEST_HASH_SIZE];
-
-	enum attest_status status = decode_signature(input->signature, &w, err);
-	if (status != ATTEST_OK)
-		return status;
-	auto_pkey_operation *operation = EVP_PKEY_CTX_new_from_pkey(NULL, input->ak->key, NULL);
-	if (operation == NULL || !hash_pieces(hasher, &input->message, 1, digest) ||
-	    EVP_PKEY_verify_init(operation) != 1)
-		return attest_fail_memory(err);
-	int verified = EVP_PKEY_verify(operation, der, w.size, digest, sizeof(digest));
-	if (verified == 1)
-		return ATTEST_OK;
-	ERR_clear_error();
-	return attest_fail(err, ATTEST_SIGNATURE, "quote.signature",
-			   "the AK did not sign this message");
-}
-
-static enum attest_status
-check_pcrs(const struct attest_quote_input *input, const struct attest_message *message,
+check_pcrs(const struct attest_quote_input *input, const struct attestation *message,
 	   struct hasher *hasher, struct attest_error *err)
 {
 	uint8_t digest[ATTEST_HASH_SIZE];
@@ -280,7 +140,8 @@ enum attest_status
 attest_quote_verify(const struct attest_quote_input *input, struct attest_quote *ret_quote,
 		    struct attest_error *err)
 {
-	struct attest_message message = {0};
+	struct attestation message;
+	struct signature signature;
 	auto_hasher hasher = {0};
 
 	if (input->message.size > ATTEST_QUOTE_SIZE_MAX ||
@@ -289,23 +150,26 @@ attest_quote_verify(const struct attest_quote_input *input, struct attest_quote 
 				   "quote of %zu and signature of %zu bytes, at most %d",
 				   input->message.size, input->signature.size,
 				   ATTEST_QUOTE_SIZE_MAX);
-	enum attest_status status = decode(input->message, &message, err);
+	if (!attestation_decode(input->message, &message))
+		return attest_fail(err, ATTEST_MALFORMED, "quote.parse",
+				   "TPMS_ATTEST: %zu bytes do not parse", input->message.size);
+	enum attest_status status = check_message(input, &message, err);
+	if (status == ATTEST_OK)
+		status =
+			signature_read("quote", &input->ak->key, input->signature, &signature, err);
 	if (status != ATTEST_OK)
 		return status;
-	status = check_message(input, &message, err);
-	if (status != ATTEST_OK)
-		return status;
-	if (!hasher_open_with(&hasher, input->ak->hash))
+	if (!signature_open_hasher(&input->ak->key, &signature, &hasher))
 		return attest_fail_memory(err);
-	status = check_signature(input, &hasher, err);
-	if (status != ATTEST_OK)
-		return status;
-	status = check_pcrs(input, &message, &hasher, err);
+	status = signature_verify("quote", &input->ak->key, &signature, &hasher, input->message,
+				  err);
+	if (status == ATTEST_OK)
+		status = check_pcrs(input, &message, &hasher, err);
 	if (status != ATTEST_OK)
 		return status;
 
 	*ret_quote = (struct attest_quote){.clock = message.clock,
-					   .clock_safe = message.safe == 1,
+					   .clock_safe = message.clock_safe,
 					   .firmware_version = message.firmware_version};
 	memcpy(ret_quote->pcrs, input->pcrs.data, sizeof(ret_quote->pcrs));
 	return ATTEST_OK;

@@ -93,7 +93,8 @@ an_ak_of_another_template_is_refused_by_name(void **state)
 		uint8_t value;
 		const char *check;
 	} spoils[] = {
-		{"an RSA key", 1, 0x01, "ak.type"},
+		{"neither RSA nor ECC", 1, 0x25, "ak.type"},
+		{"an RSA key laid out as ECC", 1, 0x01, "ak.scheme"},
 		{"named with SHA-1", 3, 0x04, "ak.nameAlg"},
 		{"not restricted: it would sign a forged TPMS_ATTEST", 5, 0x04, "ak.attributes"},
 		{"not fixed to its TPM", 7, 0x70, "ak.attributes"},

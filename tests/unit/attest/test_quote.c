@@ -90,7 +90,10 @@ select_bytes(struct software_quote *quote, const char *hex)
 
 SPOIL(wrong_magic, quote->magic = 0xff544348)
 SPOIL(no_magic, quote->magic = 0)
-SPOIL(a_certify, quote->type = 0x8017)
+/* A TPMS_CERTIFY_INFO: two names. */
+SPOIL(a_certify, quote->type = 0x8017; select_bytes(quote, "000440000001"))
+SPOIL(a_quote_that_says_certify, quote->type = 0x8017)
+SPOIL(another_attestation, quote->type = 0x8014)
 SPOIL(other_extra_data, quote->extra[31] ^= 1)
 SPOIL(no_extra_data, quote->extra_size = 0)
 SPOIL(longer_extra_data, quote->extra_size = 33)
@@ -235,7 +238,10 @@ static const struct {
 } SPOILS[] = {
 	{"magic", wrong_magic, NULL, ATTEST_REFUSED, "quote.magic"},
 	{"no magic", no_magic, NULL, ATTEST_REFUSED, "quote.magic"},
-	{"another attestation", a_certify, NULL, ATTEST_REFUSED, "quote.type"},
+	{"a certification", a_certify, NULL, ATTEST_REFUSED, "quote.type"},
+	{"another attestation", another_attestation, NULL, ATTEST_REFUSED, "quote.type"},
+	{"a quote by another name", a_quote_that_says_certify, NULL, ATTEST_MALFORMED,
+	 "quote.parse"},
 	{"another signer", other_signer, NULL, ATTEST_REFUSED, "quote.signer"},
 	{"owner hierarchy", owner_hierarchy, NULL, ATTEST_REFUSED, "quote.signer"},
 	{"name", the_name_for_the_qualified_name, NULL, ATTEST_REFUSED, "quote.signer"},
