@@ -60,6 +60,23 @@ __attribute__((warn_unused_result)) enum attester_status
 attester_activate(struct attester *attester, const struct attest_credential *credential, uint8_t ret_secret[64],
 		  size_t *ret_size, struct attester_error *err);
 
+/* The AK that a cloud put into its virtual TPM and certified, and what it signed of Postern's: TPM2_Certify of that
+ * AK's name. Google: templates in NV, certificates beside them. Azure: a persistent key, its certificate in NV. */
+struct attester_cloud {
+	const char *cloud;  /* "google", "azure"; NULL: this TPM has none, and nothing below is set */
+	size_t public_size; /* TPMT_PUBLIC of the cloud's AK */
+	uint8_t public_area[ATTEST_PUBLIC_SIZE_MAX];
+	size_t certificate_size; /* as it lies in NV */
+	uint8_t certificate[ATTEST_CERTIFICATE_MAX];
+	size_t message_size; /* TPMS_ATTEST */
+	uint8_t message[ATTEST_QUOTE_SIZE_MAX];
+	size_t signature_size; /* TPMT_SIGNATURE */
+	uint8_t signature[ATTEST_QUOTE_SIZE_MAX];
+};
+__attribute__((warn_unused_result)) enum attester_status
+attester_cloud(struct attester *attester, const uint8_t qualifying[ATTEST_HASH_SIZE],
+	       struct attester_cloud *ret_cloud, struct attester_error *err);
+
 struct attester_quote {
 	size_t message_size; /* TPMS_ATTEST */
 	uint8_t message[ATTEST_QUOTE_SIZE_MAX];

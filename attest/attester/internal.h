@@ -68,6 +68,10 @@ enum attester_status attester_make_ek(struct attester *attester, enum attester_e
 				      struct attester_handle *key, struct attester_error *err);
 enum attester_status attester_make_ak(struct attester *attester, struct attester_handle *key,
 				      struct attester_error *err);
+/* The primary key of the endorsement hierarchy that `template` describes. */
+enum attester_status attester_make_primary(struct attester *attester, const TPM2B_PUBLIC *template,
+					   const char *what, struct attester_handle *key,
+					   struct attester_error *err);
 /* TPMT_PUBLIC of a key that was made. */
 enum attester_status attester_public_area(const struct attester_handle *key, size_t capacity,
 					  uint8_t *ret_bytes, size_t *ret_size,

@@ -111,9 +111,9 @@ static const TPM2B_PUBLIC ak_p256 = {
 };
 
 /* Empty sensitive data: the keys' own authorization is empty too. */
-static enum attester_status
-make_primary(struct attester *attester, const TPM2B_PUBLIC *template, const char *what,
-	     struct attester_handle *key, struct attester_error *err)
+enum attester_status
+attester_make_primary(struct attester *attester, const TPM2B_PUBLIC *template, const char *what,
+		      struct attester_handle *key, struct attester_error *err)
 {
 	static const TPM2B_SENSITIVE_CREATE no_sensitive = {.size = 0};
 	static const TPM2B_DATA no_outside_info = {.size = 0};
@@ -143,11 +143,11 @@ attester_make_ek(struct attester *attester, enum attester_ek_kind kind, struct a
 {
 	switch (kind) {
 	case ATTESTER_EK_RSA_2048:
-		return make_primary(attester, &ek_rsa_2048, "endorsement key RSA-2048", key, err);
+		return attester_make_primary(attester, &ek_rsa_2048, "endorsement key RSA-2048", key, err);
 	case ATTESTER_EK_P256:
-		return make_primary(attester, &ek_p256, "endorsement key P-256", key, err);
+		return attester_make_primary(attester, &ek_p256, "endorsement key P-256", key, err);
 	case ATTESTER_EK_P384:
-		return make_primary(attester, &ek_p384, "endorsement key P-384", key, err);
+		return attester_make_primary(attester, &ek_p384, "endorsement key P-384", key, err);
 	case ATTESTER_EK_ANY:
 		break;
 	}
@@ -157,7 +157,7 @@ attester_make_ek(struct attester *attester, enum attester_ek_kind kind, struct a
 enum attester_status
 attester_make_ak(struct attester *attester, struct attester_handle *key, struct attester_error *err)
 {
-	return make_primary(attester, &ak_p256, "attestation key", key, err);
+	return attester_make_primary(attester, &ak_p256, "attestation key", key, err);
 }
 
 enum attester_status

@@ -28,6 +28,11 @@ struct attest_credential make_credential(struct attester *attester, const struct
  * verify. */
 void assert_quote_holds(struct attester *attester, const struct attester_quote *quote);
 
+/* An NV index that the owner writes, and its end. Without `bytes` it is never written. */
+void define_nv(struct attester *attester, TPM2_HANDLE index, TPMA_NV attributes,
+	       const uint8_t *bytes, size_t size);
+void undefine_nv(struct attester *attester, TPM2_HANDLE index, ESYS_TR hierarchy);
+
 /* A cmocka group's teardown. */
 int stop_tpm(void **state);
 

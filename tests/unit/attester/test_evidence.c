@@ -130,48 +130,6 @@ ak_is_the_template_and_stays(void **state)
 
 /* ---- certificates in NV ---- */
 
-static void
-define_nv(struct attester *attester, TPM2_HANDLE index, TPMA_NV attributes, const uint8_t *bytes,
-	  size_t size)
-{
-	const TPM2B_AUTH no_auth = {.size = 0};
-	const TPM2B_NV_PUBLIC public = {.nvPublic = {.nvIndex = index,
-						     .nameAlg = TPM2_ALG_SHA256,
-						     .attributes = attributes | TPMA_NV_OWNERWRITE,
-						     .dataSize = (UINT16)size}};
-	ESYS_TR handle;
-
-	assert_int_equal(Esys_NV_DefineSpace(attester->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD,
-					     ESYS_TR_NONE, ESYS_TR_NONE, &no_auth, &public,
-					     &handle),
-			 TSS2_RC_SUCCESS);
-	for (size_t done = 0; bytes != NULL && done < size;) {
-		TPM2B_MAX_NV_BUFFER part = {
-			.size = (UINT16)(size - done < 512 ? size - done : 512)};
-
-		memcpy(part.buffer, bytes + done, part.size);
-		assert_int_equal(Esys_NV_Write(attester->esys, ESYS_TR_RH_OWNER, handle,
-					       ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &part,
-					       (UINT16)done),
-				 TSS2_RC_SUCCESS);
-		done += part.size;
-	}
-	Esys_TR_Close(attester->esys, &handle);
-}
-
-static void
-undefine_nv(struct attester *attester, TPM2_HANDLE index, ESYS_TR hierarchy)
-{
-	ESYS_TR handle;
-
-	assert_int_equal(Esys_TR_FromTPMPublic(attester->esys, index, ESYS_TR_NONE, ESYS_TR_NONE,
-					       ESYS_TR_NONE, &handle),
-			 TSS2_RC_SUCCESS);
-	assert_int_equal(Esys_NV_UndefineSpace(attester->esys, hierarchy, handle, ESYS_TR_PASSWORD,
-					       ESYS_TR_NONE, ESYS_TR_NONE),
-			 TSS2_RC_SUCCESS);
-}
-
 static struct attester_ek
 any_ek(struct attester *attester)
 {
