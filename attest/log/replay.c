@@ -5,6 +5,7 @@
  */
 #include "attest/error.h"
 #include "events.h"
+#include "extend.h"
 #include "witness.h"
 #include "witnesses.h"
 
@@ -43,6 +44,7 @@ static const struct witness *const WITNESSES[] = {
 
 struct replay {
 	struct hasher hasher;
+	struct hasher sha256; /* open where the bank is another */
 	struct witness_hash hash;
 	size_t size; /* of the bank's digests */
 	uint8_t pcrs[ATTEST_PCR_COUNT][ATTEST_DIGEST_MAX];
@@ -56,13 +58,17 @@ replay_close(struct replay *replay)
 	for (size_t i = 0; i < WITNESS_COUNT; i++)
 		free(replay->states[i]);
 	hasher_close(&replay->hasher);
+	hasher_close(&replay->sha256);
 }
 #define auto_replay __attribute__((cleanup(replay_close))) struct replay
 
 static bool
 replay_open(struct replay *replay, enum attest_bank bank)
 {
-	replay->hash = (struct witness_hash){.bank = bank, .hasher = &replay->hasher};
+	replay->hash = (struct witness_hash){.bank = bank,
+					     .hasher = &replay->hasher,
+					     .sha256 = bank == ATTEST_SHA256 ? &replay->hasher
+									     : &replay->sha256};
 	replay->size = attest_bank_size(bank);
 	for (size_t i = 0; i < LOCALITY_COUNT; i++)
 		replay->pcr0[i][replay->size - 1] = LOCALITIES[i];
@@ -71,7 +77,19 @@ replay_open(struct replay *replay, enum attest_bank bank)
 		if (replay->states[i] == NULL)
 			return false;
 	}
+	if (bank != ATTEST_SHA256 && !hasher_open(&replay->sha256, attest_bank_name(ATTEST_SHA256)))
+		return false;
 	return hasher_open(&replay->hasher, attest_bank_name(bank));
+}
+
+static bool
+hash_of(struct witness_hash *hash, struct bytes first, struct bytes second, uint8_t *ret)
+{
+	const struct bytes pieces[] = {first, second};
+
+	if (!hash_pieces(hash->hasher, pieces, second.size == 0 ? 1 : 2, ret))
+		hash->failed = true;
+	return !hash->failed;
 }
 
 bool
@@ -79,21 +97,29 @@ witness_hash_matches(struct witness_hash *hash, struct bytes digest, struct byte
 		     struct bytes second)
 {
 	uint8_t memory[ATTEST_DIGEST_MAX];
-	const struct bytes pieces[] = {first, second};
+	bool whole =
+		second.size == 0 && first.data == hash->data.data && first.size == hash->data.size;
+	uint8_t *computed = whole ? hash->data_digest : memory;
 
-	if (!hash_pieces(hash->hasher, pieces, 2, memory)) {
-		hash->failed = true;
+	if (!(whole && hash->data_hashed) && !hash_of(hash, first, second, computed))
 		return false;
-	}
-	return bytes_equal(digest, (struct bytes){memory, attest_bank_size(hash->bank)});
+	hash->data_hashed = hash->data_hashed || whole;
+	return bytes_equal(digest, (struct bytes){computed, attest_bank_size(hash->bank)});
+}
+
+bool
+witness_hash_sha256(struct witness_hash *hash, struct bytes bytes,
+		    uint8_t ret_digest[ATTEST_HASH_SIZE])
+{
+	if (!hash_pieces(hash->sha256, &bytes, 1, ret_digest))
+		hash->failed = true;
+	return !hash->failed;
 }
 
 static bool
 extend(struct replay *replay, uint8_t *pcr, struct bytes digest)
 {
-	struct bytes pieces[] = {{pcr, replay->size}, digest};
-
-	return hash_pieces(&replay->hasher, pieces, 2, pcr);
+	return pcr_extend(&replay->hasher, pcr, replay->size, digest);
 }
 
 static bool
@@ -103,6 +129,8 @@ replay_event(struct replay *replay, const struct attest_event *event)
 
 	if (!event->extends || event->pcr >= ATTEST_PCR_COUNT)
 		return true;
+	replay->hash.data = event->data;
+	replay->hash.data_hashed = false;
 	for (size_t i = 0; i < WITNESS_COUNT; i++)
 		if ((WITNESSES[i]->pcrs >> event->pcr & 1) != 0)
 			WITNESSES[i]->event(replay->states[i], event, &replay->hash);

@@ -4,78 +4,75 @@
  * authorized each image. The digest covers name and value but not the type of an event, so a claim
  * needs the whole sequence: whoever relabels an event, or appends another machine's, must break it.
  */
+#include "authorities.h"
 #include "events.h"
+#include "signaturelist.h"
+#include "variable.h"
 #include "witnesses.h"
 
-#include <stddef.h>
-
-#define NAME_CHARACTERS_MAX 64
-#define GUID_SIZE	    16
-
-static const uint8_t GLOBAL[GUID_SIZE] = {0x61, 0xdf, 0xe4, 0x8b, 0xca, 0x93, 0xd2, 0x11,
-					  0xaa, 0x0d, 0x00, 0xe0, 0x98, 0x03, 0x2b, 0x8c};
-static const uint8_t IMAGE_SECURITY[GUID_SIZE] = {0xcb, 0xb2, 0x19, 0xd7, 0x3a, 0x3d, 0x96, 0x45,
-						  0xa3, 0xbc, 0xda, 0xd0, 0x0e, 0x67, 0x65, 0x6f};
-
-struct variable_name {
-	const uint8_t *guid;
-	const char *name;
-};
+#include <string.h>
 
 static const struct variable_name REQUIRED[] = {
-	{GLOBAL, "SecureBoot"}, {GLOBAL, "PK"},		 {GLOBAL, "KEK"},
-	{IMAGE_SECURITY, "db"}, {IMAGE_SECURITY, "dbx"},
+	{VARIABLE_GLOBAL, "SecureBoot"}, {VARIABLE_GLOBAL, "PK"},	   {VARIABLE_GLOBAL, "KEK"},
+	{VARIABLE_IMAGE_SECURITY, "db"}, {VARIABLE_IMAGE_SECURITY, "dbx"},
 };
-/* These may follow dbx. */
+enum { SECURE_BOOT, PK, KEK, DB, DBX, REQUIRED_COUNT };
+/* These may follow dbx, each once. */
 static const struct variable_name OPTIONAL[] = {
-	{GLOBAL, "AuditMode"},
-	{GLOBAL, "DeployedMode"},
-	{IMAGE_SECURITY, "dbt"},
-	{IMAGE_SECURITY, "dbr"},
+	{VARIABLE_GLOBAL, "AuditMode"},
+	{VARIABLE_GLOBAL, "DeployedMode"},
+	{VARIABLE_IMAGE_SECURITY, "dbt"},
+	{VARIABLE_IMAGE_SECURITY, "dbr"},
 };
+enum { AUDIT_MODE, DEPLOYED_MODE, DBT, DBR, OPTIONAL_COUNT };
+/* EV_EFI_ACTIONs, anywhere before the separator, each once: PFP 1.05, 3.3.4.8, and what Windows
+ * asks of firmware that lets its DMA protection be switched off. */
+static const char *const ACTIONS[] = {"UEFI Debug Mode", "DMA Protection Disabled"};
+enum { DEBUG_MODE, DMA_PROTECTION_DISABLED, ACTION_COUNT };
 
 #define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
-#define STEP_VARIABLES COUNT(REQUIRED)	    /* all required variables were seen */
-#define STEP_SEPARATED (STEP_VARIABLES + 1) /* and the separator */
+#define STEP_SEPARATED (REQUIRED_COUNT + 1) /* all required variables, and the separator */
+
+_Static_assert(COUNT(REQUIRED) == REQUIRED_COUNT && COUNT(OPTIONAL) == OPTIONAL_COUNT &&
+		       COUNT(ACTIONS) == ACTION_COUNT,
+	       "a name for each");
 
 struct secureboot {
-	unsigned step; /* how far the grammar has come */
+	unsigned step; /* how far the grammar has come: a required variable each, the separator */
 	bool broken;   /* an event did not fit, or its digest is not of its data: no claim */
-	bool on;
+	struct bytes required[REQUIRED_COUNT]; /* values */
+	bool optional_seen[OPTIONAL_COUNT];
+	struct bytes optional[OPTIONAL_COUNT];
+	bool action_seen[ACTION_COUNT];
+	struct authorities authorities;
 };
 
-/* UEFI_VARIABLE_DATA, PFP 10.2.6. */
-struct variable {
-	struct bytes guid;
-	struct bytes name; /* UTF-16LE */
-	struct bytes value;
-};
-
+/* Modes are one byte 0 or 1; without a value the variable does not exist. */
 static bool
-decode_variable(struct bytes data, struct variable *ret_variable)
+is_mode(struct bytes value)
 {
-	struct reader r = reader_of(data);
-
-	ret_variable->guid = read_bytes(&r, GUID_SIZE);
-	uint64_t characters = read_le64(&r);
-	uint64_t size = read_le64(&r);
-	if (characters > NAME_CHARACTERS_MAX || size > ATTEST_EVENTLOG_MAX)
-		return false;
-	ret_variable->name = read_bytes(&r, 2 * (size_t)characters);
-	ret_variable->value = read_bytes(&r, (size_t)size);
-	return reader_finished(&r);
+	return value.size == 0 || (value.size == 1 && value.data[0] <= 1);
 }
 
 static bool
-variable_is(const struct variable *variable, const struct variable_name *wanted)
+is_on(struct bytes mode)
 {
-	struct reader r = reader_of(variable->name);
+	return mode.size == 1 && mode.data[0] == 1;
+}
 
-	for (const char *c = wanted->name; *c != '\0'; c++)
-		if (read_le16(&r) != (uint8_t)*c)
+static bool
+step_optional(struct secureboot *secureboot, const struct variable *variable)
+{
+	for (size_t i = 0; i < OPTIONAL_COUNT; i++) {
+		if (!variable_is(variable, &OPTIONAL[i]))
+			continue;
+		if (secureboot->optional_seen[i])
 			return false;
-	return reader_finished(&r) &&
-	       bytes_equal(variable->guid, (struct bytes){wanted->guid, GUID_SIZE});
+		secureboot->optional_seen[i] = true;
+		secureboot->optional[i] = variable->value;
+		return (i != AUDIT_MODE && i != DEPLOYED_MODE) || is_mode(variable->value);
+	}
+	return false;
 }
 
 static bool
@@ -83,26 +80,34 @@ step_variable(struct secureboot *secureboot, struct bytes data)
 {
 	struct variable variable;
 
-	if (!decode_variable(data, &variable))
+	if (!variable_decode(data, &variable) || variable.rest.size != 0)
 		return false;
-	if (secureboot->step == STEP_VARIABLES) {
-		for (size_t i = 0; i < COUNT(OPTIONAL); i++)
-			if (variable_is(&variable, &OPTIONAL[i]))
-				return true;
+	if (secureboot->step == REQUIRED_COUNT)
+		return step_optional(secureboot, &variable);
+	if (secureboot->step > REQUIRED_COUNT ||
+	    !variable_is(&variable, &REQUIRED[secureboot->step]) ||
+	    (secureboot->step == SECURE_BOOT && !is_mode(variable.value)))
 		return false;
-	}
-	if (secureboot->step > STEP_VARIABLES ||
-	    !variable_is(&variable, &REQUIRED[secureboot->step]))
-		return false;
-	/* Absent counts as off; anything but one byte 0 or 1 is nothing we can read. */
-	if (secureboot->step == 0) {
-		if (variable.value.size > 1 ||
-		    (variable.value.size == 1 && variable.value.data[0] > 1))
-			return false;
-		secureboot->on = variable.value.size == 1 && variable.value.data[0] == 1;
-	}
-	secureboot->step++;
+	secureboot->required[secureboot->step++] = variable.value;
 	return true;
+}
+
+/* With or without the NUL that firmware may count in. */
+static bool
+step_action(struct secureboot *secureboot, struct bytes data)
+{
+	for (size_t i = 0; i < ACTION_COUNT; i++) {
+		size_t size = strlen(ACTIONS[i]);
+
+		if ((data.size != size && data.size != size + 1) ||
+		    memcmp(data.data, ACTIONS[i], data.size) != 0)
+			continue;
+		if (secureboot->action_seen[i])
+			return false;
+		secureboot->action_seen[i] = true;
+		return secureboot->step < STEP_SEPARATED;
+	}
+	return false;
 }
 
 static bool
@@ -110,22 +115,27 @@ step_separator(struct secureboot *secureboot, struct bytes data)
 {
 	static const uint8_t zero[4];
 
-	if (secureboot->step != STEP_VARIABLES || !bytes_equal(data, BYTES_OF(zero)))
+	if (secureboot->step != REQUIRED_COUNT || !bytes_equal(data, BYTES_OF(zero)))
 		return false;
 	secureboot->step = STEP_SEPARATED;
 	return true;
 }
 
 static bool
-step(struct secureboot *secureboot, const struct attest_event *event)
+step(struct secureboot *secureboot, uint32_t type, struct bytes proved)
 {
-	switch (event->type) {
+	switch (type) {
 	case EV_EFI_VARIABLE_DRIVER_CONFIG:
-		return step_variable(secureboot, event->data);
+		return step_variable(secureboot, proved);
+	case EV_EFI_ACTION:
+		return step_action(secureboot, proved);
 	case EV_SEPARATOR:
-		return step_separator(secureboot, event->data);
+		return step_separator(secureboot, proved);
 	case EV_EFI_VARIABLE_AUTHORITY:
-		return secureboot->step == STEP_SEPARATED;
+		if (secureboot->step != STEP_SEPARATED)
+			return false;
+		authorities_add(&secureboot->authorities, proved);
+		return true;
 	default:
 		return false;
 	}
@@ -134,26 +144,76 @@ step(struct secureboot *secureboot, const struct attest_event *event)
 /* The digest is of the data; shim's authorities are sometimes logged with a byte more than was
  * hashed. */
 static bool
-recomputed(const struct attest_event *event, struct witness_hash *hash)
+recompute(const struct attest_event *event, struct witness_hash *hash, struct bytes *ret_proved)
 {
 	struct bytes digest = event->digests[hash->bank];
 	struct bytes data = event->data;
 
+	*ret_proved = data;
 	if (witness_hash_matches(hash, digest, data, (struct bytes){0}))
 		return true;
 	if (event->type != EV_EFI_VARIABLE_AUTHORITY || data.size == 0)
 		return false;
-	data.size--;
-	return witness_hash_matches(hash, digest, data, (struct bytes){0});
+	ret_proved->size--;
+	return witness_hash_matches(hash, digest, *ret_proved, (struct bytes){0});
 }
 
 static void
 witness_event(void *state, const struct attest_event *event, struct witness_hash *hash)
 {
 	struct secureboot *secureboot = state;
+	struct bytes proved;
 
 	if (!secureboot->broken)
-		secureboot->broken = !recomputed(event, hash) || !step(secureboot, event);
+		secureboot->broken =
+			!recompute(event, hash, &proved) || !step(secureboot, event->type, proved);
+}
+
+/* As many as fit into claims. */
+#define HASHES_MAX (ATTEST_CLAIMS_MAX / (2 + ATTEST_HASH_SIZE))
+
+static void
+claim_dbx_hashes(struct bytes dbx, struct attest_claims *claims)
+{
+	struct signature_lists lists = signature_lists_of(dbx);
+	struct bytes hashes[HASHES_MAX];
+	struct signature signature;
+	size_t count = 0;
+
+	while (signature_next(&lists, &signature)) {
+		if (!bytes_equal(signature.type, BYTES_OF(SIGNATURE_SHA256)))
+			continue;
+		if (count == HASHES_MAX)
+			return;
+		hashes[count++] = signature.data;
+	}
+	if (!lists.lists.failed)
+		attest_claim_values(claims, CLAIM_DBX_HASHES, hashes, count);
+}
+
+static void
+claim_variables(const struct secureboot *secureboot, struct witness_hash *hash,
+		struct attest_claims *claims)
+{
+	static const enum attest_claim_id digests[REQUIRED_COUNT] = {
+		[PK] = CLAIM_PK, [KEK] = CLAIM_KEK, [DB] = CLAIM_DB, [DBX] = CLAIM_DBX};
+	static const enum attest_claim_id modes[] = {
+		[AUDIT_MODE] = CLAIM_AUDIT_MODE, [DEPLOYED_MODE] = CLAIM_DEPLOYED_MODE};
+
+	attest_claim_boolean(claims, CLAIM_SECURE_BOOT, is_on(secureboot->required[SECURE_BOOT]));
+	/* UEFI 2.10, 32.3: without a platform key the firmware is in setup mode. */
+	attest_claim_boolean(claims, CLAIM_SETUP_MODE, secureboot->required[PK].size == 0);
+	for (size_t i = 0; i < COUNT(modes); i++)
+		if (secureboot->optional[i].size != 0)
+			attest_claim_boolean(claims, modes[i], is_on(secureboot->optional[i]));
+	for (size_t i = PK; i < REQUIRED_COUNT; i++) {
+		uint8_t digest[ATTEST_HASH_SIZE];
+		const struct bytes value = BYTES_OF(digest);
+
+		if (witness_hash_sha256(hash, secureboot->required[i], digest))
+			attest_claim_values(claims, digests[i], &value, 1);
+	}
+	claim_dbx_hashes(secureboot->required[DBX], claims);
 }
 
 static void
@@ -161,10 +221,13 @@ conclude(const void *state, uint32_t held, struct witness_hash *hash, struct att
 {
 	const struct secureboot *secureboot = state;
 
-	(void)hash;
 	if ((held >> 7 & 1) == 0 || secureboot->broken || secureboot->step != STEP_SEPARATED)
 		return;
-	attest_claim_boolean(claims, CLAIM_SECURE_BOOT, secureboot->on);
+	claim_variables(secureboot, hash, claims);
+	authorities_claim(&secureboot->authorities, hash, claims);
+	attest_claim_boolean(claims, CLAIM_DMA_PROTECTION_DISABLED,
+			     secureboot->action_seen[DMA_PROTECTION_DISABLED]);
+	attest_claim_boolean(claims, CLAIM_UEFI_DEBUG_MODE, secureboot->action_seen[DEBUG_MODE]);
 }
 
 const struct witness witness_secureboot = {

@@ -11,15 +11,24 @@
 #include "attest/crypto.h"
 #include "attest/eventlog.h"
 
-/* Recomputes digests in the bank that was quoted; one for a whole examination. */
+/* Recomputes digests in the bank that was quoted; one for a whole examination. What it needs, it
+ * keeps: that an event's data is hashed once, however many witnesses ask. */
 struct witness_hash {
 	enum attest_bank bank;
 	struct hasher *hasher; /* of that bank */
+	struct hasher *sha256; /* the same where the bank is SHA-256 */
 	bool failed;	       /* the cryptographic library did */
+	struct bytes data;     /* of the current event */
+	bool data_hashed;
+	uint8_t data_digest[ATTEST_DIGEST_MAX]; /* its hash, if data_hashed */
 };
-/* Is `digest` H(first || second)? */
+/* Is `digest` H(first || second)? With the current event's data as `first` and nothing as `second`
+ * the hash is computed once per event. */
 bool witness_hash_matches(struct witness_hash *hash, struct bytes digest, struct bytes first,
 			  struct bytes second);
+/* SHA-256 whatever the bank, for claims that are digests of authenticated bytes. */
+bool witness_hash_sha256(struct witness_hash *hash, struct bytes bytes,
+			 uint8_t ret_digest[ATTEST_HASH_SIZE]);
 
 struct witness {
 	const char *name;
