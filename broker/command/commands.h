@@ -29,6 +29,7 @@ COMMAND(machine_group);
 COMMAND(baseline_capture);
 COMMAND(baseline_add);
 COMMAND(baseline_list);
+COMMAND(baseline_predict);
 COMMAND(baseline_end);
 COMMAND(policy_show);
 COMMAND(policy_apply);

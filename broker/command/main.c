@@ -35,6 +35,7 @@ static const struct command commands[] = {
 	ROW("machine group", machine_group, "set the groups a machine is in"),
 	ROW("baseline capture", baseline_capture, "make a baseline of what a machine booted"),
 	ROW("baseline add", baseline_add, "make a baseline of given PCR values"),
+	ROW("baseline predict", baseline_predict, "what an image will boot to, from its file"),
 	ROW("baseline list", baseline_list, "all baselines"),
 	ROW("baseline end", baseline_end, "let a baseline end"),
 	ROW("policy show", policy_show, "policies in force"),
