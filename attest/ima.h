@@ -15,7 +15,6 @@
 #define ATTEST_IMA_KEYS_MAX 16
 #define ATTEST_IMA_PCR	    10
 #define ATTEST_IMA_DATA_MAX 65536 /* template data of an ASCII entry */
-#define ATTEST_IMA_KEY_MAX  2048  /* bytes of a SubjectPublicKeyInfo */
 
 /* ---- reading ---- */
 
@@ -68,13 +67,15 @@ struct attest_ima_allowed {
 	struct bytes digests;
 };
 
-/* A key that signs files: `file` is a SubjectPublicKeyInfo or a certificate, PEM or DER. The
- * certificate is not judged: whoever gives it trusts it. RSA of 2048-8192 bits, or EC. */
+/* A key that signs files: a SubjectPublicKeyInfo or a certificate, which is not judged: whoever
+ * gives it trusts it. RSA of 2048-8192 bits, or a named curve of 256-521. Signatures name their key
+ * by 4 bytes: the last of SHA-1 of the public key, or of the certificate's subjectKeyIdentifier. */
 struct attest_ima_key {
 	size_t size;
-	uint8_t spki[ATTEST_IMA_KEY_MAX]; /* as attest_ima_input.keys wants it */
-	uint8_t id[4];			  /* by which signatures name it */
+	uint8_t der[ATTEST_CERTIFICATE_MAX];
+	uint8_t id[4];
 };
+/* `file` is PEM or DER. */
 __attribute__((warn_unused_result)) enum attest_status
 attest_ima_key_decode(struct bytes file, struct attest_ima_key *ret_key, struct attest_error *err);
 
@@ -99,7 +100,7 @@ struct attest_ima_verdict {
 	bool listed;	     /* a file whose SHA-256 is on the allow-list */
 	enum attest_ima_signature signature; /* of files */
 };
-/* Not for two threads at once. `allowed` may be NULL; it and `keys` (SubjectPublicKeyInfo, DER) are
+/* Not for two threads at once. `allowed` may be NULL; it and `keys` (attest_ima_key.der) are
  * refused where they are not what they should be. The list must outlive the judge. */
 struct attest_ima_judge;
 __attribute__((warn_unused_result)) enum attest_status
@@ -134,7 +135,7 @@ struct attest_ima_input {
 	uint32_t reset_count;		     /* of this quote; must equal those of `from` */
 	uint32_t restart_count;
 	const struct attest_ima_allowed *allowed; /* NULL: none to compare with, no claim */
-	const struct bytes *keys;		  /* SubjectPublicKeyInfo; none: no claim */
+	const struct bytes *keys;		  /* attest_ima_key.der; none: no claim */
 	size_t key_count;
 	const struct attest_pcrs *boot; /* PCR 0-9 at boot, for boot_aggregate; NULL: unknown */
 };
