@@ -41,6 +41,7 @@ COMMAND(revoke);
 COMMAND(explain);
 COMMAND(audit_tail);
 COMMAND(audit_verify);
+COMMAND(eventlog);
 COMMAND(enroll);
 COMMAND(fetch);
 

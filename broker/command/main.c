@@ -51,6 +51,7 @@ static const struct command commands[] = {
 	ROW("explain", explain, "why a machine got what it got, check by check"),
 	ROW("audit tail", audit_tail, "the newest audit entries"),
 	ROW("audit verify", audit_verify, "check the whole audit log and every act"),
+	ROW("eventlog", eventlog, "what a firmware's event log says, and what of it is proved"),
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))
 

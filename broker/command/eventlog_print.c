@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The log as a lesson: by PCR, what was measured, and what of it is proved. */
+#include "claims_out.h"
+#include "command.h"
+#include "encode.h"
+#include "event_words.h"
+#include "eventlog_view.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PCR_NONE UINT32_MAX
+
+static void
+banks_print(uint32_t banks)
+{
+	const char *before = "";
+
+	for (unsigned bank = 0; bank < ATTEST_BANKS; bank++) {
+		if ((banks >> bank & 1) == 0)
+			continue;
+		(void)printf("%s%s", before, attest_bank_name((enum attest_bank)bank));
+		before = ", ";
+	}
+}
+
+static void
+head_print(const struct eventlog_view *view)
+{
+	(void)printf("TCG event log, %s: %" PRIu32 " events, digests of ",
+		     view->form.legacy ? "in the form of TPM 1.2" : "crypto-agile",
+		     view->event_count);
+	banks_print(view->banks);
+	(void)puts("\n\n"
+		   "The log is the machine's word. Each event extended a PCR by a digest: PCR := "
+		   "H(PCR || digest).\n"
+		   "Where these lead to the values that a TPM quotes, the digests are true, and of "
+		   "each event's\n"
+		   "words as much as its \"proves\" says. The type of an event is never proved.");
+	if (view->refused != NULL)
+		(void)printf("\nNO EVIDENCE: %s.\n", view->refused);
+}
+
+static void
+value_print(const char *before, unsigned bank, const uint8_t *value)
+{
+	char hex[2 * ATTEST_DIGEST_MAX + 1];
+
+	hex_encode(value, attest_bank_size((enum attest_bank)bank), hex);
+	(void)printf("  %-7s %-6s %s\n", before, attest_bank_name((enum attest_bank)bank), hex);
+}
+
+static const char *
+verdict_sentence(const struct eventlog_view *view, uint32_t pcr, enum attest_pcr_verdict verdict)
+{
+	switch (verdict) {
+	case ATTEST_PCR_EXACT:
+		return "exact: the log leads to this value";
+	case ATTEST_PCR_PREFIX:
+		return "prefix: the log leads there, and known words of the system follow";
+	case ATTEST_PCR_UNEXPLAINED:
+		break;
+	}
+	if ((eventlog_view_expected(view) >> pcr & 1) != 0)
+		return "UNEXPLAINED: the log does not lead to this value; nothing of it is proved";
+	return "unexplained: not by this log, and it need not be";
+}
+
+/* The log's value in each bank; what was given beside it, where it is another. */
+static void
+values_print(const struct eventlog_view *view, uint32_t pcr)
+{
+	enum attest_pcr_verdict verdict;
+
+	for (unsigned bank = 0; bank < ATTEST_BANKS; bank++) {
+		const uint8_t *own = view->replay[bank].values[pcr];
+		const uint8_t *given = view->given.pcrs[bank].values[pcr];
+		bool has_own = (view->banks >> bank & 1) != 0;
+
+		if (has_own)
+			value_print("log", bank, own);
+		if (view->compared && (view->given.pcrs[bank].known >> pcr & 1) != 0 &&
+		    (!has_own || memcmp(own, given, attest_bank_size((enum attest_bank)bank)) != 0))
+			value_print("given", bank, given);
+	}
+	if (eventlog_view_verdict(view, pcr, &verdict))
+		(void)printf("  %s\n", verdict_sentence(view, pcr, verdict));
+	else if (view->compared)
+		(void)puts("  not judged: no value of it was given that could be");
+}
+
+static void
+event_print(const struct attest_event *event)
+{
+	struct words type = {.size = 0}, summary = {.size = 0};
+	enum attest_proof proof = ATTEST_PROOF_NOTHING;
+	struct attest_error err = {.status = ATTEST_OK};
+	struct bytes proved;
+
+	words_add_event_type(&type, event->type);
+	words_add_event(&summary, event);
+	(void)printf("  #%" PRIu32 " %s\n      %s\n", event->number, type.text, summary.text);
+	if (attest_event_proof(event, &proof, &proved, &err) != ATTEST_OK)
+		(void)puts("      proves: could not be computed");
+	else
+		(void)printf("      %s\n", proof_sentence(proof, event->type));
+}
+
+static uint32_t
+events_print(const struct eventlog_view *view, uint32_t pcr)
+{
+	struct attest_eventlog log = view->form;
+	struct attest_error err = {.status = ATTEST_OK};
+	struct attest_event event;
+	uint32_t count = 0;
+	bool end = false;
+
+	while (attest_eventlog_next(&log, &event, &end, &err) == ATTEST_OK && !end)
+		if (event.pcr == pcr) {
+			event_print(&event);
+			count++;
+		}
+	return count;
+}
+
+/* A bit per PCR that some event names, extending or not; *ret_none: some are of no PCR. */
+static uint32_t
+pcrs_named(const struct eventlog_view *view, bool *ret_none)
+{
+	struct attest_eventlog log = view->form;
+	struct attest_error err = {.status = ATTEST_OK};
+	struct attest_event event;
+	uint32_t named = 0;
+	bool end = false;
+
+	*ret_none = false;
+	while (attest_eventlog_next(&log, &event, &end, &err) == ATTEST_OK && !end)
+		if (event.pcr < ATTEST_PCRS)
+			named |= 1U << event.pcr;
+		else
+			*ret_none = true;
+	return named;
+}
+
+static uint32_t
+pcrs_given(const struct eventlog_view *view)
+{
+	uint32_t given = 0;
+
+	for (unsigned bank = 0; bank < ATTEST_BANKS && view->compared; bank++)
+		given |= view->given.pcrs[bank].known;
+	return given;
+}
+
+static void
+pcrs_print(const struct eventlog_view *view)
+{
+	bool none = false;
+	uint32_t named = pcrs_named(view, &none), given = pcrs_given(view), without = 0;
+
+	for (uint32_t pcr = 0; pcr < ATTEST_PCRS; pcr++) {
+		if (((named | given) >> pcr & 1) == 0) {
+			without |= 1U << pcr;
+			continue;
+		}
+		(void)printf("\nPCR %" PRIu32 ": %s\n", pcr, pcr_purpose(pcr));
+		values_print(view, pcr);
+		if (events_print(view, pcr) == 0)
+			(void)puts("  no events");
+	}
+	if (none) {
+		(void)puts("\nOf no PCR: notes that extend nothing");
+		events_print(view, PCR_NONE);
+	}
+	if (without == 0)
+		return;
+	(void)fputs("\nPCRs without events:", stdout);
+	for (uint32_t pcr = 0; pcr < ATTEST_PCRS; pcr++)
+		if ((without >> pcr & 1) != 0)
+			(void)printf(" %" PRIu32, pcr);
+	(void)puts("");
+}
+
+static void
+claims_section_print(const struct eventlog_view *view)
+{
+	if (view->compared)
+		(void)puts("\nClaims: what the log and the given values prove together, if a TPM "
+			   "quoted those values");
+	else
+		(void)puts("\nClaims: what WOULD be proved if a quote confirmed the log's own "
+			   "values (give --pcrs)");
+	if (claims_print(eventlog_view_claims(view)) == 0)
+		(void)puts("  none");
+	(void)puts("\nNot proved, whatever the log says: types of events; names of files, device "
+		   "paths, boot options'\nnames; anything of a PCR that is unexplained; that the "
+		   "values are a TPM's (`postern quote verify`\ndoes that); what ran after the "
+		   "last event.");
+}
+
+static void
+verdict_print(const struct eventlog_view *view)
+{
+	uint32_t expected = eventlog_view_expected(view);
+	enum attest_pcr_verdict verdict;
+
+	if (!view->compared)
+		return;
+	if (view->refused != NULL) {
+		(void)printf("\nNOT VERIFIED: %s\n", view->refused);
+		return;
+	}
+	if (view->verified) {
+		(void)puts("\nverified: the log explains the values it was compared with");
+		return;
+	}
+	(void)fputs("\nNOT VERIFIED: unexplained PCRs:", stdout);
+	for (uint32_t pcr = 0; pcr < ATTEST_PCR_COUNT; pcr++)
+		if ((expected >> pcr & 1) != 0 && eventlog_view_verdict(view, pcr, &verdict) &&
+		    verdict == ATTEST_PCR_UNEXPLAINED)
+			(void)printf(" %" PRIu32, pcr);
+	(void)puts("");
+}
+
+void
+eventlog_print(const struct eventlog_view *view)
+{
+	head_print(view);
+	pcrs_print(view);
+	claims_section_print(view);
+	verdict_print(view);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "eventlog_view.h"
+
+#include "command.h"
+
+#define ALWAYS_EXPECTED 0x3ffU	/* PCR 0-9: a whole boot's */
+#define WHERE_LOGGED	0x7800U /* PCR 11-14: the operating system's to extend */
+#define EVIDENCE_BANKS	(1U << ATTEST_SHA256 | 1U << ATTEST_SHA384)
+
+static const char REFUSED_SHA1[] =
+	"its only digests are SHA-1, for which two contents of one digest can be made: refused as "
+	"evidence";
+static const char REFUSED_BANKS[] = "it has no digests of SHA-256 or SHA-384: refused as evidence";
+static const char REFUSED_GIVEN[] =
+	"the PCR values are of no bank that can be compared (SHA-256 or SHA-384, of which the log "
+	"has digests)";
+
+static int
+view_fail(const struct attest_error *err)
+{
+	return complain(err->status == ATTEST_MEMORY ? EX_SOFTWARE : EX_DATAERR, "%s",
+			err->message);
+}
+
+/* Counts, once the whole log is known to parse. */
+static int
+view_count(struct eventlog_view *view)
+{
+	struct attest_eventlog log = view->form;
+	struct attest_error err = {.status = ATTEST_OK};
+	struct attest_event event;
+	bool end = false;
+
+	for (;;) {
+		if (attest_eventlog_next(&log, &event, &end, &err) != ATTEST_OK)
+			return view_fail(&err);
+		if (end)
+			break;
+		if (event.extends && event.pcr < ATTEST_PCRS)
+			view->logged |= 1U << event.pcr;
+	}
+	view->event_count = log.event_count;
+	return 0;
+}
+
+static const char *
+refusal(const struct eventlog_view *view, uint32_t judged)
+{
+	if (view->banks == 1U << ATTEST_SHA1)
+		return REFUSED_SHA1;
+	if ((view->banks & EVIDENCE_BANKS) == 0)
+		return REFUSED_BANKS;
+	return judged == 0 ? REFUSED_GIVEN : NULL;
+}
+
+/* Without values of a TPM, those that the log itself leads to stand in for them. */
+static int
+view_judge(struct eventlog_view *view)
+{
+	struct attest_error err = {.status = ATTEST_OK};
+	uint32_t judged = view->banks & EVIDENCE_BANKS;
+
+	if (view->compared)
+		judged &= view->given.banks;
+	view->refused = refusal(view, judged);
+	if (view->refused != NULL)
+		return 0;
+	for (unsigned bank = 0; bank < ATTEST_BANKS; bank++) {
+		const struct attest_pcrs *quoted =
+			view->compared ? &view->given.pcrs[bank] : &view->replay[bank];
+		if ((judged >> bank & 1) == 0)
+			continue;
+		if (attest_eventlog_examine(view->log, quoted, &view->reports[bank], &err) !=
+		    ATTEST_OK)
+			return view_fail(&err);
+		view->judged |= 1U << bank;
+	}
+	return 0;
+}
+
+/* Something must have been compared, and all of it be explained. */
+static bool
+view_verified(const struct eventlog_view *view)
+{
+	uint32_t expected = eventlog_view_expected(view);
+	enum attest_pcr_verdict verdict;
+	bool some = false;
+
+	for (uint32_t pcr = 0; pcr < ATTEST_PCR_COUNT; pcr++) {
+		if ((expected >> pcr & 1) == 0 || !eventlog_view_verdict(view, pcr, &verdict))
+			continue;
+		if (verdict == ATTEST_PCR_UNEXPLAINED)
+			return false;
+		some = true;
+	}
+	return some;
+}
+
+int
+eventlog_view_make(struct bytes log, const struct pcr_file *given, struct eventlog_view *ret_view)
+{
+	struct attest_error err = {.status = ATTEST_OK};
+
+	*ret_view = (struct eventlog_view){.log = log, .compared = given != NULL};
+	if (given != NULL)
+		ret_view->given = *given;
+	if (attest_eventlog_open(log, &ret_view->form, &err) != ATTEST_OK ||
+	    attest_eventlog_replay(log, ret_view->replay, &ret_view->banks, &err) != ATTEST_OK)
+		return view_fail(&err);
+	int status = view_count(ret_view);
+	if (status == 0)
+		status = view_judge(ret_view);
+	if (status == 0)
+		ret_view->verified = ret_view->compared && view_verified(ret_view);
+	return status;
+}
+
+uint32_t
+eventlog_view_expected(const struct eventlog_view *view)
+{
+	return ALWAYS_EXPECTED | (WHERE_LOGGED & view->logged);
+}
+
+/* UNEXPLAINED is worse than PREFIX, which is worse than EXACT. */
+static bool
+worse(enum attest_pcr_verdict a, enum attest_pcr_verdict b)
+{
+	return b != ATTEST_PCR_UNEXPLAINED &&
+	       (a == ATTEST_PCR_UNEXPLAINED || (a == ATTEST_PCR_PREFIX && b == ATTEST_PCR_EXACT));
+}
+
+bool
+eventlog_view_verdict(const struct eventlog_view *view, uint32_t pcr,
+		      enum attest_pcr_verdict *ret_verdict)
+{
+	enum attest_pcr_verdict worst = ATTEST_PCR_EXACT;
+	bool given = false;
+
+	if (!view->compared || pcr >= ATTEST_PCR_COUNT)
+		return false;
+	for (unsigned bank = 0; bank < ATTEST_BANKS; bank++) {
+		if ((view->judged >> bank & 1) == 0 ||
+		    (view->given.pcrs[bank].known >> pcr & 1) == 0)
+			continue;
+		given = true;
+		if (worse(view->reports[bank].pcrs[pcr], worst))
+			worst = view->reports[bank].pcrs[pcr];
+	}
+	if (given)
+		*ret_verdict = worst;
+	return given;
+}
+
+const char *
+eventlog_verdict_word(enum attest_pcr_verdict verdict)
+{
+	switch (verdict) {
+	case ATTEST_PCR_UNEXPLAINED:
+		return "unexplained";
+	case ATTEST_PCR_EXACT:
+		return "exact";
+	case ATTEST_PCR_PREFIX:
+		return "prefix";
+	}
+	return "unexplained";
+}
+
+const struct attest_claims *
+eventlog_view_claims(const struct eventlog_view *view)
+{
+	static const struct attest_claims none;
+
+	for (unsigned bank = 0; bank < ATTEST_BANKS; bank++)
+		if ((view->judged >> bank & 1) != 0)
+			return &view->reports[bank].claims;
+	return &none;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `postern eventlog` found of a log, and how it is shown. */
+#ifndef POSTERN_COMMAND_EVENTLOG_VIEW_H
+#define POSTERN_COMMAND_EVENTLOG_VIEW_H
+
+#include "attest/eventlog.h"
+#include "pcr_file.h"
+
+#include <jansson.h>
+
+struct eventlog_view {
+	struct bytes log;
+	struct attest_eventlog form;
+	uint32_t event_count; /* with the Spec ID event */
+	uint32_t logged;      /* a bit per PCR that some event extended */
+	uint32_t banks;
+	struct attest_pcrs replay[ATTEST_BANKS];
+	bool compared; /* with `given`; else claims are what a quote of `replay` would prove */
+	struct pcr_file given;
+	uint32_t judged; /* a bit per bank that `reports` is of */
+	struct attest_report reports[ATTEST_BANKS];
+	const char *refused; /* why nothing here can be evidence; NULL: it can */
+	bool verified;	     /* compared, and nothing that the log should explain is unexplained */
+};
+
+/* 0, EX_DATAERR or EX_SOFTWARE, and then it has said why. */
+int eventlog_view_make(struct bytes log, const struct pcr_file *given,
+		       struct eventlog_view *ret_view);
+/* PCRs that this log must explain where they are given: 0-9, and 11-14 where it has events. */
+uint32_t eventlog_view_expected(const struct eventlog_view *view);
+/* The worst verdict in the banks that were judged. False: none was given of this PCR. */
+bool eventlog_view_verdict(const struct eventlog_view *view, uint32_t pcr,
+			   enum attest_pcr_verdict *ret_verdict);
+const char *eventlog_verdict_word(enum attest_pcr_verdict verdict);
+/* SHA-256's, else SHA-384's, else empty ones. */
+const struct attest_claims *eventlog_view_claims(const struct eventlog_view *view);
+
+/* New; NULL without memory. */
+json_t *eventlog_json(const struct eventlog_view *view);
+/* To stdout. */
+void eventlog_print(const struct eventlog_view *view);
+
+#endif
