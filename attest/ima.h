@@ -84,7 +84,7 @@ enum attest_ima_kind {
 	ATTEST_IMA_VIOLATION,
 	ATTEST_IMA_AGGREGATE, /* the list's first entry, "boot_aggregate": H of PCR 0-7 or 0-9 */
 	ATTEST_IMA_FILE,
-	ATTEST_IMA_BUFFER, /* a key, a command line...: its digest is H(third), by SHA-2 */
+	ATTEST_IMA_BUFFER, /* a key, a command line...: its digest is H(third) */
 };
 enum attest_ima_signature {
 	ATTEST_IMA_UNSIGNED = 0,
@@ -97,6 +97,8 @@ enum attest_ima_signature {
 struct attest_ima_verdict {
 	enum attest_ima_kind kind;
 	bool digest_matches; /* the template digest is of the data; a violation's is zeros */
+	bool name_fits;	     /* the data have the form that the template's name says */
+	bool sound;	     /* the digest of the file or buffer is SHA-2 */
 	bool listed;	     /* a file whose SHA-256 is on the allow-list */
 	enum attest_ima_signature signature; /* of files */
 };

@@ -62,7 +62,10 @@ conclude(struct attest_ima_point *point, const struct attest_ima_verdict *verdic
 {
 	switch (verdict->kind) {
 	case ATTEST_IMA_AGGREGATE:
-	case ATTEST_IMA_BUFFER:
+		return;
+	case ATTEST_IMA_BUFFER: /* no file, if its digest can be trusted to say so */
+		point->all_listed &= verdict->sound;
+		point->all_signed &= verdict->sound;
 		return;
 	case ATTEST_IMA_UNREADABLE:
 	case ATTEST_IMA_VIOLATION:

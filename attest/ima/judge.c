@@ -108,6 +108,13 @@ bank_named(struct bytes algorithm)
 	return bank;
 }
 
+/* EVM_IMA_XATTR_DIGSIG, EVM_XATTR_PORTABLE_DIGSIG, IMA_VERITY_DIGSIG. */
+static bool
+is_signature_type(uint8_t type)
+{
+	return type == 3 || type == 5 || type == 6;
+}
+
 /* A file's content may be what stands in its signature's place, and then looks like a buffer. The
  * kernel takes nothing as a signature that does not begin with one of these types, and no buffer
  * that it measures does; nor has a buffer a path for a name. */
@@ -117,7 +124,7 @@ may_be_buffer(const struct attest_ima_entry *entry)
 	struct reader r = reader_of(entry->third);
 	uint8_t type = read_u8(&r);
 
-	return entry->fields == 3 && entry->third.size > 0 && type != 3 && type != 5 && type != 6 &&
+	return entry->fields == 3 && entry->third.size > 0 && !is_signature_type(type) &&
 	       memchr(entry->name.data, '/', entry->name.size) == NULL;
 }
 
@@ -127,7 +134,7 @@ is_buffer(struct attest_ima_judge *judge, const struct attest_ima_entry *entry, 
 	unsigned bank = bank_named(entry->algorithm);
 	uint8_t digest[HASH_SIZE_MAX];
 
-	if (bank == ATTEST_BANKS || bank == ATTEST_SHA1 || !may_be_buffer(entry))
+	if (bank == ATTEST_BANKS || !may_be_buffer(entry))
 		return false;
 	if (!hash_pieces(&judge->hashers[bank], &entry->third, 1, digest)) {
 		*ret_failed = true;
@@ -166,6 +173,7 @@ ima_judge_content(struct attest_ima_judge *judge, const struct attest_ima_entry 
 		  struct attest_error *err)
 {
 	struct attest_ima_verdict verdict = {.kind = ATTEST_IMA_FILE};
+	unsigned bank = bank_named(entry->algorithm);
 	bool failed = false;
 	uint32_t cost = 0;
 
@@ -179,6 +187,7 @@ ima_judge_content(struct attest_ima_judge *judge, const struct attest_ima_entry 
 		verdict.kind = ATTEST_IMA_BUFFER;
 	if (failed)
 		return attest_fail_memory(err);
+	verdict.sound = bank != ATTEST_BANKS && bank != ATTEST_SHA1;
 	if (verdict.kind == ATTEST_IMA_FILE) {
 		verdict.listed = is_listed(judge, entry);
 		if (ask_signature)
@@ -219,6 +228,28 @@ digest_matches(struct attest_ima_judge *judge, const struct attest_ima_entry *en
 	return entry->violation || is_sm3(judge, entry);
 }
 
+/* For people: what a name says and the data do not have is somebody's mistake, or lie. */
+static bool
+name_fits(const struct attest_ima_entry *entry, enum attest_ima_kind kind)
+{
+	const struct ima_field *fields[IMA_FIELDS_MAX];
+	size_t count = ima_template_fields(entry->template_name, fields);
+	struct reader r = reader_of(entry->third);
+	uint8_t type = read_u8(&r);
+
+	if (kind == ATTEST_IMA_VIOLATION)
+		return true;
+	if (count == 0 || count != entry->fields || !entry->readable)
+		return false;
+	if (count < 3)
+		return true;
+	if (bytes_equal(ima_text(fields[2]->name), ima_text("buf")))
+		return kind == ATTEST_IMA_BUFFER;
+	bool is_signature = bytes_equal(ima_text(fields[2]->name), ima_text("sig")) ||
+			    bytes_equal(ima_text(fields[2]->name), ima_text("evmsig"));
+	return !is_signature || entry->third.size == 0 || is_signature_type(type);
+}
+
 enum attest_status
 attest_ima_judge_entry(struct attest_ima_judge *judge, const struct attest_ima_entry *entry,
 		       struct attest_ima_verdict *ret_verdict, struct attest_error *err)
@@ -230,6 +261,7 @@ attest_ima_judge_entry(struct attest_ima_judge *judge, const struct attest_ima_e
 	if (status != ATTEST_OK)
 		return status;
 	verdict.digest_matches = digest_matches(judge, entry);
+	verdict.name_fits = name_fits(entry, verdict.kind);
 	*ret_verdict = verdict;
 	return ATTEST_OK;
 }

@@ -18,9 +18,8 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
-#define TYPE_FILE     0x03 /* EVM_IMA_XATTR_DIGSIG */
-#define TYPE_PORTABLE 0x05 /* EVM_XATTR_PORTABLE_DIGSIG: of the inode, not of the content */
-#define TYPE_VERITY   0x06 /* IMA_VERITY_DIGSIG */
+#define TYPE_FILE   0x03 /* EVM_IMA_XATTR_DIGSIG */
+#define TYPE_VERITY 0x06 /* IMA_VERITY_DIGSIG */
 
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 8192
@@ -52,7 +51,7 @@ decode(struct bytes field, struct signature *ret_signature)
 
 	if (field.size == 0)
 		return ATTEST_IMA_UNSIGNED;
-	if (signature.type == TYPE_PORTABLE ||
+	if ((signature.type != TYPE_FILE && signature.type != TYPE_VERITY) ||
 	    (signature.type == TYPE_FILE && signature.version == 1))
 		return ATTEST_IMA_SIGNATURE_OTHER;
 	signature.hash = read_u8(&r);
