@@ -5,9 +5,8 @@
  * no public-key operation; and nothing is returned before everything holds.
  */
 #include "ak.h"
-#include "attestation.h"
 #include "error.h"
-#include "signature.h"
+#include "quotecheck.h"
 #include "tpm.h"
 
 #include <inttypes.h>
@@ -17,26 +16,6 @@
 /* TPML_PCR_SELECTION of exactly PCR 0-15 of the SHA-256 bank. */
 static const uint8_t REQUIRED_SELECTION[] = {0x00, 0x00, 0x00, 0x01, 0x00,
 					     0x0b, 0x03, 0xff, 0xff, 0x00};
-
-static enum attest_status
-check_kind(const struct attestation *message, struct attest_error *err)
-{
-	char expected[16], seen[16];
-
-	if (message->magic != TPM_GENERATED_VALUE) {
-		snprintf(expected, sizeof(expected), "%08x", TPM_GENERATED_VALUE);
-		snprintf(seen, sizeof(seen), "%08x", message->magic);
-		return attest_differs_text(err, ATTEST_REFUSED, "quote.magic", expected, seen,
-					   "not made by a TPM");
-	}
-	if (message->type != TPM_ST_ATTEST_QUOTE) {
-		snprintf(expected, sizeof(expected), "%04x", TPM_ST_ATTEST_QUOTE);
-		snprintf(seen, sizeof(seen), "%04x", message->type);
-		return attest_differs_text(err, ATTEST_REFUSED, "quote.type", expected, seen,
-					   "an attestation, but not a quote");
-	}
-	return ATTEST_OK;
-}
 
 static enum attest_status
 check_selection(struct bytes selection, struct attest_error *err)
@@ -99,19 +78,19 @@ check_message(const struct attest_quote_input *input, const struct attestation *
 	      struct attest_error *err)
 {
 	struct bytes signer = BYTES_OF(input->ak->qualified_name);
-	struct bytes qualifying = BYTES_OF(input->qualifying);
 
-	enum attest_status status = check_kind(message, err);
+	enum attest_status status = quote_check_magic(message, err);
+	if (status == ATTEST_OK)
+		status = quote_check_type(message, err);
 	if (status != ATTEST_OK)
 		return status;
 	if (!bytes_equal(message->signer, signer))
 		return attest_differs(
 			err, ATTEST_REFUSED, "quote.signer", signer, message->signer,
 			"qualifiedSigner is not this AK in the endorsement hierarchy");
-	if (!bytes_equal(message->extra_data, qualifying))
-		return attest_differs(err, ATTEST_REFUSED, "quote.qualifying", qualifying,
-				      message->extra_data, "made for another transcript");
-	status = check_selection(message->selection, err);
+	status = quote_check_qualifying(message, BYTES_OF(input->qualifying), err);
+	if (status == ATTEST_OK)
+		status = check_selection(message->selection, err);
 	if (status != ATTEST_OK)
 		return status;
 	return check_clock(&message->clock, input->previous, err);
@@ -121,19 +100,11 @@ static enum attest_status
 check_pcrs(const struct attest_quote_input *input, const struct attestation *message,
 	   struct hasher *hasher, struct attest_error *err)
 {
-	uint8_t digest[ATTEST_HASH_SIZE];
-
 	if (input->pcrs.size != ATTEST_PCR_COUNT * ATTEST_HASH_SIZE)
 		return attest_fail(err, ATTEST_REFUSED, "quote.pcrs.count",
 				   "%zu bytes of PCR values, not %d times %d", input->pcrs.size,
 				   ATTEST_PCR_COUNT, ATTEST_HASH_SIZE);
-	if (!hash_pieces(hasher, &input->pcrs, 1, digest))
-		return attest_fail_memory(err);
-	if (!bytes_equal(message->pcr_digest, BYTES_OF(digest)))
-		return attest_differs(err, ATTEST_REFUSED, "quote.pcrs", message->pcr_digest,
-				      BYTES_OF(digest),
-				      "the PCR values sent are not those that were quoted");
-	return ATTEST_OK;
+	return quote_check_values(message, &input->pcrs, 1, hasher, err);
 }
 
 enum attest_status
