@@ -44,7 +44,7 @@ printable(struct bytes text)
 static void
 write_guid(struct writer *w, struct bytes guid)
 {
-	static const uint8_t order[GUID_SIZE] = {3, 2, 1, 0, 5,	 4,  7,	 6,
+	static const uint8_t order[GUID_SIZE] = {3, 2, 1,  0,  5,  4,  7,  6,
 						 8, 9, 10, 11, 12, 13, 14, 15};
 
 	for (size_t i = 0; i < GUID_SIZE; i++) {
@@ -52,8 +52,8 @@ write_guid(struct writer *w, struct bytes guid)
 
 		if (i == 4 || i == 6 || i == 8 || i == 10)
 			write_u8(w, '-');
-		write_u8(w, (uint8_t)"0123456789abcdef"[byte >> 4]);
-		write_u8(w, (uint8_t)"0123456789abcdef"[byte & 15]);
+		write_u8(w, (uint8_t) "0123456789abcdef"[byte >> 4]);
+		write_u8(w, (uint8_t) "0123456789abcdef"[byte & 15]);
 	}
 }
 

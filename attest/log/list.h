@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values that a witness gathers, for a claim of all of them: one too many, and there is no claim. */
+/* Values that a witness gathers, for a claim of all of them: one too many, and there is no claim.
+ */
 #ifndef POSTERN_ATTEST_LOG_LIST_H
 #define POSTERN_ATTEST_LOG_LIST_H
 
