@@ -38,7 +38,8 @@ static const struct words WORDS[] = {
 
 /* In ascending order of the claims that they make. */
 static const struct witness *const WITNESSES[] = {
-	&witness_secureboot,
+	&witness_secureboot, &witness_firmware, &witness_images,  &witness_grub,
+	&witness_stub,	     &witness_mok,	&witness_windows,
 };
 #define WITNESS_COUNT (sizeof(WITNESSES) / sizeof(WITNESSES[0]))
 
