@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PCR_IMA	 10
 #define PCR_NONE UINT32_MAX
 
 static void
@@ -42,6 +43,16 @@ head_print(const struct eventlog_view *view)
 		(void)printf("\nNO EVIDENCE: %s.\n", view->refused);
 }
 
+/* " 0 1 7" */
+static void
+numbers_print(uint32_t pcrs)
+{
+	for (uint32_t pcr = 0; pcr < ATTEST_PCRS; pcr++)
+		if ((pcrs >> pcr & 1) != 0)
+			(void)printf(" %" PRIu32, pcr);
+	(void)puts("");
+}
+
 static void
 value_print(const char *before, unsigned bank, const uint8_t *value)
 {
@@ -64,7 +75,8 @@ verdict_sentence(const struct eventlog_view *view, uint32_t pcr, enum attest_pcr
 	}
 	if ((eventlog_view_expected(view) >> pcr & 1) != 0)
 		return "UNEXPLAINED: the log does not lead to this value; nothing of it is proved";
-	return "unexplained: not by this log, and it need not be";
+	return pcr == PCR_IMA ? "unexplained by this log: Linux IMA's list may (`postern ima`)"
+			      : "unexplained: not by this log, and it need not be";
 }
 
 /* The log's value in each bank; what was given beside it, where it is another. */
@@ -90,6 +102,18 @@ values_print(const struct eventlog_view *view, uint32_t pcr)
 		(void)puts("  not judged: no value of it was given that could be");
 }
 
+/* Where nothing else is known of what was measured: by the strongest bank. */
+static void
+digest_print(const struct attest_event *event)
+{
+	for (unsigned bank = ATTEST_BANKS; bank-- > 0;)
+		if (event->digests[bank].size == attest_bank_size((enum attest_bank)bank)) {
+			(void)fputs("    ", stdout);
+			value_print("digest", bank, event->digests[bank].data);
+			return;
+		}
+}
+
 static void
 event_print(const struct attest_event *event)
 {
@@ -101,10 +125,13 @@ event_print(const struct attest_event *event)
 	words_add_event_type(&type, event->type);
 	words_add_event(&summary, event);
 	(void)printf("  #%" PRIu32 " %s\n      %s\n", event->number, type.text, summary.text);
-	if (attest_event_proof(event, &proof, &proved, &err) != ATTEST_OK)
+	if (attest_event_proof(event, &proof, &proved, &err) != ATTEST_OK) {
 		(void)puts("      proves: could not be computed");
-	else
-		(void)printf("      %s\n", proof_sentence(proof, event->type));
+		return;
+	}
+	(void)printf("      %s\n", proof_sentence(proof, event->type));
+	if (proof == ATTEST_PROOF_DIGEST || proof == ATTEST_PROOF_MISMATCH)
+		digest_print(event);
 }
 
 static uint32_t
@@ -176,10 +203,7 @@ pcrs_print(const struct eventlog_view *view)
 	if (without == 0)
 		return;
 	(void)fputs("\nPCRs without events:", stdout);
-	for (uint32_t pcr = 0; pcr < ATTEST_PCRS; pcr++)
-		if ((without >> pcr & 1) != 0)
-			(void)printf(" %" PRIu32, pcr);
-	(void)puts("");
+	numbers_print(without);
 }
 
 static void
@@ -202,25 +226,30 @@ claims_section_print(const struct eventlog_view *view)
 static void
 verdict_print(const struct eventlog_view *view)
 {
-	uint32_t expected = eventlog_view_expected(view);
+	uint32_t checked = eventlog_view_checked(view), unexplained = 0;
 	enum attest_pcr_verdict verdict;
 
 	if (!view->compared)
 		return;
+	for (uint32_t pcr = 0; pcr < ATTEST_PCR_COUNT; pcr++)
+		if ((checked >> pcr & 1) != 0 && eventlog_view_verdict(view, pcr, &verdict) &&
+		    verdict == ATTEST_PCR_UNEXPLAINED)
+			unexplained |= 1U << pcr;
 	if (view->refused != NULL) {
 		(void)printf("\nNOT VERIFIED: %s\n", view->refused);
-		return;
+	} else if (view->verified) {
+		(void)fputs("\nVerified: the log explains PCR", stdout);
+		numbers_print(checked);
+		if ((eventlog_view_expected(view) & ~checked) == 0)
+			return;
+		(void)fputs("Not compared, for no value was given: PCR", stdout);
+		numbers_print(eventlog_view_expected(view) & ~checked);
+	} else if (checked == 0) {
+		(void)puts("\nNOT VERIFIED: no value was given of a PCR that this log explains");
+	} else {
+		(void)fputs("\nNOT VERIFIED: unexplained are PCR", stdout);
+		numbers_print(unexplained);
 	}
-	if (view->verified) {
-		(void)puts("\nverified: the log explains the values it was compared with");
-		return;
-	}
-	(void)fputs("\nNOT VERIFIED: unexplained PCRs:", stdout);
-	for (uint32_t pcr = 0; pcr < ATTEST_PCR_COUNT; pcr++)
-		if ((expected >> pcr & 1) != 0 && eventlog_view_verdict(view, pcr, &verdict) &&
-		    verdict == ATTEST_PCR_UNEXPLAINED)
-			(void)printf(" %" PRIu32, pcr);
-	(void)puts("");
 }
 
 void

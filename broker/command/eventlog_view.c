@@ -11,6 +11,8 @@ static const char REFUSED_SHA1[] =
 	"its only digests are SHA-1, for which two contents of one digest can be made: refused as "
 	"evidence";
 static const char REFUSED_BANKS[] = "it has no digests of SHA-256 or SHA-384: refused as evidence";
+static const char REFUSED_GIVEN_SHA1[] =
+	"the PCR values are of the SHA-1 bank alone: refused as evidence";
 static const char REFUSED_GIVEN[] =
 	"the PCR values are of no bank that can be compared (SHA-256 or SHA-384, of which the log "
 	"has digests)";
@@ -50,7 +52,9 @@ refusal(const struct eventlog_view *view, uint32_t judged)
 		return REFUSED_SHA1;
 	if ((view->banks & EVIDENCE_BANKS) == 0)
 		return REFUSED_BANKS;
-	return judged == 0 ? REFUSED_GIVEN : NULL;
+	if (judged != 0)
+		return NULL;
+	return view->given.banks == 1U << ATTEST_SHA1 ? REFUSED_GIVEN_SHA1 : REFUSED_GIVEN;
 }
 
 /* Without values of a TPM, those that the log itself leads to stand in for them. */
@@ -82,18 +86,14 @@ view_judge(struct eventlog_view *view)
 static bool
 view_verified(const struct eventlog_view *view)
 {
-	uint32_t expected = eventlog_view_expected(view);
+	uint32_t checked = eventlog_view_checked(view);
 	enum attest_pcr_verdict verdict;
-	bool some = false;
 
-	for (uint32_t pcr = 0; pcr < ATTEST_PCR_COUNT; pcr++) {
-		if ((expected >> pcr & 1) == 0 || !eventlog_view_verdict(view, pcr, &verdict))
-			continue;
-		if (verdict == ATTEST_PCR_UNEXPLAINED)
+	for (uint32_t pcr = 0; pcr < ATTEST_PCR_COUNT; pcr++)
+		if ((checked >> pcr & 1) != 0 && eventlog_view_verdict(view, pcr, &verdict) &&
+		    verdict == ATTEST_PCR_UNEXPLAINED)
 			return false;
-		some = true;
-	}
-	return some;
+	return checked != 0;
 }
 
 int
@@ -119,6 +119,18 @@ uint32_t
 eventlog_view_expected(const struct eventlog_view *view)
 {
 	return ALWAYS_EXPECTED | (WHERE_LOGGED & view->logged);
+}
+
+uint32_t
+eventlog_view_checked(const struct eventlog_view *view)
+{
+	uint32_t expected = eventlog_view_expected(view), checked = 0;
+	enum attest_pcr_verdict verdict;
+
+	for (uint32_t pcr = 0; pcr < ATTEST_PCR_COUNT; pcr++)
+		if ((expected >> pcr & 1) != 0 && eventlog_view_verdict(view, pcr, &verdict))
+			checked |= 1U << pcr;
+	return checked;
 }
 
 /* UNEXPLAINED is worse than PREFIX, which is worse than EXACT. */

@@ -28,6 +28,8 @@ int eventlog_view_make(struct bytes log, const struct pcr_file *given,
 		       struct eventlog_view *ret_view);
 /* PCRs that this log must explain where they are given: 0-9, and 11-14 where it has events. */
 uint32_t eventlog_view_expected(const struct eventlog_view *view);
+/* Of those, the ones of which a value was given that could be judged. */
+uint32_t eventlog_view_checked(const struct eventlog_view *view);
 /* The worst verdict in the banks that were judged. False: none was given of this PCR. */
 bool eventlog_view_verdict(const struct eventlog_view *view, uint32_t pcr,
 			   enum attest_pcr_verdict *ret_verdict);

@@ -115,7 +115,7 @@ add_description(struct words *words, struct reader *r)
 	struct bytes description = read_bytes(r, read_u8(r));
 
 	words_add(words, "\"");
-	words_add_text(words, description);
+	words_add_if_text(words, description);
 	words_add(words, "\": ");
 }
 

@@ -14,10 +14,12 @@
 #define SELECT_SIZE_MAX 4  /* TPMS_PCR_SELECTION, with a byte that pads it to eight */
 #define DIGESTS_MAX	8  /* TPML_DIGEST */
 #define LISTS_MAX	16 /* of those: 24 PCRs in four banks are twelve */
-#define LINE_MAX_SIZE	256
+#define LINE_SIZE_MAX	256
 
 /* Banks that TPMs have and that prove nothing here; tpm2_pcrread prints them too. */
 static const char *const OTHER_BANKS[] = {"sm3_256", "sha3_256", "sha3_384", "sha3_512"};
+
+static const char NO_FORM[] = "neither JSON, nor what tpm2_quote -o or tpm2_pcrread write";
 
 struct parse {
 	struct pcr_file file;
@@ -168,7 +170,7 @@ trimmed(struct bytes text)
 static void
 parse_line(struct parse *parse, struct bytes line, size_t *bank)
 {
-	char value[LINE_MAX_SIZE];
+	char value[LINE_SIZE_MAX];
 	uint32_t pcr = 0;
 
 	line = trimmed(line);
@@ -198,32 +200,82 @@ parse_line(struct parse *parse, struct bytes line, size_t *bank)
 	value_text(parse, *bank, pcr, value);
 }
 
+/* The lines below "pcrs:" that are indented, where there is such a line; else all. */
+static struct bytes
+pcrs_section(struct bytes file)
+{
+	static const char title[] = "\npcrs:\n";
+	const uint8_t *found = memmem(file.data, file.size, title, strlen(title));
+
+	if (found == NULL)
+		return file;
+	struct reader r = reader_of(file);
+	read_bytes(&r, (size_t)(found - file.data) + strlen(title));
+	struct bytes rest = {r.next, r.left};
+	for (size_t i = 0; i < rest.size; i++)
+		if ((i == 0 || rest.data[i - 1] == '\n') && rest.data[i] != ' ')
+			rest.size = i;
+	return rest;
+}
+
+static struct bytes
+next_line(struct reader *r)
+{
+	const uint8_t *end = memchr(r->next, '\n', r->left);
+	struct bytes line = read_bytes(r, end != NULL ? (size_t)(end - r->next) : r->left);
+
+	if (end != NULL)
+		read_u8(r);
+	return line;
+}
+
 static void
 parse_text(struct parse *parse, struct bytes file)
 {
-	struct reader r = reader_of(file);
+	struct reader r = reader_of(pcrs_section(file));
 	size_t bank = ATTEST_BANKS;
 	bool named = false;
 
 	while (r.left > 0 && parse->why == NULL) {
-		const uint8_t *end = memchr(r.next, '\n', r.left);
-		struct bytes line = read_bytes(&r, end != NULL ? (size_t)(end - r.next) : r.left);
-		if (end != NULL)
-			read_u8(&r);
-		if (line.size > LINE_MAX_SIZE - 1 || memchr(line.data, '\0', line.size) != NULL) {
-			fail(parse, "neither JSON, nor what tpm2_quote or tpm2_pcrread write");
-			return;
-		}
+		struct bytes line = trimmed(next_line(&r));
+		bool name = line.size > 0 && line.data[line.size - 1] == ':';
+
 		/* values before any bank's name would be of no bank */
-		if (!named && trimmed(line).size > 0) {
-			named = true;
-			line = trimmed(line);
-			if (line.data[line.size - 1] != ':')
-				fail(parse, "neither JSON, nor what tpm2_quote or tpm2_pcrread "
-					    "write");
-		}
-		parse_line(parse, line, &bank);
+		if (line.size >= LINE_SIZE_MAX || (line.size > 0 && !name && !named) ||
+		    memchr(line.data, '\0', line.size) != NULL)
+			fail(parse, NO_FORM);
+		else
+			parse_line(parse, line, &bank);
+		named = named || name;
 	}
+}
+
+/* One value a line and nothing else, of PCR 0 to 23 in their order: the size tells the bank. */
+static bool
+parse_list(struct parse *parse, struct bytes file)
+{
+	struct reader r = reader_of(trimmed(file));
+	size_t bank = 0, size = trimmed(next_line(&r)).size;
+
+	while (bank < ATTEST_BANKS && 2 * attest_bank_size((enum attest_bank)bank) != size)
+		bank++;
+	if (bank == ATTEST_BANKS)
+		return false;
+	r = reader_of(trimmed(file));
+	for (uint32_t pcr = 0; pcr < ATTEST_PCRS; pcr++) {
+		struct bytes line = trimmed(next_line(&r));
+		char value[2 * ATTEST_DIGEST_MAX + 1];
+		if (line.size != size) {
+			fail(parse, "a list of values is not of 24 PCRs of one bank");
+			return true;
+		}
+		(void)snprintf(value, sizeof(value), "%.*s", (int)line.size,
+			       (const char *)line.data);
+		value_text(parse, bank, pcr, value);
+	}
+	if (!reader_finished(&r))
+		fail(parse, "a list of values is not of 24 PCRs of one bank");
+	return true;
 }
 
 /* ---- tpm2_quote -o ---- */
@@ -337,11 +389,13 @@ pcr_file_parse(struct bytes file, struct pcr_file *ret_file, char ret_why[PCR_FI
 	for (size_t i = 0; i < ATTEST_BANKS; i++)
 		parse.file.pcrs[i].bank = (enum attest_bank)i;
 	/* No text has three NULs there. */
-	if (first > 0 && first <= SELECTIONS_MAX)
+	if (trimmed(file).size == 0)
+		fail(&parse, "it is empty");
+	else if (first > 0 && first <= SELECTIONS_MAX)
 		parse_binary(&parse, file);
-	else if (trimmed(file).size > 0 && trimmed(file).data[0] == '{')
+	else if (trimmed(file).data[0] == '{')
 		parse_json(&parse, file);
-	else
+	else if (!parse_list(&parse, file))
 		parse_text(&parse, file);
 	if (parse.file.banks == 0)
 		fail(&parse, "it has no PCR values");

@@ -5,7 +5,10 @@
  *   {"sha256": {"0": "<hex>", ...}, "sha1": {...}}    JSON; or under a member "pcrs", as
  *                                                     `postern eventlog --json` writes it
  *   what `tpm2_quote -o` writes                       binary: a TPML_PCR_SELECTION, then digests
- *   what `tpm2_pcrread` prints                        "  sha256:", then "    0 : 0x<HEX>"
+ *   what `tpm2_pcrread` prints                        "  sha256:", then "    0 : 0x<HEX>"; or such
+ *                                                     lines below "pcrs:", as tpm2_quote,
+ *                                                     tpm2_checkquote, tpm2_eventlog print
+ *   24 lines of hex                                   PCR 0 to 23 of the bank of that size
  *
  * They are values that somebody says a TPM has: whoever wants that proved verifies a quote.
  */

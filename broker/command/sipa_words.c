@@ -88,7 +88,7 @@ static const struct {
 	{0x0007000b, SIPA_NUMBER, "ModuleSVN"},
 	{0x80080001, SIPA_BYTES, "Quote"},
 	{0x80080002, SIPA_BYTES, "QuoteSignature"},
-	{0x80080003, SIPA_BYTES, "AIKID"},
+	{0x80080003, SIPA_TEXT, "AIKID"},
 	{0x80080004, SIPA_BYTES, "AIKPubDigest"},
 	{0x00090001, SIPA_TEXT, "ELAMKeyname"},
 	{0x00090002, SIPA_BYTES, "ELAMConfiguration"},

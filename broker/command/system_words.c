@@ -122,7 +122,10 @@ grub_command(struct words *words, struct bytes text)
 			add_quoted(words, known[i].what, rest);
 			return;
 		}
-	add_quoted(words, "GRUB: ", text);
+	/* GRUB writes no UTF-16; systemd-boot does, and once used this PCR */
+	bool wide = text.size > 1 && text.data[1] == 0;
+	add_quoted(words,
+		   wide ? "systemd-boot gives the kernel this command line: " : "GRUB: ", text);
 }
 
 void

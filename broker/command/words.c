@@ -228,6 +228,9 @@ words_add_if_text(struct words *words, struct bytes bytes)
 		words_add_text(words, narrow);
 		return true;
 	}
+	/* systemd-boot once logged its texts a byte short, which is half of the NUL at their end */
+	if (bytes.size % 2 == 1 && bytes.data[bytes.size - 1] == 0)
+		wide = without_nuls((struct bytes){bytes.data, bytes.size - 1}, 2);
 	/* Nearly any two bytes are a character: texts of firmware begin in ASCII. */
 	if (wide.size < 2 || wide.size % 2 != 0 || wide.data[1] != 0 || !is_text(wide, next_utf16))
 		return false;
