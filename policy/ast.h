@@ -5,6 +5,7 @@
 #define POLICY_AST_H
 
 #include "extension.h"
+#include "names.h"
 #include "policy.h"
 
 enum variable { VARIABLE_PRINCIPAL, VARIABLE_ACTION, VARIABLE_RESOURCE, VARIABLE_CONTEXT };
@@ -147,6 +148,7 @@ struct policy_set {
 	struct arena arena;
 	const struct policy *policies;
 	size_t count;
+	struct names words; /* every identifier and string of the text */
 };
 
 #endif

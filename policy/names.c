@@ -60,3 +60,23 @@ names_intern(struct names *names, struct arena *kept, struct arena *scratch, con
 	names->count++;
 	return text;
 }
+
+bool
+names_keep(const struct names *names, struct arena *kept, struct names *ret_names)
+{
+	struct names copy = *names;
+
+	copy.slots = arena_take(kept, names->slot_count, sizeof(copy.slots[0]));
+	if (copy.slots == NULL)
+		return false;
+	if (names->slot_count > 0)
+		memcpy(copy.slots, names->slots, names->slot_count * sizeof(copy.slots[0]));
+	*ret_names = copy;
+	return true;
+}
+
+bool
+names_has(const struct names *names, const struct text *text)
+{
+	return names->slot_count > 0 && names->slots[find_slot(names, text)] != NULL;
+}

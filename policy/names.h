@@ -16,5 +16,8 @@ struct names {
  */
 const struct text *names_intern(struct names *names, struct arena *kept, struct arena *scratch,
 				const char *data, size_t size);
+/* The same table in another arena, for as long as that lives. False: no memory. */
+bool names_keep(const struct names *names, struct arena *kept, struct names *ret_names);
+bool names_has(const struct names *names, const struct text *text);
 
 #endif

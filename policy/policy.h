@@ -63,6 +63,9 @@ void policy_set_summary(const struct policy_set *set, size_t index,
  * not known here: for `in` the answer is true, but for an empty list. */
 bool policy_set_may_cover(const struct policy_set *set, size_t index, struct policy_text type,
 			  struct policy_text id);
+/* Does this text occur anywhere as an identifier or, its escapes undone, as a string? An attribute
+ * that does not can be named by no policy; only a whole record that has it can be compared. */
+bool policy_set_mentions(const struct policy_set *set, struct policy_text word);
 
 /* ---- facts: the values and entities that requests are decided on ----
  * An arena. Values are immutable and live until policy_facts_clear or policy_facts_free. Texts are

@@ -42,6 +42,9 @@ parse_source(struct policy_text source, struct policy_set *set, struct policy_er
 		lexer_start(&parser.lexer, source);
 		parser_advance(&parser);
 		parse_policies(&parser, set);
+		if (parser.status == POLICY_OK &&
+		    !names_keep(&parser.names, &set->arena, &set->words))
+			parser_out_of_memory(&parser);
 	}
 	arena_free(&parser.scratch);
 	return parser.status;
@@ -128,4 +131,12 @@ policy_set_may_cover(const struct policy_set *set, size_t index, struct policy_t
 	const struct policy_value *entity = scope->entities[0];
 	return text_equal(entity->entity.type, &wanted_type) &&
 	       text_equal(entity->entity.id, &wanted_id);
+}
+
+bool
+policy_set_mentions(const struct policy_set *set, struct policy_text word)
+{
+	struct text text = text_of(word.data, word.size);
+
+	return names_has(&set->words, &text);
 }

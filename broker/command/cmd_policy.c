@@ -210,6 +210,10 @@ cmd_policy_check(int argc, char **argv)
 		     json_is_true(json_object_get(answer.json, "truncated"))
 			     ? "; there are more than could be listed"
 			     : "");
+	if (json_number(answer.json, "unsure") > 0)
+		(void)printf("%llu machines cannot be told: a policy names a claim of theirs that "
+			     "was too large to keep\n",
+			     (unsigned long long)json_number(answer.json, "unsure"));
 	return 0;
 }
 

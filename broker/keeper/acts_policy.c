@@ -4,6 +4,7 @@
 #include "acts.h"
 
 #include "acts_policy.h"
+#include "facts.h"
 #include "json_out.h"
 
 #include <stdlib.h>
@@ -207,6 +208,7 @@ act_policies_install(struct trust *trust, struct act_change *change)
 	policy_set_free(trust->set);
 	sources_free(trust->policies, trust->policy_count);
 	trust->set = change->set;
+	trust->named_claims = facts_claims_named(trust->set);
 	trust->policies = change->sources;
 	trust->policy_count = change->source_count;
 	change->set = NULL;

@@ -184,10 +184,16 @@ appraisal_log_state(const struct wire_appraisal *appraisal)
 	return LOG_REFUSED;
 }
 
+struct bytes
+appraisal_claims(const struct wire_appraisal *appraisal)
+{
+	const struct attest_claims *claims = &appraisal->report.claims;
+
+	return (struct bytes){claims->encoded, claims->size};
+}
+
 enum attest_answer
 appraisal_secure_boot(const struct wire_appraisal *appraisal)
 {
-	return appraisal->log == WIRE_VERIFIED
-		       ? attest_claims_answer(&appraisal->report.claims, CLAIM_SECURE_BOOT)
-		       : ATTEST_UNKNOWN;
+	return attest_claims_answer(&appraisal->report.claims, CLAIM_SECURE_BOOT);
 }

@@ -41,6 +41,8 @@ appraise_enrolment(struct appraiser_link *link, const struct wire_examine_enrolm
 		   struct wire_appraisal *ret_appraisal);
 /* What of an appraisal goes into records and policy. */
 enum log_state appraisal_log_state(const struct wire_appraisal *appraisal);
+/* Empty where nothing was proved. */
+struct bytes appraisal_claims(const struct wire_appraisal *appraisal);
 enum attest_answer appraisal_secure_boot(const struct wire_appraisal *appraisal);
 
 #endif

@@ -115,9 +115,11 @@ enrolment_entry(struct worker *worker, const struct enrolment *enrolment,
 	audit_end(worker, true, worker->keeper->trust.revision);
 }
 
-/* Machine's record as it will be, durable; worker->entry goes with it. */
+/* Machine's record as it will be, durable, and its claims (NULL: none); worker->entry goes with
+ * both. */
 static bool
-commit_record(struct worker *worker, const char *id, const struct machine_record *record)
+commit_record(struct worker *worker, const char *id, const struct machine_record *record,
+	      const struct claims_record *claims)
 {
 	uint8_t memory[MACHINE_RECORD_MAX];
 	struct writer w = writer_of(memory, sizeof(memory));
@@ -127,12 +129,11 @@ commit_record(struct worker *worker, const char *id, const struct machine_record
 
 	machine_record_write(&w, record);
 	record_machine_key(id, key);
-	if (w.failed)
+	if (w.failed || (claims && !record_put_claims(batch, id, claims)))
 		return false;
 	store_batch_expect(batch, RECORD_TRUST, worker->keeper->trust.store_revision);
 	store_batch_put(batch, key, store_bytes_of(writer_bytes(&w)));
-	return audit_append(worker, batch, id) &&
-	       worker_commit(worker, batch, &err) == STORE_OK;
+	return audit_append(worker, batch, id) && worker_commit(worker, batch, &err) == STORE_OK;
 }
 
 /* Exclusive lock held. On the disk first: what the disk refuses must not stay in memory, where
@@ -151,15 +152,21 @@ record_machine(struct worker *worker, struct enrolment *enrolment, struct machin
 		.secure_boot = appraisal_secure_boot(&enrolment->appraisal),
 	};
 
+	uint8_t kept[CLAIMS_KEPT_MAX];
+	struct writer kept_w = writer_of(kept, sizeof(kept));
+	struct claims_record claims;
+
 	if (!machine && trust->machine_count >= TRUST_MACHINES_MAX)
 		return WIRE_LIMIT;
+	claims_select(appraisal_claims(&enrolment->appraisal), &kept_w, &claims);
+	memcpy(record.claims, claims.hash, sizeof(record.claims));
 	memcpy(record.pcrs, enrolment->quote.pcrs, sizeof(record.pcrs));
 	describe(enrolment, &record.fixed);
 	machine_fixed_write(&w, &record.fixed);
 	record.encoded = writer_bytes(&w);
 	enrolment->admitted = machine && machine->standing == STANDING_ADMITTED;
 	enrolment_entry(worker, enrolment, machine, enrolment->admitted ? "admitted" : "pending");
-	if (w.failed || !commit_record(worker, enrolment->id, &record))
+	if (w.failed || !commit_record(worker, enrolment->id, &record, &claims))
 		return WIRE_FAILED;
 	if (!machine)
 		machine = trust_machine_add(trust, enrolment->id);
@@ -191,8 +198,10 @@ record_again(struct worker *worker, struct enrolment *enrolment, struct machine 
 	record.last_seen = enrolment->now;
 	memcpy(record.pcrs, enrolment->quote.pcrs, sizeof(record.pcrs));
 	record.log = LOG_ABSENT;
+	record.ima = IMA_ABSENT;
 	record.secure_boot = ATTEST_UNKNOWN;
-	bool good = commit_record(worker, machine->id, &record);
+	memset(record.claims, 0, sizeof(record.claims));
+	bool good = commit_record(worker, machine->id, &record, NULL);
 	if (good)
 		machine->record = record;
 	pthread_mutex_unlock(&machine->mutex);

@@ -134,19 +134,6 @@ define_path(struct policy_facts *facts, const char *type, struct bytes path)
 }
 
 static const struct policy_value *
-release_claims(struct policy_facts *facts, const struct release_view *view)
-{
-	struct policy_field fields[3] = {
-		{text_of("eventLog"), string(facts, text_bytes(log_state_text(view->log)))},
-		{text_of("ima"), string(facts, text_bytes(view->ima ? "unexamined" : "absent"))},
-		{text_of("secureBoot"),
-		 policy_value_boolean(facts, view->secure_boot == ATTEST_YES)},
-	};
-
-	return policy_value_record(facts, fields, view->secure_boot == ATTEST_UNKNOWN ? 2 : 3);
-}
-
-static const struct policy_value *
 release_context(struct policy_facts *facts, const struct release_view *view)
 {
 	const struct machine_fixed *fixed = &view->record->fixed;
@@ -163,7 +150,7 @@ release_context(struct policy_facts *facts, const struct release_view *view)
 	struct policy_field fields[4] = {
 		{text_of("now"), policy_value_long(facts, view->now)},
 		{text_of("baselines"), policy_value_set(facts, baselines, view->baseline_count)},
-		{text_of("claims"), release_claims(facts, view)},
+		{text_of("claims"), facts_claims(facts, view)},
 		{text_of("ek"), policy_value_record(facts, ek, 2)},
 	};
 	return policy_value_record(facts, fields, 4);
@@ -227,17 +214,28 @@ decide(const struct policy_set *set, const struct trust *trust, struct policy_fa
 	return false;
 }
 
+void
+facts_release_start(struct policy_facts *common, const struct release_view *view,
+		    struct release_facts *ret_facts)
+{
+	policy_facts_clear(common);
+	*ret_facts = (struct release_facts){
+		.machine = define_machine(common, view->machine),
+		.context = release_context(common, view),
+	};
+}
+
 bool
 facts_release_allowed(const struct policy_set *set, const struct trust *trust,
-		      struct policy_facts *facts, const struct release_view *view,
+		      struct policy_facts *facts, const struct release_facts *common,
 		      struct bytes path, char ret_why[FACTS_WHY_SIZE])
 {
 	policy_facts_clear(facts);
 	struct policy_request request = {
-		.principal = define_machine(facts, view->machine),
+		.principal = common->machine,
 		.action = entity(facts, "Action", text_bytes("release")),
 		.resource = define_path(facts, "Secret", path),
-		.context = release_context(facts, view),
+		.context = common->context,
 	};
 	return decide(set, trust, facts, &request, ret_why);
 }

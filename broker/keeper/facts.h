@@ -18,9 +18,13 @@ struct release_view {
 	const struct baseline *baselines[FACTS_BASELINES_MAX]; /* those that match */
 	size_t baseline_count;
 	enum log_state log;
-	bool ima; /* a log was sent; nobody examines it */
-	enum attest_answer secure_boot;
+	enum ima_state ima;
+	struct bytes claims; /* valid by attest_claims_valid */
+	uint64_t named;	     /* facts_claims_named of all sets that will decide */
 };
+/* Which claims' names occur in a set: a bit per row of attest/claims.h's table. */
+uint64_t facts_claims_named(const struct policy_set *set);
+bool facts_claim_is_named(uint64_t named, uint8_t id);
 /* False: more match than FACTS_BASELINES_MAX. */
 __attribute__((warn_unused_result)) bool
 facts_match_baselines(const struct trust *trust, const uint8_t *pcrs, struct release_view *view);
@@ -34,10 +38,23 @@ struct operator_view {
 	const struct machine *machine; /* where the resource is one that is known; else NULL */
 };
 
+/* context.claims; facts_claims.c. */
+const struct policy_value *facts_claims(struct policy_facts *facts,
+					const struct release_view *view);
+
+/* What all decisions of one release have in common. */
+struct release_facts {
+	const struct policy_value *machine;
+	const struct policy_value *context;
+};
+/* Built once, in `common`, a layer on facts_actions_new's, which is cleared before. Failures show
+ * in each decision. */
+void facts_release_start(struct policy_facts *common, const struct release_view *view,
+			 struct release_facts *ret_facts);
 /* `trust` (may be NULL) is for the names of policies in `ret_why`, which tells what decided.
- * `facts` is a layer on facts_actions_new's and is cleared. */
+ * `facts` is a layer on the common one and is cleared. */
 bool facts_release_allowed(const struct policy_set *set, const struct trust *trust,
-			   struct policy_facts *facts, const struct release_view *view,
+			   struct policy_facts *facts, const struct release_facts *common,
 			   struct bytes path, char ret_why[FACTS_WHY_SIZE]);
 bool facts_operator_allowed(const struct policy_set *set, const struct trust *trust,
 			    struct policy_facts *facts, const struct operator_view *view,

@@ -87,6 +87,7 @@ struct worker {
 	struct frame_buffer input;
 	struct frame_buffer answer; /* encoded answers */
 	struct frame_buffer sealed; /* ciphertext of a release */
+	struct policy_facts *common; /* to all decisions of one request; a layer below `facts` */
 	struct policy_facts *facts;
 	struct json entry;	   /* an audit entry */
 	struct json checks;	   /* its checks */

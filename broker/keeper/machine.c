@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2
 
 const char *
 log_state_text(enum log_state state)
@@ -21,6 +21,20 @@ log_state_text(enum log_state state)
 		return "unexplained";
 	case LOG_REPLAYS:
 		return "replays";
+	}
+	return "absent";
+}
+
+const char *
+ima_state_text(enum ima_state state)
+{
+	switch (state) {
+	case IMA_ABSENT:
+		return "absent";
+	case IMA_REFUSED:
+		return "refused";
+	case IMA_VERIFIED:
+		return "verified";
 	}
 	return "absent";
 }
@@ -80,7 +94,9 @@ machine_record_write(struct writer *w, const struct machine_record *record)
 	write_be64(w, record->clock.clock);
 	write_bytes(w, (struct bytes){record->pcrs[0], sizeof(record->pcrs)});
 	write_u8(w, (uint8_t)record->log);
+	write_u8(w, (uint8_t)record->ima);
 	write_u8(w, (uint8_t)record->secure_boot);
+	write_bytes(w, BYTES_OF(record->claims));
 	write_u8(w, record->suspended);
 	write_lp_text(w, record->reason);
 	write_lp(w, record->encoded);
@@ -100,7 +116,9 @@ machine_record_read(struct bytes encoded, struct machine_record *ret_record)
 	record.clock.clock = read_be64(&r);
 	read_copy(&r, record.pcrs[0], sizeof(record.pcrs));
 	record.log = (enum log_state)read_count(&r, read_u8(&r), LOG_REPLAYS);
+	record.ima = (enum ima_state)read_count(&r, read_u8(&r), IMA_VERIFIED);
 	record.secure_boot = (enum attest_answer)read_count(&r, read_u8(&r), ATTEST_YES);
+	read_copy(&r, record.claims, sizeof(record.claims));
 	record.suspended = read_count(&r, read_u8(&r), 1) == 1;
 	struct bytes reason = read_lp(&r, sizeof(record.reason) - 1);
 	record.encoded = read_lp(&r, MACHINE_RECORD_MAX);

@@ -3,8 +3,11 @@
  * Machines: what acts say of one (trust.c folds it) and what the keeper recorded of it
  * (`machine/<id>`).
  *
- * record = 1:u8 || last_seen:u64 || clock_known:u8 || reset:u32 || restart:u32 || clock:u64 ||
- * pcrs:512 || log:u8 || secure_boot:u8 || suspended:u8 || lp(reason) || lp(fixed) fixed  =
+ * record = 2:u8 || last_seen:u64 || clock_known:u8 || reset:u32 || restart:u32 || clock:u64 ||
+ * pcrs:512 || log:u8 || ima:u8 || secure_boot:u8 || claims:32 || suspended:u8 || lp(reason) ||
+ * lp(fixed)
+ * claims = SHA-256 of the newest quote's (claims.h has their record); zeros: none
+ * fixed  =
  * first_seen:u64 || u16-sized ek_public || u16-sized ak_public || u16-sized ek_name || u16-sized
  * ak_name || ek_id:32 || lp(ek_kind) || verdict:u8 || count:u8 || ca_id:32 * count ||
  * lp(manufacturer) || lp(model) || lp(version) || lp(problem)
@@ -25,6 +28,10 @@
 /* What the newest event log said. */
 enum log_state { LOG_ABSENT = 0, LOG_REFUSED, LOG_UNEXPLAINED, LOG_REPLAYS };
 const char *log_state_text(enum log_state state);
+
+/* What the newest IMA list was: nothing was sent, it did not lead to PCR 10, or it did. */
+enum ima_state { IMA_ABSENT = 0, IMA_REFUSED, IMA_VERIFIED };
+const char *ima_state_text(enum ima_state state);
 
 /* What enrolment proved; texts and keys point into `encoded`. */
 struct machine_fixed {
@@ -50,7 +57,9 @@ struct machine_record {
 	struct attest_clock clock;
 	uint8_t pcrs[ATTEST_PCR_COUNT][ATTEST_HASH_SIZE];
 	enum log_state log;
+	enum ima_state ima;
 	enum attest_answer secure_boot;
+	uint8_t claims[ATTEST_HASH_SIZE];
 	bool suspended; /* by the keeper itself */
 	char reason[MACHINE_REASON_SIZE];
 	struct bytes encoded; /* the fixed part */

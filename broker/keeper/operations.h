@@ -77,6 +77,11 @@ enum operation_outcome operation_error(struct worker *worker, enum operation_out
 /* The audit entry of a call, in worker->entry. */
 void operation_entry(struct worker *worker, const struct operation_call *call,
 		     enum operation_outcome outcome, uint64_t trust_revision);
+/* What is kept of a machine's newest claims, read into worker->record; empty where there are none.
+ * False: the store cannot be read. */
+__attribute__((warn_unused_result)) bool operation_claims(struct worker *worker, const char *id,
+							  const struct machine_record *machine,
+							  struct claims_record *ret_claims);
 /* FIELD_COUNT, at most OPERATION_COUNT_MAX and at least 1. */
 size_t operation_count(const struct operation_call *call, size_t absent);
 

@@ -52,6 +52,7 @@ measured(struct json *json, const struct machine_record *record)
 		out_hex_numbered(json, i, BYTES_OF(record->pcrs[i]));
 	out_object_end(json);
 	out_text(json, "event_log", log_state_text(record->log));
+	out_text(json, "ima", ima_state_text(record->ima));
 	if (record->secure_boot == ATTEST_UNKNOWN)
 		out_null(json, "secure_boot");
 	else
@@ -76,10 +77,64 @@ unmeasured(struct json *json)
 	out_text(json, "problem", "");
 	out_object_end(json);
 	out_text(json, "event_log", "absent");
+	out_text(json, "ima", "absent");
 	out_null(json, "secure_boot");
 }
 
-/* One machine as the lists show it. */
+bool
+operation_claims(struct worker *worker, const char *id, const struct machine_record *machine,
+		 struct claims_record *ret_claims)
+{
+	static const uint8_t none[ATTEST_HASH_SIZE];
+	struct claims_record claims;
+	struct store_error err;
+	uint64_t revision;
+	char key[RECORD_KEY_SIZE];
+
+	*ret_claims = (struct claims_record){0};
+	if (memcmp(machine->claims, none, sizeof(none)) == 0)
+		return true;
+	record_claims_key(id, key);
+	worker->record->size = worker->record->capacity;
+	if (store_get_into(worker->keeper->store, key, worker->record, &revision, &err) !=
+		    STORE_OK ||
+	    !claims_record_read((struct bytes){worker->record->bytes, worker->record->size},
+				&claims))
+		return false;
+	/* A release may have come between this snapshot of the machine and the reading. */
+	if (memcmp(claims.hash, machine->claims, sizeof(claims.hash)) == 0)
+		*ret_claims = claims;
+	return true;
+}
+
+static bool
+show_claims(struct worker *worker, struct machine *machine)
+{
+	struct json *json = &worker->text;
+	struct machine_record record = {0};
+	struct claims_record claims;
+
+	if (machine->enrolled)
+		machine_snapshot(machine, &record, NULL);
+	if (!operation_claims(worker, machine->id, &record, &claims))
+		return false;
+	if (claims.kept.size == 0 && claims.left_out_count == 0) {
+		out_null(json, "claims_sha256");
+		out_null(json, "claims");
+	} else {
+		out_hex(json, "claims_sha256", BYTES_OF(claims.hash));
+		out_object(json, "claims");
+		claims_out(json, claims.kept);
+		out_object_end(json);
+	}
+	out_array(json, "claims_left_out");
+	for (size_t i = 0; i < claims.left_out_count; i++)
+		out_text(json, NULL, attest_claim_rule(claims.left_out[i])->name);
+	out_array_end(json);
+	return true;
+}
+
+/* One machine as the lists show it; the caller ends the object. */
 static void
 write_machine(struct json *json, const struct trust *trust, struct machine *machine)
 {
@@ -111,7 +166,6 @@ write_machine(struct json *json, const struct trust *trust, struct machine *mach
 			out_null(json, "ek_id");
 		unmeasured(json);
 	}
-	out_object_end(json);
 }
 
 enum operation_outcome
@@ -123,6 +177,9 @@ operation_machine_show(struct worker *worker, struct operation_call *call)
 		return operation_error(worker, OUTCOME_MISSING, "%s: there is none", call->subject);
 	out_start(&worker->text, OPERATION_TEXT_MAX);
 	write_machine(&worker->text, trust, call->machine);
+	if (!show_claims(worker, call->machine))
+		return operation_error(worker, OUTCOME_FAILED, "its claims cannot be read");
+	out_object_end(&worker->text);
 	return OUTCOME_OK;
 }
 
@@ -180,8 +237,10 @@ operation_machine_list(struct worker *worker, struct operation_call *call)
 	size_t shown = 0;
 	out_array(json, "machines");
 	/* One takes up to some 8 KiB: the page ends early before the answer is full. */
-	for (; shown < count && shown < limit && json->size < OPERATION_TEXT_MAX / 2; shown++)
+	for (; shown < count && shown < limit && json->size < OPERATION_TEXT_MAX / 2; shown++) {
 		write_machine(json, trust, found[shown]);
+		out_object_end(json);
+	}
 	out_array_end(json);
 	out_text(json, "next", shown < count ? found[shown - 1]->id : NULL);
 	out_object_end(json);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * policy-check: what a proposed policy would change, decided on what is recorded of every admitted
- * machine (its newest quoted PCR values and claims) and every secret. Whoever may only read may
- * ask it, with a text of his own that is slow to decide: so it is bounded, and lets the lock go
- * again and again, or he could hold up revocations, and behind those all releases.
+ * machine (its newest quoted PCR values and claims) and every secret. Of a machine whose record
+ * leaves out a claim that a policy names, nothing is said but that there is one. Whoever may only
+ * read may ask it, with a text of his own that is slow to decide: so it is bounded, and lets the
+ * lock go again and again, or he could hold up revocations, and behind those all releases.
  */
 #include "operations.h"
 
@@ -30,8 +31,11 @@ struct comparison {
 	size_t pairs;
 	size_t machines;
 	size_t changes;
+	size_t unsure; /* machines whose claims are not all kept, and a policy names one that is not
+			*/
+	uint64_t named; /* claims, by either set */
 	bool truncated;
-	uint64_t started;     /* on the clock of challenges_now, like the next */
+	uint64_t started; /* on the clock of challenges_now, like the next */
 	uint64_t slice_began;
 	uint64_t revision; /* of the trust that all of it is decided on */
 	bool moved;	   /* that is no longer the one in force: nothing of it may be touched */
@@ -74,7 +78,8 @@ go_on(struct comparison *comparison)
 }
 
 static void
-compare_one(struct comparison *comparison, const struct release_view *view, const char *path)
+compare_one(struct comparison *comparison, const struct release_view *view,
+	    const struct release_facts *facts, const char *path)
 {
 	struct worker *worker = comparison->worker;
 	const struct trust *trust = &worker->keeper->trust;
@@ -82,9 +87,9 @@ compare_one(struct comparison *comparison, const struct release_view *view, cons
 	struct bytes text = text_bytes(path);
 	char why[FACTS_WHY_SIZE];
 
-	bool before = facts_release_allowed(trust->set, NULL, worker->facts, view, text, why);
+	bool before = facts_release_allowed(trust->set, NULL, worker->facts, facts, text, why);
 	bool after =
-		facts_release_allowed(comparison->proposed, NULL, worker->facts, view, text, why);
+		facts_release_allowed(comparison->proposed, NULL, worker->facts, facts, text, why);
 	comparison->pairs++;
 	if (before == after)
 		return;
@@ -102,6 +107,23 @@ compare_one(struct comparison *comparison, const struct release_view *view, cons
 	out_object_end(json);
 }
 
+/* Everything that the policies may ask of this machine's claims is known. */
+static bool
+know_claims(struct comparison *comparison, struct release_view *view)
+{
+	struct claims_record claims;
+
+	if (!operation_claims(comparison->worker, view->machine->id, view->record, &claims) ||
+	    memcmp(claims.hash, view->record->claims, sizeof(claims.hash)) != 0)
+		return false;
+	for (size_t i = 0; i < claims.left_out_count; i++) {
+		if (facts_claim_is_named(comparison->named, claims.left_out[i]))
+			return false;
+	}
+	view->claims = claims.kept;
+	return true;
+}
+
 static void
 compare_machine(struct comparison *comparison, struct machine *machine)
 {
@@ -109,6 +131,7 @@ compare_machine(struct comparison *comparison, struct machine *machine)
 	struct machine_record record;
 	struct release_view view = {
 		.machine = machine, .record = &record, .now = comparison->call->now};
+	struct release_facts facts;
 
 	if (!go_on(comparison))
 		return;
@@ -118,13 +141,19 @@ compare_machine(struct comparison *comparison, struct machine *machine)
 		return;
 	comparison->machines++;
 	view.log = record.log;
-	view.secure_boot = record.secure_boot;
+	view.ima = record.ima;
+	view.named = comparison->named;
 	if (!facts_match_baselines(trust, record.pcrs[0], &view))
 		return;
+	if (!know_claims(comparison, &view)) {
+		comparison->unsure++;
+		return;
+	}
+	facts_release_start(comparison->worker->common, &view, &facts);
 	for (size_t i = 0; i < comparison->paths.count; i++) {
 		if (!go_on(comparison))
 			return;
-		compare_one(comparison, &view, comparison->paths.paths[i]);
+		compare_one(comparison, &view, &facts, comparison->paths.paths[i]);
 	}
 }
 
@@ -136,11 +165,12 @@ compare_all(struct comparison *comparison)
 
 	out_number(json, "policies", policy_set_count(comparison->proposed));
 	out_array(json, "changes");
-	for (size_t i = 0;
-	     i < trust->machine_count && !comparison->moved && !comparison->truncated; i++)
+	for (size_t i = 0; i < trust->machine_count && !comparison->moved && !comparison->truncated;
+	     i++)
 		compare_machine(comparison, trust->machines[i]);
 	out_array_end(json);
 	out_number(json, "machines", comparison->machines);
+	out_number(json, "unsure", comparison->unsure);
 	out_boolean(json, "truncated", comparison->truncated || comparison->paths.truncated);
 	out_object_end(json);
 }
@@ -172,6 +202,7 @@ operation_policy_check(struct worker *worker, struct operation_call *call)
 	if (outcome != OUTCOME_OK)
 		return refuse(worker, outcome, &change);
 	comparison.proposed = change.set;
+	comparison.named = keeper->trust.named_claims | facts_claims_named(change.set);
 	comparison.slice_began = comparison.started;
 	comparison.paths.paths = calloc(SECRETS_MAX, WIRE_PATH_MAX + 1);
 	if (!comparison.paths.paths)

@@ -43,6 +43,25 @@ record_lease_key(const uint8_t id[LEASE_ID_SIZE], char ret_key[RECORD_KEY_SIZE])
 }
 
 void
+record_claims_key(const char *id, char ret_key[RECORD_KEY_SIZE])
+{
+	snprintf(ret_key, RECORD_KEY_SIZE, "claims/%s", id);
+}
+
+bool
+record_put_claims(struct store_batch *batch, const char *id, const struct claims_record *record)
+{
+	uint8_t memory[CLAIMS_RECORD_MAX];
+	struct writer w = writer_of(memory, sizeof(memory));
+	char key[RECORD_KEY_SIZE];
+
+	claims_record_write(&w, record);
+	record_claims_key(id, key);
+	store_batch_put(batch, key, (struct store_bytes){memory, w.size});
+	return !w.failed;
+}
+
+void
 trust_record_write(struct writer *w, const struct trust_record *record)
 {
 	write_be64(w, record->revision);

@@ -3,6 +3,7 @@
 #ifndef POSTERN_KEEPER_RECORDS_H
 #define POSTERN_KEEPER_RECORDS_H
 
+#include "claims.h"
 #include "store/store.h"
 #include "wire/transcript.h"
 
@@ -19,6 +20,12 @@ void record_machine_key(const char *id, char ret_key[RECORD_KEY_SIZE]);
 void record_secret_key(struct bytes path, char ret_key[RECORD_KEY_SIZE]);
 void record_value_key(struct bytes path, uint32_t version, char ret_key[RECORD_KEY_SIZE]);
 void record_lease_key(const uint8_t id[LEASE_ID_SIZE], char ret_key[RECORD_KEY_SIZE]);
+
+/* claims/<machine id>: claims.h; its machine's record names it by hash, or it is of an earlier
+ * quote. False: it does not encode. */
+void record_claims_key(const char *id, char ret_key[RECORD_KEY_SIZE]);
+__attribute__((warn_unused_result)) bool
+record_put_claims(struct store_batch *batch, const char *id, const struct claims_record *record);
 
 /* trust = revision:u64 || SHA-256 of the newest act's record */
 #define RECORD_TRUST_SIZE 40

@@ -121,6 +121,18 @@ phase_a(struct worker *worker, struct release *release)
 
 /* ---- phase B: the appraiser, without the lock ---- */
 
+static void
+take_appraisal(struct release *release)
+{
+	struct writer w = writer_of(release->claims_memory, sizeof(release->claims_memory));
+	struct release_view *view = &release->view;
+
+	view->log = appraisal_log_state(&release->appraisal);
+	view->claims = appraisal_claims(&release->appraisal);
+	release->secure_boot = appraisal_secure_boot(&release->appraisal);
+	claims_select(view->claims, &w, &release->claims);
+}
+
 static enum wire_status
 phase_b(struct worker *worker, struct release *release)
 {
@@ -129,7 +141,7 @@ phase_b(struct worker *worker, struct release *release)
 		.event_log = release->request.event_log,
 	};
 
-	release->view.ima = release->request.ima_log.size > 0;
+	release->view.ima = release->request.ima_log.size > 0 ? IMA_REFUSED : IMA_ABSENT;
 	if (release->examined || release->request.event_log.size == 0)
 		return WIRE_OK;
 	enum appraise_outcome outcome =
@@ -141,8 +153,7 @@ phase_b(struct worker *worker, struct release *release)
 		return WIRE_BUSY;
 	}
 	release->examined = true;
-	release->view.log = appraisal_log_state(&release->appraisal);
-	release->view.secure_boot = appraisal_secure_boot(&release->appraisal);
+	take_appraisal(release);
 	return WIRE_OK;
 }
 
@@ -217,10 +228,12 @@ check_policy(struct worker *worker, struct release *release)
 	char why[FACTS_WHY_SIZE];
 	char expected[WIRE_PATH_MAX + 32];
 
+	release->view.named = trust->named_claims;
+	facts_release_start(worker->common, &release->view, &release->facts);
 	for (size_t i = 0; i < release->wanted.count; i++) {
 		struct bytes path = release->wanted.secrets[i].path;
 		bool allowed = facts_release_allowed(trust->set, trust, worker->facts,
-						     &release->view, path, why);
+						     &release->facts, path, why);
 		snprintf(expected, sizeof(expected), "a permit for %.*s", (int)path.size,
 			 (const char *)path.data);
 		audit_check(worker, "policy", allowed, expected, why);

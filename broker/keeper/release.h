@@ -4,6 +4,7 @@
 #define POSTERN_KEEPER_RELEASE_H
 
 #include "audit.h"
+#include "claims.h"
 #include "keeper.h"
 #include "records.h"
 
@@ -22,7 +23,11 @@ struct release {
 	struct machine_record record; /* phase A's snapshot */
 	struct attest_quote quote;
 	struct wire_appraisal appraisal;
+	enum attest_answer secure_boot;
+	struct claims_record claims; /* of the appraisal, as the machine's record keeps them */
+	uint8_t claims_memory[CLAIMS_KEPT_MAX];
 	struct release_view view;
+	struct release_facts facts;
 
 	struct release_body body;
 	uint64_t secret_revisions[WIRE_WANTED_MAX];

@@ -194,6 +194,12 @@ release_entry(struct worker *worker, const struct release *release, bool release
 	out_array_end(json);
 	if (released)
 		out_hex(json, "lease", BYTES_OF(release->body.lease_id));
+	if (release->view.claims.size > 0) {
+		out_object(json, "claims");
+		out_hex(json, "sha256", BYTES_OF(release->claims.hash));
+		claims_out_small(json, release->view.claims);
+		out_object_end(json);
+	}
 	audit_end(worker, true, release->trust_revision);
 }
 
@@ -215,7 +221,9 @@ merge_record(const struct release *release, struct machine_record *record)
 	record->clock = *seen;
 	memcpy(record->pcrs, release->quote.pcrs, sizeof(record->pcrs));
 	record->log = release->view.log;
-	record->secure_boot = release->view.secure_boot;
+	record->ima = release->view.ima;
+	record->secure_boot = release->secure_boot;
+	memcpy(record->claims, release->claims.hash, sizeof(record->claims));
 }
 
 static bool
@@ -244,6 +252,10 @@ fill_batch(struct worker *worker, struct release *release, const struct machine_
 	machine_record_write(&machine_w, record);
 	record_machine_key(release->machine->id, key);
 	store_batch_put(batch, key, store_bytes_of(writer_bytes(&machine_w)));
+	/* They change with a boot, mostly, and not with each release. */
+	if (memcmp(record->claims, release->machine->record.claims, sizeof(record->claims)) != 0 &&
+	    !record_put_claims(batch, release->machine->id, &release->claims))
+		return false;
 	return !lease_w.failed && !machine_w.failed &&
 	       audit_append(worker, batch, release->machine->id);
 }

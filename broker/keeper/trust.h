@@ -76,6 +76,7 @@ struct trust {
 	struct policy_source *policies;
 	size_t policy_count;
 	struct policy_set *set;	    /* all of policies, parsed as one text */
+	uint64_t named_claims;	    /* facts_claims_named of it */
 	struct revoked revoked_cas; /* ids of 32 bytes */
 	struct revoked revoked_eks; /* ids of 32 bytes */
 	struct revoked revoked_aks; /* AK names */

@@ -19,7 +19,8 @@ bool
 worker_start(struct worker *worker, struct keeper *keeper)
 {
 	*worker = (struct worker){.keeper = keeper};
-	worker->facts = policy_facts_new(keeper->actions);
+	worker->common = policy_facts_new(keeper->actions);
+	worker->facts = worker->common ? policy_facts_new(worker->common) : NULL;
 	worker->record = secret_new(SCRATCH_SECRET);
 	worker->values = secret_new(SCRATCH_SECRET);
 	worker->body = secret_new(SCRATCH_SECRET);
@@ -37,6 +38,7 @@ worker_clear(struct worker *worker)
 	frame_buffer_clear(&worker->answer);
 	frame_buffer_clear(&worker->sealed);
 	policy_facts_free(worker->facts);
+	policy_facts_free(worker->common);
 	out_clear(&worker->entry);
 	out_clear(&worker->checks);
 	out_clear(&worker->text);
@@ -108,6 +110,8 @@ void
 worker_trim(struct worker *worker)
 {
 	store_batch_clear(worker->batch);
+	policy_facts_clear(worker->facts);
+	policy_facts_clear(worker->common); /* an operator's decision is to see nothing of it */
 	trim(&worker->record);
 	trim(&worker->values);
 	trim(&worker->body);

@@ -444,7 +444,7 @@ test_policy_check_tells_what_would_change(void **state)
 	assert_operation(house, &house->alice, &check, OUTCOME_OK,
 			 "\"path\":\"web/key\",\"before\":\"permit\",\"after\":\"deny\"");
 	assert_operation(house, &house->alice, &check, OUTCOME_OK,
-			 "\"machines\":1,\"truncated\":false");
+			 "\"machines\":1,\"unsure\":0,\"truncated\":false");
 	operation_set_text(&check, FIELD_POLICY, "permit (");
 	assert_operation(house, &house->alice, &check, OUTCOME_INVALID, "rules:1:");
 	guest_close(&guest);

@@ -128,6 +128,8 @@ machine_sample(struct writer *w)
 					.clock_known = true,
 					.clock = {1, 2, 3},
 					.log = LOG_REPLAYS,
+					.ima = IMA_VERIFIED,
+					.claims = {4, 5, 6},
 					.secure_boot = ATTEST_YES,
 					.suspended = true,
 					.reason = "went back"};

@@ -427,6 +427,28 @@ test_summaries(void **state)
 	policy_set_free(set);
 }
 
+static void
+test_mentions(void **state)
+{
+	static const char source[] = "@id(\"note\") permit(principal is T, action, resource) when "
+				     "{ context.a.b == {\"key\": 1} && context[\"bo\\u{6f}t\"] "
+				     "&& context has deep.er && \"text\" like \"wild*\" };";
+	static const char *const there[] = {"a", "b", "key", "boot", "deep", "er", "text", "T"};
+	static const char *const not_there[] = {"c", "bo", "oot", "keys", "ab"};
+	struct policy_set *set = NULL;
+
+	(void)state;
+	assert_int_equal(parse_exact(source, sizeof(source) - 1, &set, NULL), POLICY_OK);
+	for (size_t i = 0; i < COUNT(there); i++)
+		assert_true(policy_set_mentions(set, text(there[i])));
+	for (size_t i = 0; i < COUNT(not_there); i++)
+		assert_false(policy_set_mentions(set, text(not_there[i])));
+	policy_set_free(set);
+	assert_int_equal(parse_exact("", 0, &set, NULL), POLICY_OK);
+	assert_false(policy_set_mentions(set, text("a")));
+	policy_set_free(set);
+}
+
 /* ---- damage ---- */
 
 static const char sample[] =
@@ -532,8 +554,9 @@ main(void)
 		cmocka_unit_test(test_accepted),  cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_nesting),	  cmocka_unit_test(test_scope_nesting),
 		cmocka_unit_test(test_counts),	  cmocka_unit_test(test_size),
-		cmocka_unit_test(test_summaries), cmocka_unit_test(test_truncations),
-		cmocka_unit_test(test_bit_flips), cmocka_unit_test(test_mutations),
+		cmocka_unit_test(test_summaries), cmocka_unit_test(test_mentions),
+		cmocka_unit_test(test_truncations), cmocka_unit_test(test_bit_flips),
+		cmocka_unit_test(test_mutations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
