@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One certificate: reading it, and what it must say of itself to be an EK's or an issuer's. */
+/* One certificate: reading it, and what it must say of itself to stand where it stands. Private to
+ * the verifier. */
 #ifndef POSTERN_ATTEST_CERTIFICATE_H
 #define POSTERN_ATTEST_CERTIFICATE_H
 
@@ -13,27 +14,53 @@ x509_free_at(X509 **certificate)
 }
 #define auto_x509 __attribute__((cleanup(x509_free_at))) X509
 
+/* ---- certificate.c: reading ---- */
+
+/* Past the header of TCG_PCCLIENT_STORED_CERT, where there is one. */
+struct bytes certificate_strip_header(struct bytes stored);
+/* What follows a certificate in an NV index: nothing, or what unused cells hold. */
+bool certificate_is_padding(struct bytes rest);
 /* DER as it lies in NV: with the header of TCG_PCCLIENT_STORED_CERT or without, padded or not. */
 __attribute__((warn_unused_result)) enum attest_status
 certificate_load(struct bytes der, X509 **ret_certificate, struct attest_error *err);
 /* A new reference; also for keys that are marked for OAEP alone, which OpenSSL does not load. */
 EVP_PKEY *certificate_key(const X509 *certificate);
+/* SHA-256 of SubjectPublicKeyInfo. */
 bool certificate_id(const X509 *certificate, uint8_t ret_id[ATTEST_HASH_SIZE]);
 
-/* Is it an EK's: usage, extended usage, no CA, nothing critical that is unknown? */
+/* Version 3, extensions that parse and stand there once, nothing critical that is unknown. */
 __attribute__((warn_unused_result)) enum attest_status
-certificate_check_leaf(X509 *certificate, struct attest_error *err);
-/* May it issue: CA, keyCertSign, a strong key, nothing critical that is unknown? */
-__attribute__((warn_unused_result)) enum attest_status
-certificate_check_issuer(X509 *certificate, struct attest_error *err);
+certificate_check_form(X509 *certificate, struct attest_error *err);
 __attribute__((warn_unused_result)) enum attest_status
 certificate_check_dates(const X509 *certificate, int64_t now, struct attest_error *err);
-/* Of how it was signed: SHA-2, with RSA or ECDSA. */
-__attribute__((warn_unused_result)) enum attest_status
-certificate_check_signature_algorithm(X509 *certificate, struct attest_error *err);
-
 bool certificate_expires(const X509 *certificate, int64_t *ret_time);
-/* Manufacturer, model and version out of the subject's alternative name, as printable ASCII. */
-void certificate_describe(const X509 *certificate, struct attest_chain *chain);
+bool certificate_time(const ASN1_TIME *time, int64_t *ret_time);
+/* SHA-2 with RSA (PSS: in its mask too) or ECDSA. `check` is the name that a refusal bears. */
+__attribute__((warn_unused_result)) enum attest_status
+certificate_check_algorithm(const X509_ALGOR *algorithm, const char *check,
+			    struct attest_error *err);
+
+/* After a signature that did not verify, for OpenSSL answers "no" in both cases. Clears its queue
+ * of errors. */
+bool memory_ran_out(void);
+
+/* ---- purpose.c: what it is for ---- */
+
+enum leaf_kind { LEAF_EK, LEAF_CLOUD_AK };
+/* "ek.certificate...", "cloud.certificate...": usage, extended usage, no CA. */
+__attribute__((warn_unused_result)) enum attest_status
+certificate_check_leaf(X509 *certificate, enum leaf_kind kind, struct attest_error *err);
+/* May it issue: CA, keyCertSign, a strong key, nothing critical that is unknown? */
+__attribute__((warn_unused_result)) enum attest_status
+certificate_check_issuer(X509 *certificate, enum leaf_kind kind, struct attest_error *err);
+
+/* ---- names.c: what it says ---- */
+
+/* Manufacturer, model and version out of the subject's alternative name, or of the subject where
+ * that has none, as printable ASCII. */
+__attribute__((warn_unused_result)) enum attest_status
+certificate_describe(const X509 *certificate, struct attest_chain *chain, struct attest_error *err);
+/* RFC 2253, printable ASCII, cut to fit. */
+bool name_print(const X509_NAME *name, char ret_text[ATTEST_SUBJECT_SIZE]);
 
 #endif

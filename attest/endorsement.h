@@ -9,13 +9,17 @@
 
 #include "attest.h"
 
-#define ATTEST_CHAIN_MAX	4   /* certificates in a path, leaf and root included */
-#define ATTEST_CERTIFICATES_MAX 8   /* certificates a guest may send */
-#define ATTEST_ANCHORS_MAX	256 /* trusted CAs given to one verification */
+#define ATTEST_CHAIN_MAX	4    /* certificates in a path, leaf and root included */
+#define ATTEST_CERTIFICATES_MAX 8    /* certificates a guest may send */
+#define ATTEST_ANCHORS_MAX	256  /* trusted CAs that a broker keeps */
+#define ATTEST_PILE_MAX		2048 /* anchors, or certificates, given to one verification */
 #define ATTEST_CRLS_MAX		64
-#define ATTEST_CRL_MAX		(1024 * 1024) /* bytes of one */
+#define ATTEST_CRL_MAX		(1024 * 1024)	  /* bytes of one */
+#define ATTEST_BUNDLE_MAX	(4 * 1024 * 1024) /* bytes of a file of certificates or CRLs */
+#define ATTEST_SUBJECT_SIZE	160
 
-/* Google's instance-info extension, 1.3.6.1.4.1.11129.2.1.21: which machine of whose. */
+/* Google's instance-info extension, 1.3.6.1.4.1.11129.2.1.21: which machine of whose. Whoever is
+ * trusted to certify EKs can write it: it says something where ca_ids names one of Google's CAs. */
 struct attest_instance {
 	bool known;
 	char zone[64];
@@ -30,7 +34,11 @@ struct attest_chain {
 	 * all pinned anchors above them. */
 	uint32_t ca_count;
 	uint8_t ca_ids[ATTEST_CHAIN_MAX][ATTEST_HASH_SIZE];
-	char manufacturer[16]; /* "id:53544D20", empty if absent */
+	char ca_subjects[ATTEST_CHAIN_MAX][ATTEST_SUBJECT_SIZE]; /* for people; may be cut */
+	bool ca_pinned[ATTEST_CHAIN_MAX];
+	bool ca_asked[ATTEST_CHAIN_MAX]; /* a CRL of it said whom it revoked */
+	uint32_t path_count;		 /* so many of them are the path, the others above it */
+	char manufacturer[16];		 /* "id:53544D20", empty if absent */
 	char model[64];
 	char version[16];
 	int64_t expires; /* the earliest notAfter of the path */
@@ -43,24 +51,29 @@ struct attest_trust {
 	size_t anchor_count;
 	const struct bytes *crls; /* DER, as operators uploaded them, at most ATTEST_CRLS_MAX */
 	size_t crl_count;
-	bool stale_crls; /* a CRL past its nextUpdate still counts; else it refuses */
+	bool stale_crls; /* a CA's CRLs that are all past their nextUpdate count; else they refuse
+			  */
 	int64_t now;	 /* Unix seconds */
 };
 
-/* certificates[0] is the EK's, the others may help to build the path. Each issuer for which there
- * is a CRL is asked: "ek.chain.revoked", "ek.chain.crl" (expired, or not signed by it). */
+/* certificates[0] is the EK's, the others may help to build the path, in any order. Each issuer for
+ * which there is a CRL is asked, anchors above the path too: "ek.chain.revoked". A CRL that bears
+ * an issuer's name and cannot be used refuses ("ek.chain.crl.signature", "...expired",
+ * "...parse"...), one of a CA elsewhere does not matter. Leaf: "ek.certificate.signs",
+ * "...platform",
+ * "...attestation", "...usage", "...purpose", "...ca", "...key". */
 __attribute__((warn_unused_result)) enum attest_status
 attest_chain_verify(const struct attest_ek *ek, const struct bytes *certificates,
 		    size_t certificate_count, const struct attest_trust *trust,
 		    struct attest_chain *ret_chain, struct attest_error *err);
 /* The same id of a CA certificate (DER) fit to be an anchor, and its subject as text. */
 __attribute__((warn_unused_result)) enum attest_status
-attest_anchor_describe(struct bytes der, uint8_t ret_id[ATTEST_HASH_SIZE], char ret_subject[160],
-		       struct attest_error *err);
+attest_anchor_describe(struct bytes der, uint8_t ret_id[ATTEST_HASH_SIZE],
+		       char ret_subject[ATTEST_SUBJECT_SIZE], struct attest_error *err);
 /* A CRL (DER) fit to be uploaded: it parses, and one of the certificates signed it. */
 struct attest_crl {
 	uint8_t issuer_id[ATTEST_HASH_SIZE];
-	char issuer[160];
+	char issuer[ATTEST_SUBJECT_SIZE];
 	int64_t issued;
 	int64_t expires;  /* nextUpdate; refused without one */
 	uint32_t revoked; /* how many */
@@ -80,10 +93,30 @@ struct attest_cloud_input {
 	struct bytes signature; /* TPMT_SIGNATURE */
 	uint8_t qualifying[ATTEST_HASH_SIZE];
 };
-/* The chain tells the cloud's CAs and the instance. Not an EK certificate, and not one whose key is
- * not for digitalSignature alone. */
+/* The chain tells the cloud's CAs and the instance. Certificate: digitalSignature, no CA, and if it
+ * has extended usages, an EK's or an AK's ("cloud.certificate..."); path as above
+ * ("cloud.chain..."); the certified key is cloud_public's ("cloud.key"), whose attributes are those
+ * of an attesting key ("cloud.ak..."); the certification is of this AK, in the endorsement
+ * hierarchy ("certify..."). */
 __attribute__((warn_unused_result)) enum attest_status
 attest_cloud_verify(const struct attest_cloud_input *input, const struct attest_trust *trust,
 		    struct attest_chain *ret_chain, struct attest_error *err);
+
+/* ---- files of them ---- */
+
+enum attest_item { ATTEST_CERTIFICATE, ATTEST_CRL };
+struct attest_bundle {
+	size_t count;
+	struct bytes *items; /* DER, not judged */
+	uint8_t *memory;
+};
+/* PEM with any number of them (other things between are passed over), DER one after the other, or
+ * what an NV index of a TPM holds. ATTEST_MALFORMED where there is none, or one is cut off. */
+__attribute__((warn_unused_result)) enum attest_status
+attest_bundle_read(struct bytes file, enum attest_item kind, struct attest_bundle *ret_bundle,
+		   struct attest_error *err);
+void attest_bundle_clear(struct attest_bundle *bundle);
+/* "id:53544D20" -> "STMicroelectronics", of the TCG's vendor registry; NULL: not in it. */
+const char *attest_manufacturer_name(const char *id);
 
 #endif

@@ -264,12 +264,12 @@ static const struct {
 	{last_second, NULL},
 	{agreement_too, NULL},
 	{other_key, "ek.certificate.key"},
-	{signs_too, "ek.certificate.usage"},
+	{signs_too, "ek.certificate.signs"},
 	{agrees_only, "ek.certificate.usage"},
 	{any_use, "ek.certificate.usage"},
-	{platform, "ek.certificate.purpose"},
-	{platform_too, "ek.certificate.purpose"},
-	{ak_too, "ek.certificate.purpose"},
+	{platform, "ek.certificate.platform"},
+	{platform_too, "ek.certificate.platform"},
+	{ak_too, "ek.certificate.attestation"},
 	{server, "ek.certificate.purpose"},
 	{leaf_is_ca, "ek.certificate.ca"},
 	{leaf_unknown, "certificate.critical"},
@@ -327,7 +327,7 @@ an_ecc_certificate_must_agree(void **state)
 
 		world.recipes[LEAF].usage = "critical,digitalSignature";
 		assert_int_equal(verify(&world, &chain, &err), ATTEST_REFUSED);
-		assert_string_equal(err.check, "ek.certificate.usage");
+		assert_string_equal(err.check, "ek.certificate.signs");
 		world.recipes[LEAF].usage = "critical,keyEncipherment";
 		assert_int_equal(verify(&world, &chain, &err), ATTEST_REFUSED);
 		assert_string_equal(err.check, "ek.certificate.usage");
@@ -516,7 +516,7 @@ static void
 too_many_is_a_limit(void **state)
 {
 	static const uint8_t large[ATTEST_CERTIFICATE_MAX + 1] = {0x30};
-	struct bytes many[ATTEST_ANCHORS_MAX + 1] = {0};
+	static struct bytes many[ATTEST_PILE_MAX + 1];
 	struct attest_chain chain;
 	struct attest_error err;
 
@@ -527,17 +527,18 @@ too_many_is_a_limit(void **state)
 									  .now = NOW},
 					     &chain, &err),
 			 ATTEST_LIMIT);
-	assert_int_equal(attest_chain_verify(eks[0], many, 9,
+	assert_int_equal(attest_chain_verify(eks[0], many, ATTEST_PILE_MAX + 1,
 					     &(const struct attest_trust){.anchors = many,
 									  .anchor_count = 1,
 									  .now = NOW},
 					     &chain, &err),
 			 ATTEST_LIMIT);
-	assert_int_equal(attest_chain_verify(eks[0], many, 1,
-					     &(const struct attest_trust){.anchors = many,
-									  .anchor_count = 257,
-									  .now = NOW},
-					     &chain, &err),
+	assert_int_equal(attest_chain_verify(
+				 eks[0], many, 1,
+				 &(const struct attest_trust){.anchors = many,
+							      .anchor_count = ATTEST_PILE_MAX + 1,
+							      .now = NOW},
+				 &chain, &err),
 			 ATTEST_LIMIT);
 	many[0] = BYTES_OF(large);
 	assert_int_equal(attest_chain_verify(eks[0], many, 1,
