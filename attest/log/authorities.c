@@ -137,7 +137,8 @@ void
 authorities_claim(const struct authorities *authorities, struct witness_hash *hash,
 		  struct attest_claims *claims)
 {
-	if (!authorities->unclear)
+	/* Of an empty list a policy's "all of these" holds: it is no claim. */
+	if (!authorities->unclear && authorities->count > 0)
 		claim_list(authorities, hash, claims);
 	if (authorities->sbat_seen && !authorities->sbat_unclear)
 		claim_sbat_level(authorities->sbat_level, claims);

@@ -224,7 +224,9 @@ conclude(const void *state, uint32_t held, struct witness_hash *hash, struct att
 	if ((held >> 7 & 1) == 0 || secureboot->broken || secureboot->step != STEP_SEPARATED)
 		return;
 	claim_variables(secureboot, hash, claims);
-	authorities_claim(&secureboot->authorities, hash, claims);
+	/* With Secure Boot off nothing was checked, and whatever ran could note what it likes. */
+	if (is_on(secureboot->required[SECURE_BOOT]))
+		authorities_claim(&secureboot->authorities, hash, claims);
 	attest_claim_boolean(claims, CLAIM_DMA_PROTECTION_DISABLED,
 			     secureboot->action_seen[DMA_PROTECTION_DISABLED]);
 	attest_claim_boolean(claims, CLAIM_UEFI_DEBUG_MODE, secureboot->action_seen[DEBUG_MODE]);
