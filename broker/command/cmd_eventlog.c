@@ -63,6 +63,7 @@ cmd_eventlog(int argc, char **argv)
 	auto_file_text log = {.data = NULL};
 	struct pcr_file given;
 	struct eventlog_view view;
+	struct attest_error err = {.status = ATTEST_OK};
 
 	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
 	    arguments_expect(&positional, 1, 1, "FILE") != 0)
@@ -70,11 +71,12 @@ cmd_eventlog(int argc, char **argv)
 	int status = file_read(positional.items[0], ATTEST_EVENTLOG_MAX, &log);
 	if (status == 0 && pcrs != NULL)
 		status = pcr_file_read(pcrs, &given);
-	if (status == 0)
-		status = eventlog_view_make((struct bytes){(const uint8_t *)log.data, log.size},
-					    pcrs != NULL ? &given : NULL, &view);
 	if (status != 0)
 		return status;
+	if (eventlog_view_make((struct bytes){(const uint8_t *)log.data, log.size},
+			       pcrs != NULL ? &given : NULL, &view, &err) != ATTEST_OK)
+		return complain(err.status == ATTEST_MEMORY ? EX_SOFTWARE : EX_DATAERR, "%s: %s",
+				positional.items[0], err.message);
 	status = view_show(&view, json);
 	if (status != 0)
 		return status;

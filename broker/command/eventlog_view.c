@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eventlog_view.h"
 
-#include "command.h"
-
 #define ALWAYS_EXPECTED 0x3ffU	/* PCR 0-9: a whole boot's */
 #define WHERE_LOGGED	0x7800U /* PCR 11-14: the operating system's to extend */
 #define EVIDENCE_BANKS	(1U << ATTEST_SHA256 | 1U << ATTEST_SHA384)
@@ -17,32 +15,25 @@ static const char REFUSED_GIVEN[] =
 	"the PCR values are of no bank that can be compared (SHA-256 or SHA-384, of which the log "
 	"has digests)";
 
-static int
-view_fail(const struct attest_error *err)
-{
-	return complain(err->status == ATTEST_MEMORY ? EX_SOFTWARE : EX_DATAERR, "%s",
-			err->message);
-}
-
 /* Counts, once the whole log is known to parse. */
-static int
-view_count(struct eventlog_view *view)
+static enum attest_status
+view_count(struct eventlog_view *view, struct attest_error *err)
 {
 	struct attest_eventlog log = view->form;
-	struct attest_error err = {.status = ATTEST_OK};
 	struct attest_event event;
 	bool end = false;
 
 	for (;;) {
-		if (attest_eventlog_next(&log, &event, &end, &err) != ATTEST_OK)
-			return view_fail(&err);
+		enum attest_status status = attest_eventlog_next(&log, &event, &end, err);
+		if (status != ATTEST_OK)
+			return status;
 		if (end)
 			break;
 		if (event.extends && event.pcr < ATTEST_PCRS)
 			view->logged |= 1U << event.pcr;
 	}
 	view->event_count = log.event_count;
-	return 0;
+	return ATTEST_OK;
 }
 
 static const char *
@@ -58,28 +49,28 @@ refusal(const struct eventlog_view *view, uint32_t judged)
 }
 
 /* Without values of a TPM, those that the log itself leads to stand in for them. */
-static int
-view_judge(struct eventlog_view *view)
+static enum attest_status
+view_judge(struct eventlog_view *view, struct attest_error *err)
 {
-	struct attest_error err = {.status = ATTEST_OK};
 	uint32_t judged = view->banks & EVIDENCE_BANKS;
 
 	if (view->compared)
 		judged &= view->given.banks;
 	view->refused = refusal(view, judged);
 	if (view->refused != NULL)
-		return 0;
+		return ATTEST_OK;
 	for (unsigned bank = 0; bank < ATTEST_BANKS; bank++) {
 		const struct attest_pcrs *quoted =
 			view->compared ? &view->given.pcrs[bank] : &view->replay[bank];
 		if ((judged >> bank & 1) == 0)
 			continue;
-		if (attest_eventlog_examine(view->log, quoted, &view->reports[bank], &err) !=
-		    ATTEST_OK)
-			return view_fail(&err);
+		enum attest_status status =
+			attest_eventlog_examine(view->log, quoted, &view->reports[bank], err);
+		if (status != ATTEST_OK)
+			return status;
 		view->judged |= 1U << bank;
 	}
-	return 0;
+	return ATTEST_OK;
 }
 
 /* Something must have been compared, and all of it be explained. */
@@ -96,22 +87,24 @@ view_verified(const struct eventlog_view *view)
 	return checked != 0;
 }
 
-int
-eventlog_view_make(struct bytes log, const struct pcr_file *given, struct eventlog_view *ret_view)
+enum attest_status
+eventlog_view_make(struct bytes log, const struct pcr_file *given, struct eventlog_view *ret_view,
+		   struct attest_error *err)
 {
-	struct attest_error err = {.status = ATTEST_OK};
+	struct eventlog_view *view = ret_view;
 
-	*ret_view = (struct eventlog_view){.log = log, .compared = given != NULL};
+	*view = (struct eventlog_view){.log = log, .compared = given != NULL};
 	if (given != NULL)
-		ret_view->given = *given;
-	if (attest_eventlog_open(log, &ret_view->form, &err) != ATTEST_OK ||
-	    attest_eventlog_replay(log, ret_view->replay, &ret_view->banks, &err) != ATTEST_OK)
-		return view_fail(&err);
-	int status = view_count(ret_view);
-	if (status == 0)
-		status = view_judge(ret_view);
-	if (status == 0)
-		ret_view->verified = ret_view->compared && view_verified(ret_view);
+		view->given = *given;
+	enum attest_status status = attest_eventlog_open(log, &view->form, err);
+	if (status == ATTEST_OK)
+		status = attest_eventlog_replay(log, view->replay, &view->banks, err);
+	if (status == ATTEST_OK)
+		status = view_count(view, err);
+	if (status == ATTEST_OK)
+		status = view_judge(view, err);
+	if (status == ATTEST_OK)
+		view->verified = view->compared && view_verified(view);
 	return status;
 }
 

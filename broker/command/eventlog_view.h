@@ -23,9 +23,11 @@ struct eventlog_view {
 	bool verified;	     /* compared, and nothing that the log should explain is unexplained */
 };
 
-/* 0, EX_DATAERR or EX_SOFTWARE, and then it has said why. */
-int eventlog_view_make(struct bytes log, const struct pcr_file *given,
-		       struct eventlog_view *ret_view);
+/* `given`: NULL compares with nothing. The log outlives the view, which after a failure holds
+ * nothing of use. */
+__attribute__((warn_unused_result)) enum attest_status
+eventlog_view_make(struct bytes log, const struct pcr_file *given, struct eventlog_view *ret_view,
+		   struct attest_error *err);
 /* PCRs that this log must explain where they are given: 0-9, and 11-14 where it has events. */
 uint32_t eventlog_view_expected(const struct eventlog_view *view);
 /* Of those, the ones of which a value was given that could be judged. */
