@@ -221,15 +221,15 @@ find_values(const struct attest_inspect_input *input, uint16_t algorithm,
 	const struct attest_pcrs *values = NULL;
 
 	for (size_t i = 0; i < input->pcrs_count; i++) {
-		if (strcmp(attest_bank_name(input->pcrs[i].bank),
-			   attest_algorithm_name(algorithm)) != 0)
+		if (input->pcrs[i].known == 0 || strcmp(attest_bank_name(input->pcrs[i].bank),
+							attest_algorithm_name(algorithm)) != 0)
 			continue;
 		if (values != NULL)
 			return attest_fail(err, ATTEST_REFUSED, "quote.pcrs.bank",
 					   "two sets of values of one bank");
 		values = &input->pcrs[i];
 	}
-	if (values == NULL || values->known == 0)
+	if (values == NULL)
 		return attest_differs_text(err, ATTEST_REFUSED, "quote.pcrs.bank",
 					   attest_algorithm_name(algorithm), "",
 					   "no values were given of the bank that was quoted");

@@ -19,7 +19,7 @@ struct attest_inspect_input {
 	struct bytes message;		/* TPMS_ATTEST or TPM2B_ATTEST */
 	struct bytes signature;		/* TPMT_SIGNATURE */
 	const struct bytes *qualifying; /* extraData, byte for byte; NULL: not compared */
-	const struct attest_pcrs *pcrs; /* values of banks, each bank once; none: not compared */
+	const struct attest_pcrs *pcrs; /* values of banks, each once; NULL: not compared */
 	size_t pcrs_count;
 };
 

@@ -41,9 +41,12 @@ COMMAND(revoke);
 COMMAND(explain);
 COMMAND(audit_tail);
 COMMAND(audit_verify);
+COMMAND(ek_verify);
 COMMAND(eventlog);
+COMMAND(ima);
 COMMAND(enroll);
 COMMAND(fetch);
+COMMAND(quote_verify);
 
 #undef COMMAND
 

@@ -51,7 +51,10 @@ static const struct command commands[] = {
 	ROW("explain", explain, "why a machine got what it got, check by check"),
 	ROW("audit tail", audit_tail, "the newest audit entries"),
 	ROW("audit verify", audit_verify, "check the whole audit log and every act"),
+	ROW("ek verify", ek_verify, "whether a TPM's endorsement key is vouched for"),
 	ROW("eventlog", eventlog, "what a firmware's event log says, and what of it is proved"),
+	ROW("ima", ima, "what a Linux kernel measured of files, and what of it is proved"),
+	ROW("quote verify", quote_verify, "what a TPM signed of its PCRs, and whether it did"),
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(*commands))
 

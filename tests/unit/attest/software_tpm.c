@@ -346,8 +346,8 @@ software_quote_fill(const struct software_tpm *tpm, const uint8_t qualifying[ATT
 	*ret_quote = quote;
 }
 
-static void
-encode(struct software_quote *quote)
+void
+software_quote_encode(struct software_quote *quote)
 {
 	struct writer w = writer_of(quote->message, sizeof(quote->message));
 
@@ -394,7 +394,7 @@ software_quote_sign_message(const struct software_tpm *tpm, struct software_quot
 void
 software_quote_sign(const struct software_tpm *tpm, struct software_quote *quote)
 {
-	encode(quote);
+	software_quote_encode(quote);
 	software_quote_sign_message(tpm, quote);
 }
 

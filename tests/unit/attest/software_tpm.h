@@ -71,6 +71,8 @@ struct software_quote {
 void software_quote_fill(const struct software_tpm *tpm, const uint8_t qualifying[ATTEST_HASH_SIZE],
 			 struct software_quote *ret_quote);
 void software_quote_sign(const struct software_tpm *tpm, struct software_quote *quote);
+/* Only the message, of the fields as they stand. */
+void software_quote_encode(struct software_quote *quote);
 /* Only the signature, over quote->message as it stands. */
 void software_quote_sign_message(const struct software_tpm *tpm, struct software_quote *quote);
 void software_quote_make(const struct software_tpm *tpm, const uint8_t qualifying[ATTEST_HASH_SIZE],
