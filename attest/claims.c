@@ -156,15 +156,15 @@ value_valid(enum attest_claim_kind kind, struct bytes value)
 	return false;
 }
 
-/* The highest id so far; 0 without any. */
+/* The highest id so far; 0 without any. Remembered, for claims may be thousands of values. */
 static uint8_t
 last_id(const struct attest_claims *claims)
 {
 	struct reader r = reader_of((struct bytes){claims->encoded, claims->size});
 	struct attest_claim claim;
-	uint8_t id = 0;
+	uint8_t id = claims->last;
 
-	while (attest_claim_next(&r, &claim))
+	while (claims->last == 0 && attest_claim_next(&r, &claim))
 		id = (uint8_t)claim.rule->id;
 	return id;
 }
@@ -190,6 +190,7 @@ append(struct attest_claims *claims, enum attest_claim_id id, enum attest_claim_
 	if (w.failed)
 		return false;
 	claims->size += w.size;
+	claims->last = (uint8_t)id;
 	return true;
 }
 

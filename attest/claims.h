@@ -84,6 +84,7 @@ const struct attest_claim_rule *attest_claim_rule_at(size_t index);
 
 struct attest_claims { /* all zeros: none yet */
 	size_t size;
+	uint8_t last; /* id, if one was made here: whoever only carries claims leaves it */
 	uint8_t encoded[ATTEST_CLAIMS_MAX];
 };
 

@@ -108,8 +108,7 @@ text_event(struct grub *grub, const struct attest_event *event, struct witness_h
 	static const uint8_t separator[4];
 	struct bytes text;
 
-	if (witness_hash_matches(hash, event->digests[hash->bank], BYTES_OF(separator),
-				 (struct bytes){0}))
+	if (witness_hash_matches_word(hash, event->digests[hash->bank], BYTES_OF(separator)))
 		return;
 	if (!recompute(event, hash, &text))
 		grub->lines.broken = true;

@@ -23,7 +23,7 @@ is_action(struct bytes digest, struct witness_hash *hash)
 	};
 
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
-		if (witness_hash_matches(hash, digest, actions[i], (struct bytes){0}))
+		if (witness_hash_matches_word(hash, digest, actions[i]))
 			return true;
 	return false;
 }

@@ -17,7 +17,7 @@ witness_event(void *state, const struct attest_event *event, struct witness_hash
 	struct mok *mok = state;
 	struct bytes digest = event->digests[hash->bank];
 
-	if (witness_hash_matches(hash, digest, text_of("WBCL"), (struct bytes){0}))
+	if (witness_hash_matches_word(hash, digest, text_of("WBCL")))
 		mok->digests.broken = true;
 	list_add(&mok->digests, digest);
 }

@@ -109,6 +109,26 @@ witness_hash_matches(struct witness_hash *hash, struct bytes digest, struct byte
 }
 
 bool
+witness_hash_matches_word(struct witness_hash *hash, struct bytes digest, struct bytes word)
+{
+	uint32_t i = 0;
+
+	while (i < hash->word_count &&
+	       (hash->words[i].word.data != word.data || hash->words[i].word.size != word.size))
+		i++;
+	if (i == WITNESS_WORDS_MAX)
+		return witness_hash_matches(hash, digest, word, (struct bytes){0});
+	if (i == hash->word_count) {
+		if (!hash_of(hash, word, (struct bytes){0}, hash->words[i].digest))
+			return false;
+		hash->words[i].word = word;
+		hash->word_count++;
+	}
+	return bytes_equal(digest,
+			   (struct bytes){hash->words[i].digest, attest_bank_size(hash->bank)});
+}
+
+bool
 witness_hash_sha256(struct witness_hash *hash, struct bytes bytes,
 		    uint8_t ret_digest[ATTEST_HASH_SIZE])
 {

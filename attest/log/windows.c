@@ -19,7 +19,7 @@
 #define DEP_POLICY	 0x00050004U
 #define VSM_LAUNCH_TYPE	 0x00050012U
 
-/* SIPAEV_TRANSFER_CONTROL: whom the boot manager started. */
+/* Whom the boot manager started: these two are seen where Windows boots. */
 #define TRANSFER_LOADER	    1
 #define TRANSFER_HYPERVISOR 5 /* on the way to the loader */
 
@@ -167,7 +167,7 @@ witness_event(void *state, const struct attest_event *event, struct witness_hash
 
 	if (windows->broken || windows->capped[at])
 		return;
-	if (witness_hash_matches(hash, digest, text_of("WBCL"), (struct bytes){0})) {
+	if (witness_hash_matches_word(hash, digest, text_of("WBCL"))) {
 		windows->capped[at] = true;
 		return;
 	}

@@ -11,6 +11,8 @@
 #include "attest/crypto.h"
 #include "attest/eventlog.h"
 
+#define WITNESS_WORDS_MAX 32
+
 /* Recomputes digests in the bank that was quoted; one for a whole examination. What it needs, it
  * keeps: that an event's data is hashed once, however many witnesses ask. */
 struct witness_hash {
@@ -21,11 +23,19 @@ struct witness_hash {
 	struct bytes data;     /* of the current event */
 	bool data_hashed;
 	uint8_t data_digest[ATTEST_DIGEST_MAX]; /* its hash, if data_hashed */
+	uint32_t word_count;
+	struct {
+		struct bytes word;
+		uint8_t digest[ATTEST_DIGEST_MAX];
+	} words[WITNESS_WORDS_MAX];
 };
 /* Is `digest` H(first || second)? With the current event's data as `first` and nothing as `second`
  * the hash is computed once per event. */
 bool witness_hash_matches(struct witness_hash *hash, struct bytes digest, struct bytes first,
 			  struct bytes second);
+/* The same of a constant that many events are compared with: it is hashed once per examination.
+ * `word` must be the same memory for that long, a literal or static. */
+bool witness_hash_matches_word(struct witness_hash *hash, struct bytes digest, struct bytes word);
 /* SHA-256 whatever the bank, for claims that are digests of authenticated bytes. */
 bool witness_hash_sha256(struct witness_hash *hash, struct bytes bytes,
 			 uint8_t ret_digest[ATTEST_HASH_SIZE]);
