@@ -162,9 +162,10 @@ last_id(const struct attest_claims *claims)
 {
 	struct reader r = reader_of((struct bytes){claims->encoded, claims->size});
 	struct attest_claim claim;
-	uint8_t id = claims->last;
+	bool remembered = claims->size == 0 || claims->last != 0;
+	uint8_t id = claims->size == 0 ? 0 : claims->last;
 
-	while (claims->last == 0 && attest_claim_next(&r, &claim))
+	while (!remembered && attest_claim_next(&r, &claim))
 		id = (uint8_t)claim.rule->id;
 	return id;
 }
