@@ -175,6 +175,9 @@ attest_bundle_read(struct bytes file, enum attest_item kind, struct attest_bundl
 	if (bundle.count == 0)
 		return attest_fail(err, ATTEST_MALFORMED, "bundle.empty",
 				   kind == ATTEST_CRL ? "no CRL in it" : "no certificate in it");
+	struct bytes *fitted = realloc(bundle.items, bundle.count * sizeof(struct bytes));
+	if (fitted != NULL)
+		bundle.items = fitted;
 	*ret_bundle = bundle;
 	bundle = (struct attest_bundle){0};
 	return ATTEST_OK;

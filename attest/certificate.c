@@ -275,7 +275,7 @@ certificate_check_algorithm(const X509_ALGOR *algorithm, const char *check,
 }
 
 bool
-memory_ran_out(void)
+crypto_ran_out(void)
 {
 	bool found = false;
 

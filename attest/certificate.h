@@ -42,7 +42,7 @@ certificate_check_algorithm(const X509_ALGOR *algorithm, const char *check,
 
 /* After a signature that did not verify, for OpenSSL answers "no" in both cases. Clears its queue
  * of errors. */
-bool memory_ran_out(void);
+bool crypto_ran_out(void);
 
 /* ---- purpose.c: what it is for ---- */
 
@@ -61,6 +61,6 @@ certificate_check_issuer(X509 *certificate, enum leaf_kind kind, struct attest_e
 __attribute__((warn_unused_result)) enum attest_status
 certificate_describe(const X509 *certificate, struct attest_chain *chain, struct attest_error *err);
 /* RFC 2253, printable ASCII, cut to fit. */
-bool name_print(const X509_NAME *name, char ret_text[ATTEST_SUBJECT_SIZE]);
+bool certificate_print_name(const X509_NAME *name, char ret_text[ATTEST_SUBJECT_SIZE]);
 
 #endif

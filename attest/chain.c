@@ -52,7 +52,7 @@ attest_chain_verify(const struct attest_ek *ek, const struct bytes *certificates
 {
 	auto_x509 *leaf = NULL;
 
-	enum attest_status status = trust_check_sizes("ek", certificate_count, trust, err);
+	enum attest_status status = path_check_sizes("ek", certificate_count, trust, err);
 	if (status != ATTEST_OK)
 		return status;
 	status = certificate_load(certificates[0], &leaf, err);
@@ -94,7 +94,7 @@ attest_anchor_describe(struct bytes der, uint8_t ret_id[ATTEST_HASH_SIZE],
 	if (status != ATTEST_OK)
 		return status;
 	if (!certificate_id(certificate, id) ||
-	    !name_print(X509_get_subject_name(certificate), ret_subject))
+	    !certificate_print_name(X509_get_subject_name(certificate), ret_subject))
 		return attest_fail_memory(err);
 	memcpy(ret_id, id, sizeof(id));
 	return ATTEST_OK;

@@ -114,8 +114,7 @@ attest_cloud_verify(const struct attest_cloud_input *input, const struct attest_
 	auto_x509 *leaf = NULL;
 	auto_signing_key key = {0};
 
-	enum attest_status status =
-		trust_check_sizes("cloud", input->certificate_count, trust, err);
+	enum attest_status status = path_check_sizes("cloud", input->certificate_count, trust, err);
 	if (status == ATTEST_OK)
 		status = load_key(input->cloud_public, &key, err);
 	if (status == ATTEST_OK)

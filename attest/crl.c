@@ -179,7 +179,7 @@ check_signature(X509_CRL *crl, X509 *issuer, const char *prefix, struct attest_e
 		return attest_fail_memory(err);
 	/* First of all, for the rest is said of this issuer's CRLs alone. */
 	int verified = X509_CRL_verify(crl, key);
-	if (memory_ran_out() && verified != 1)
+	if (crypto_ran_out() && verified != 1)
 		return attest_fail_memory(err);
 	X509_CRL_get0_signature(crl, NULL, &algorithm);
 	if (verified != 1)
@@ -377,7 +377,7 @@ describe(X509_CRL *crl, const X509 *issuer, struct attest_crl *ret_crl, struct a
 	int count = sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl));
 
 	if (!certificate_id(issuer, described.issuer_id) ||
-	    !name_print(X509_CRL_get_issuer(crl), described.issuer) ||
+	    !certificate_print_name(X509_CRL_get_issuer(crl), described.issuer) ||
 	    !certificate_time(X509_CRL_get0_lastUpdate(crl), &described.issued) ||
 	    !certificate_time(X509_CRL_get0_nextUpdate(crl), &described.expires))
 		return attest_fail_memory(err);

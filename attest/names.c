@@ -122,7 +122,7 @@ bio_free_at(BIO **bio)
 }
 
 bool
-name_print(const X509_NAME *name, char ret_text[ATTEST_SUBJECT_SIZE])
+certificate_print_name(const X509_NAME *name, char ret_text[ATTEST_SUBJECT_SIZE])
 {
 	char text[ATTEST_SUBJECT_SIZE] = {0};
 	__attribute__((cleanup(bio_free_at))) BIO *bio = BIO_new(BIO_s_mem());

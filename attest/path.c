@@ -71,7 +71,7 @@ verify_signature(struct search *search, const X509 *issuer, X509 *subject, struc
 			      "too many CAs of one name: no answer within the bound on work");
 	EVP_PKEY *key = X509_get0_pubkey(issuer);
 	int verified = key == NULL ? 0 : X509_verify(subject, key);
-	bool memory = memory_ran_out();
+	bool memory = crypto_ran_out();
 	if (verified == 1)
 		return ATTEST_OK;
 	if (memory)
@@ -333,7 +333,8 @@ add_ca(struct search *search, struct attest_chain *chain, const X509 *certificat
 	if (chain->ca_count == ATTEST_CHAIN_MAX)
 		return refuse(search, err, ATTEST_REFUSED, "depth",
 			      "more than four CAs, with the anchors above the path");
-	if (!name_print(X509_get_subject_name(certificate), chain->ca_subjects[chain->ca_count]))
+	if (!certificate_print_name(X509_get_subject_name(certificate),
+				    chain->ca_subjects[chain->ca_count]))
 		return attest_fail_memory(err);
 	chain->ca_pinned[chain->ca_count] = pinned;
 	chain->ca_asked[chain->ca_count] = asked;
@@ -378,8 +379,8 @@ report(struct search *search, X509 *leaf, struct attest_chain *ret_chain, struct
 }
 
 enum attest_status
-trust_check_sizes(const char *subject, size_t certificate_count, const struct attest_trust *trust,
-		  struct attest_error *err)
+path_check_sizes(const char *subject, size_t certificate_count, const struct attest_trust *trust,
+		 struct attest_error *err)
 {
 	char check[sizeof(err->check)];
 
