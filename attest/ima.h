@@ -40,12 +40,13 @@ struct attest_ima_entry { /* valid until the next one is read */
 	/* Of `data` alone, whatever the template is called; nothing of a violation is
 	 * authenticated. Not readable: it has another form, and proves nothing of any file. */
 	bool readable;
-	bool verity;		  /* the digest is fs-verity's, not of the content */
-	struct bytes algorithm;	  /* "sha256"; "sha1" of the `ima` template, which spells none */
-	struct bytes file_digest; /* of the size that a known algorithm has */
-	struct bytes name;	  /* not empty, without NUL; may hold anything else */
-	struct bytes third;	  /* signature or buffer; empty: neither */
-	uint32_t fields;	  /* that `data` has; 2: no third */
+	bool verity;		/* the digest is fs-verity's, not of the content */
+	bool algorithm_known;	/* to the kernel: file_digest has the size that it should */
+	struct bytes algorithm; /* "sha256"; "sha1" of the `ima` template, which spells none */
+	struct bytes file_digest;
+	struct bytes name;  /* not empty, without NUL; may hold anything else */
+	struct bytes third; /* signature or buffer; empty: neither */
+	uint32_t fields;    /* that `data` has; 2: no third */
 };
 
 /* The list must outlive what is read of it. An empty list has no entries. */
@@ -152,10 +153,10 @@ struct attest_ima_report {
 	 * the list, or the entry is of an algorithm other than that bank's. */
 	enum attest_answer boot_aggregate;
 };
-/* ATTEST_OK: verified. ATTEST_REFUSED "ima.pcr": no prefix of the list leads to PCR 10, or PCR 10
- * is extended and the prefix empty; "ima.point": `from` is of another boot or bank. By the SHA-1
- * bank nothing is known of files. An allow-list or keys that changed since `from` need a whole
- * list: the caller sees to that. */
+/* ATTEST_OK: verified. ATTEST_REFUSED "ima.pcr": no prefix of the list leads to PCR 10 (with a PCR
+ * 10 of zeros goes the empty list alone); "ima.point": `from` is of another boot or bank. By the
+ * SHA-1 bank nothing is known of files. An allow-list or keys that changed since `from` need a
+ * whole list: the caller sees to that. */
 __attribute__((warn_unused_result)) enum attest_status
 attest_ima_examine(const struct attest_ima_input *input, struct attest_ima_report *ret_report,
 		   struct attest_error *err);

@@ -116,12 +116,14 @@ run(struct examination *e, struct bytes list, struct attest_error *err)
 	bool end = false;
 
 	start(e);
+	if (arrived(e) && e->input->from == NULL && list.size > 0)
+		return attest_fail(err, ATTEST_REFUSED, "ima.pcr",
+				   "PCR 10 was never extended: nothing of this list was measured");
+	e->list.reader = reader_of(list);
 	if (!arrived(e)) {
 		enum attest_status status = attest_ima_open(list, &e->list, err);
 		if (status != ATTEST_OK)
 			return status;
-	} else {
-		e->list.reader = reader_of(list);
 	}
 	while (!arrived(e)) {
 		enum attest_status status = attest_ima_next(&e->list, &entry, &end, err);

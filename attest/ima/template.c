@@ -139,6 +139,7 @@ read_digest(struct bytes field, struct attest_ima_entry *entry)
 	entry->algorithm = named ? first : ima_text("sha1");
 	entry->file_digest = named ? read_bytes(&r, r.left) : field;
 	size_t size = ima_algorithm_size(entry->algorithm);
+	entry->algorithm_known = size != 0;
 	return size == 0 ? entry->file_digest.size > 0 : entry->file_digest.size == size;
 }
 
@@ -162,6 +163,7 @@ read_old(struct attest_ima_entry *entry)
 
 	entry->fields = 2;
 	entry->algorithm = ima_text("sha1");
+	entry->algorithm_known = true;
 	entry->file_digest = read_bytes(&r, SHA1_SIZE);
 	entry->name = read_until(&r, 0);
 	return !r.failed && entry->name.size > 0;
