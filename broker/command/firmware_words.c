@@ -174,7 +174,8 @@ describe_crtm_version(struct words *words, const struct attest_event *event)
 	struct words text = {.size = 0};
 
 	if (words_add_if_text(&text, event->data)) {
-		words_add(words, "the firmware's version: \"%s\"", text.text);
+		words_add(words, "the firmware's version: ");
+		describe_bytes(words, event);
 	} else if (event->data.size == GUID_BYTES) {
 		words_add(words, "the firmware's version, a GUID: ");
 		words_add_guid(words, event->data);
@@ -191,10 +192,12 @@ describe_post_code(struct words *words, const struct attest_event *event)
 	struct words text = {.size = 0};
 	struct reader r = reader_of(event->data);
 
-	if (words_add_if_text(&text, event->data))
-		words_add(words, "firmware code: \"%s\"", text.text);
-	else if (event->data.size != 16 || !add_blob(words, &r, "firmware code,"))
+	if (words_add_if_text(&text, event->data)) {
+		words_add(words, "firmware code: ");
+		describe_bytes(words, event);
+	} else if (event->data.size != 16 || !add_blob(words, &r, "firmware code,")) {
 		unparsed(words, event, "firmware code");
+	}
 }
 
 /* ---- EV_NO_ACTION: notes that extend nothing, 10.4.5 ---- */

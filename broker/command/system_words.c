@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define BYTES_SHOWN 32
-
 #define PCR_IMAGES	    4
 #define PCR_GRUB_COMMANDS   8
 #define PCR_GRUB_FILES	    9
@@ -17,25 +15,14 @@
 static void
 add_quoted(struct words *words, const char *before, struct bytes text)
 {
-	struct words own = {.size = 0};
-
 	words_add(words, "%s", before);
-	if (words_add_if_text(&own, text)) {
-		words_add(words, "\"");
-		words_add_text(words, (struct bytes){(const uint8_t *)own.text, own.size});
-		words_add(words, "\"");
-	} else if (text.size == 0) {
-		words_add(words, "no data");
-	} else {
-		words_add(words, "%zu bytes, ", text.size);
-		words_add_hex(words, text, BYTES_SHOWN);
-	}
+	words_add_quoted(words, text);
 }
 
 void
 describe_bytes(struct words *words, const struct attest_event *event)
 {
-	add_quoted(words, "", event->data);
+	words_add_quoted(words, event->data);
 }
 
 /* PFP 1.05, 10.4.1: zero, or all ones, or 1 and then an error; others in PCR 12-14. */
@@ -184,7 +171,7 @@ describe_tag(struct words *words, const struct attest_event *event)
 	for (size_t i = 0; i < sizeof(TAGS) / sizeof(*TAGS); i++)
 		if (TAGS[i].tag == tag && size == r.left) {
 			words_add(words, "%s: ", TAGS[i].what);
-			add_quoted(words, "", read_bytes(&r, size));
+			words_add_quoted(words, read_bytes(&r, size));
 			return;
 		}
 	if (sipa_tag_known(tag)) {
@@ -193,5 +180,5 @@ describe_tag(struct words *words, const struct attest_event *event)
 		return;
 	}
 	words_add(words, "tagged 0x%08x: ", tag);
-	add_quoted(words, "", r.failed || size != r.left ? event->data : read_bytes(&r, size));
+	words_add_quoted(words, r.failed || size != r.left ? event->data : read_bytes(&r, size));
 }

@@ -123,8 +123,11 @@ add_keys(struct words *words, struct bytes value)
 	}
 	if (keys.others > 0)
 		words_add(words, ", %u others", keys.others);
-	if (keys.named > 0)
-		words_add(words, " (%s)", keys.names.text);
+	if (keys.named > 0) {
+		words_add(words, " (");
+		words_add_words(words, &keys.names);
+		words_add(words, ")");
+	}
 	if (r.left > 0 || !good)
 		words_add(words, "%sbytes that do not parse", value.size > r.left ? ", then " : "");
 }
@@ -286,11 +289,12 @@ describe_authority(struct words *words, const struct attest_event *event)
 	read_bytes(&r, GUID_BYTES);
 	struct words certificate = {.size = 0};
 	if (words_add_certificate(&certificate, read_bytes(&r, r.left)) ||
-	    words_add_certificate(&certificate, variable.value))
-		words_add(words, "an image was allowed by %s's certificate %s", variable.name.text,
-			  certificate.text);
-	else if (strcmp(variable.name.text, "db") == 0)
+	    words_add_certificate(&certificate, variable.value)) {
+		words_add(words, "an image was allowed by %s's certificate ", variable.name.text);
+		words_add_words(words, &certificate);
+	} else if (strcmp(variable.name.text, "db") == 0) {
 		words_add(words, "an image was allowed by an entry of db that is no certificate");
-	else if (!add_known_keys(words, &variable))
+	} else if (!add_known_keys(words, &variable)) {
 		add_other(words, &variable);
+	}
 }

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CUT_MARK "..."
+#define CUT_MARK    "..."
+#define BYTES_SHOWN 32
 
 static const struct {
 	const char *guid;
@@ -236,6 +237,29 @@ words_add_if_text(struct words *words, struct bytes bytes)
 		return false;
 	words_add_utf16(words, wide);
 	return true;
+}
+
+void
+words_add_words(struct words *words, const struct words *more)
+{
+	words_add_text(words, (struct bytes){(const uint8_t *)more->text, more->size});
+}
+
+void
+words_add_quoted(struct words *words, struct bytes bytes)
+{
+	struct words text = {.size = 0};
+
+	if (bytes.size == 0) {
+		words_add(words, "no data");
+	} else if (words_add_if_text(&text, bytes)) {
+		words_add(words, "\"");
+		words_add_words(words, &text);
+		words_add(words, "\"");
+	} else {
+		words_add(words, "%zu bytes, ", bytes.size);
+		words_add_hex(words, bytes, BYTES_SHOWN);
+	}
 }
 
 void

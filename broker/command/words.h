@@ -16,7 +16,7 @@ struct words { /* begin with {.size = 0} */
 	char text[WORDS_MAX];
 };
 
-/* Of our own making. */
+/* Of our own making, and short: texts of others go through the calls below. */
 void words_add(struct words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* UTF-8, which may be none: what is not printable becomes '?', white space a space. */
 void words_add_text(struct words *words, struct bytes text);
@@ -28,6 +28,10 @@ void words_add_hex(struct words *words, struct bytes bytes, size_t max);
 /* Is this text to its last byte, in UTF-8 or UTF-16LE, but for NULs at its end? Then it is added
  * without these; else nothing is. Nothing but NULs is no text. */
 bool words_add_if_text(struct words *words, struct bytes bytes);
+
+/* In quotes where it is text; else how many bytes it is, and the first of them. */
+void words_add_quoted(struct words *words, struct bytes bytes);
+void words_add_words(struct words *words, const struct words *more);
 
 /* "8be4df61-93ca-11d2-aa0d-00e098032b8c"; `guid` is 16 bytes as UEFI stores them. */
 void guid_text(struct bytes guid, char ret_text[GUID_TEXT]);
