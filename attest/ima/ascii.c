@@ -136,8 +136,8 @@ write_value(struct writer *w, const struct ima_field *field, struct bytes text)
 	return false;
 }
 
-/* Each field behind its size. */
-static bool
+/* Each field behind its size. NULL, or what is wrong. */
+static const char *
 write_fields(struct attest_ima_list *list, struct reader *line, struct bytes template_name,
 	     struct bytes *ret_data)
 {
@@ -152,42 +152,68 @@ write_fields(struct attest_ima_list *list, struct reader *line, struct bytes tem
 		size_t at = w.size;
 		write_le32(&w, 0);
 		if (!write_value(&w, fields[i], text))
-			return false;
+			return "a field has not the form that its template gives it";
 		struct writer size = writer_of(list->data + at, 4);
 		write_le32(&size, (uint32_t)(w.size - at - 4));
 	}
 	*ret_data = writer_bytes(&w);
-	return count > 0 && !w.failed && line->left == 0;
+	if (w.failed)
+		return "its data are more than 65536 bytes";
+	return count == 0 ? "no such template" : line->left > 0 ? "too many fields" : NULL;
 }
 
 static bool
-read_line(struct attest_ima_list *list, struct reader *line, struct attest_ima_entry *entry)
+read_pcr(struct reader *line, uint32_t *ret_pcr)
 {
-	struct bytes pcr;
-	uint8_t digest[ATTEST_DIGEST_MAX];
-	struct writer w = writer_of(entry->digest, sizeof(entry->digest));
+	struct bytes text;
+	uint32_t pcr = 0;
 
 	if (line->left > 0 && *line->next == ' ')
 		read_u8(line);
-	pcr = read_token(line, ' ');
-	struct reader digits = reader_of(pcr);
+	text = read_token(line, ' ');
+	struct reader digits = reader_of(text);
 	while (digits.left > 0) {
 		uint8_t c = read_u8(&digits);
-		if (c < '0' || c > '9' || pcr.size > 2)
+		if (c < '0' || c > '9' || text.size > 2)
 			return false;
-		entry->pcr = 10 * entry->pcr + (uint32_t)(c - '0');
+		pcr = 10 * pcr + (uint32_t)(c - '0');
 	}
-	if (pcr.size == 0 || entry->pcr >= ATTEST_PCRS || !write_hex(&w, read_token(line, ' ')))
-		return false;
+	*ret_pcr = pcr;
+	return text.size > 0 && pcr < ATTEST_PCRS;
+}
+
+static bool
+read_template_digest(struct reader *line, struct attest_ima_entry *entry)
+{
+	struct writer w = writer_of(entry->digest, sizeof(entry->digest));
+	bool hex = write_hex(&w, read_token(line, ' '));
+
 	entry->digest_size = w.size;
+	for (unsigned bank = 0; hex && bank < ATTEST_BANKS; bank++)
+		if (attest_bank_size((enum attest_bank)bank) == w.size)
+			return true;
+	return false;
+}
+
+/* NULL, or what is wrong. */
+static const char *
+read_line(struct attest_ima_list *list, struct reader *line, struct attest_ima_entry *entry)
+{
+	uint8_t digest[ATTEST_DIGEST_MAX];
+	struct writer w = writer_of(digest, sizeof(digest));
+
+	if (!read_pcr(line, &entry->pcr))
+		return "it does not begin with the number of a PCR";
+	if (!read_template_digest(line, entry))
+		return "its template digest is not 20, 32, 48 or 64 bytes in hex";
 	entry->template_name = read_token(line, ' ');
-	if (w.size != 20 && w.size != 32 && w.size != 48 && w.size != 64)
-		return false;
 	if (!ima_template_is_old(entry->template_name))
 		return write_fields(list, line, entry->template_name, &entry->data);
-	w = writer_of(digest, sizeof(digest));
 	return write_hex(&w, read_token(line, ' ')) &&
-	       ima_old_data(list, writer_bytes(&w), read_bytes(line, line->left), &entry->data);
+			       ima_old_data(list, writer_bytes(&w), read_bytes(line, line->left),
+					    &entry->data)
+		       ? NULL
+		       : "its digest is not 20 bytes in hex, or its name over 255 bytes";
 }
 
 enum attest_status
@@ -195,10 +221,11 @@ ima_ascii_next(struct attest_ima_list *list, struct attest_ima_entry *entry,
 	       struct attest_error *err)
 {
 	struct reader line = reader_of(read_token(&list->reader, '\n'));
+	const char *wrong = read_line(list, &line, entry);
 
-	if (!read_line(list, &line, entry))
+	if (wrong != NULL)
 		return attest_fail(err, ATTEST_MALFORMED, "ima.parse",
-				   "line %llu of the IMA list does not parse",
-				   (unsigned long long)(entry->number + 1));
+				   "line %llu of the IMA list: %s",
+				   (unsigned long long)(entry->number + 1), wrong);
 	return ATTEST_OK;
 }

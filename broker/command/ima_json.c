@@ -4,6 +4,7 @@
 #include "encode.h"
 #include "ima_view.h"
 #include "json.h"
+#include "words.h"
 
 #include <stdlib.h>
 
@@ -14,6 +15,11 @@ static const char *const KINDS[] = {
 	[ATTEST_IMA_UNREADABLE] = "unreadable", [ATTEST_IMA_VIOLATION] = "violations",
 	[ATTEST_IMA_AGGREGATE] = "aggregates",	[ATTEST_IMA_FILE] = "files",
 	[ATTEST_IMA_BUFFER] = "buffers",
+};
+static const char *const KIND[] = {
+	[ATTEST_IMA_UNREADABLE] = "unreadable", [ATTEST_IMA_VIOLATION] = "violation",
+	[ATTEST_IMA_AGGREGATE] = "boot",	[ATTEST_IMA_FILE] = "file",
+	[ATTEST_IMA_BUFFER] = "buffer",
 };
 static const char *const SIGNATURES[] = {
 	[ATTEST_IMA_UNSIGNED] = "none",
@@ -92,6 +98,49 @@ tally_json(const struct ima_tally *tally)
 	return json_incref(object);
 }
 
+/* What every entry has; the rest of a violation's nobody vouches for. */
+static bool
+entry_words_set(json_t *object, const struct attest_ima_entry *entry,
+		const struct attest_ima_verdict *verdict)
+{
+	if (!set_number(object, "entry", entry->number) || !set_number(object, "pcr", entry->pcr) ||
+	    !set(object, "template", name_json(entry->template_name)) ||
+	    !set(object, "kind", json_string(KIND[verdict->kind])) ||
+	    !set(object, "templateDigest", hex_json(entry->digest, entry->digest_size)) ||
+	    !set(object, "templateDigestMatches", json_boolean(verdict->digest_matches)))
+		return false;
+	if (!entry->readable || entry->violation)
+		return true;
+	return set(object, "name", name_json(entry->name)) &&
+	       set(object, "algorithm", name_json(entry->algorithm)) &&
+	       set(object, "digest", hex_json(entry->file_digest.data, entry->file_digest.size));
+}
+
+/* Buffers that are texts, such as a kernel's command line, are shown. */
+static bool
+entry_add(const struct attest_ima_entry *entry, const struct attest_ima_verdict *verdict,
+	  void *user)
+{
+	json_t *object = json_object();
+	struct words words = {.size = 0};
+
+	if (json_array_append_new(user, object) != 0 || !entry_words_set(object, entry, verdict))
+		return false;
+	if (verdict->kind == ATTEST_IMA_BUFFER && words_add_if_text(&words, entry->third))
+		return set(object, "text", json_string(words.text));
+	return verdict->kind != ATTEST_IMA_FILE || entry->third.size == 0 ||
+	       set(object, "signature", json_string(SIGNATURES[verdict->signature]));
+}
+
+static json_t *
+entries_json(const struct ima_view *view)
+{
+	auto_json *list = json_array();
+
+	return view->list.size == 0 || ima_view_each(view, entry_add, list) ? json_incref(list)
+									    : NULL;
+}
+
 struct problem_lists {
 	const struct ima_view *view;
 	json_t *lists[IMA_PROBLEMS];
@@ -112,10 +161,7 @@ problem_add(const struct attest_ima_entry *entry, const struct attest_ima_verdic
 		    !set_number(found, "entry", entry->number))
 			return false;
 		if (entry->readable && !entry->violation &&
-		    (!set(found, "name", name_json(entry->name)) ||
-		     !set(found, "algorithm", name_json(entry->algorithm)) ||
-		     !set(found, "digest",
-			  hex_json(entry->file_digest.data, entry->file_digest.size))))
+		    !set(found, "name", name_json(entry->name)))
 			return false;
 	}
 	return true;
@@ -220,6 +266,7 @@ ima_json(const struct ima_view *view)
 		set(object, "allSigned",
 		    answer_json(keys, known && view->problems[IMA_PROBLEM_UNSIGNED] == 0)) &&
 		set_number(object, "mismatches", view->problems[IMA_PROBLEM_DIGEST]) &&
-		set(object, "problems", problems_json(view));
+		set(object, "problems", problems_json(view)) &&
+		set(object, "measurements", entries_json(view));
 	return good ? json_incref(object) : NULL;
 }

@@ -68,6 +68,10 @@ entry_print(const struct attest_ima_entry *entry, const struct attest_ima_verdic
 	}
 	if (entry->violation)
 		words_add(&words, " (not authenticated)");
+	if (verdict->kind == ATTEST_IMA_BUFFER) {
+		words_add(&words, "  ");
+		(void)words_add_if_text(&words, entry->third);
+	}
 	(void)puts(words.text);
 }
 
@@ -248,5 +252,5 @@ ima_print(const struct ima_view *view)
 		"after the\nquote, that a name still holds that file, and anything of a kernel "
 		"that "
 		"a baseline does not name.");
-	(void)printf("\n%s\n", view->verified ? "verified" : "NOT VERIFIED");
+	(void)printf("\n%s\n", ima_status_word(view));
 }

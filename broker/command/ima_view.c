@@ -32,6 +32,14 @@ ima_problem_meaning(enum ima_problem problem)
 	return PROBLEMS[problem].meaning;
 }
 
+const char *
+ima_status_word(const struct ima_view *view)
+{
+	if (!view->verified)
+		return "not verified";
+	return view->given.quoted ? "verified" : "consistent";
+}
+
 void
 ima_view_clear(struct ima_view *view)
 {

@@ -62,7 +62,7 @@ struct ima_view {
 	bool led;		   /* to the given PCR 10 */
 	struct attest_error wrong; /* why not */
 	struct attest_ima_report report;
-	bool verified;
+	bool verified; /* all that was asked for holds */
 };
 
 /* 0, EX_DATAERR or EX_SOFTWARE, and then it has said why. The list must outlive the view. */
@@ -71,6 +71,8 @@ int ima_view_make(const char *path, struct bytes list, const struct ima_given *g
 void ima_view_clear(struct ima_view *view);
 #define auto_ima_view __attribute__((cleanup(ima_view_clear))) struct ima_view
 
+/* "verified" against a PCR 10, "consistent" with itself where none was given, or "not verified". */
+const char *ima_status_word(const struct ima_view *view);
 /* A bit per enum ima_problem. */
 uint32_t ima_view_problems(const struct ima_view *view, const struct attest_ima_entry *entry,
 			   const struct attest_ima_verdict *verdict);
