@@ -37,6 +37,34 @@ examine_log(struct bytes log, struct bytes pcrs, struct wire_appraisal *appraisa
 	memcpy(appraisal->log_error, err.message, sizeof(appraisal->log_error));
 }
 
+/* PCR 10 at the time of the quote; the values that precede it are those of the boot. */
+static void
+examine_ima(const struct wire_examine_log *request, struct wire_appraisal *appraisal)
+{
+	if (request->ima == WIRE_IMA_NONE)
+		return;
+	struct attest_pcrs quoted;
+	struct attest_error err = {0};
+	attest_pcrs_of_quote(request->pcrs, &quoted);
+	const struct attest_ima_allowed allowed = {request->allowed};
+	const struct attest_ima_input input = {
+		.list = request->ima_log,
+		.bank = ATTEST_SHA256,
+		.quoted = {quoted.values[ATTEST_IMA_PCR], ATTEST_HASH_SIZE},
+		.from = request->ima == WIRE_IMA_REST ? &request->from : NULL,
+		.allowed = request->allowed.size > 0 ? &allowed : NULL,
+		.keys = request->keys,
+		.key_count = request->key_count,
+		.boot = &quoted,
+	};
+	if (attest_ima_examine(&input, &appraisal->ima_report, &err) == ATTEST_OK) {
+		appraisal->ima = WIRE_VERIFIED;
+		return;
+	}
+	appraisal->ima = WIRE_REFUSED;
+	memcpy(appraisal->ima_error, err.message, sizeof(appraisal->ima_error));
+}
+
 static void
 examine_chain(const struct wire_examine_enrolment *request, struct wire_appraisal *appraisal)
 {
@@ -67,6 +95,7 @@ examine(const struct frame *frame, struct wire_appraisal *ret_appraisal)
 	struct wire_examine_enrolment enrolment;
 	if (frame->type == FRAME_EXAMINE_LOG && wire_examine_log_read(frame->body, &log)) {
 		examine_log(log.event_log, log.pcrs, &appraisal);
+		examine_ima(&log, &appraisal);
 	} else if (frame->type == FRAME_EXAMINE_ENROLMENT &&
 		   wire_examine_enrolment_read(frame->body, &enrolment)) {
 		examine_log(enrolment.event_log, enrolment.pcrs, &appraisal);

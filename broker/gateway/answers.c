@@ -27,6 +27,8 @@ advice(enum wire_status status)
 		return "not allowed; an operator can explain";
 	case WIRE_OPERATOR:
 		return "no such operator, or the signature or challenge is not good";
+	case WIRE_IMA:
+		return "the list does not go on from what is known: send all of it";
 	case WIRE_LIMIT:
 		return "larger than a limit";
 	case WIRE_BUSY:
@@ -172,8 +174,14 @@ answer_operator_request(struct bytes payload, struct writer *w)
 static bool
 answer_release(struct bytes payload, struct writer *w)
 {
-	put_base64(w, "sealed", payload);
-	return payload.size > 0;
+	struct wire_release_answer answer;
+
+	if (!wire_release_answer_read(payload, &answer))
+		return false;
+	put_base64(w, "sealed", answer.sealed);
+	if (answer.ima_offset > 0)
+		put_number(w, "ima_offset", answer.ima_offset);
+	return true;
 }
 
 static bool

@@ -7,10 +7,10 @@
 
 #include "exchange.h"
 
-#define HTTP_HEADERS_MAX    (16 * 1024)	      /* bytes of a connection's request line and headers */
-#define HTTP_IDLE_SECONDS   120		      /* a connection without a byte */
-#define HTTP_UPLOAD_SECONDS 60		      /* a body, from its headers to its last byte */
-#define HTTP_UPLOAD_MAX	    (8 * 1024 * 1024) /* read before it is answered, whatever is wrong */
+#define HTTP_HEADERS_MAX    (16 * 1024) /* bytes of a connection's request line and headers */
+#define HTTP_IDLE_SECONDS   120		/* a connection without a byte */
+#define HTTP_UPLOAD_SECONDS 60		/* a body, from its headers to its last byte */
+#define HTTP_UPLOAD_MAX	    (16 * 1024 * 1024)	/* read before it is answered, whatever is wrong */
 #define HTTP_BODIES_MAX	    (256 * 1024 * 1024) /* memory of all requests' bodies together */
 #define HTTP_SMALL_BODY	    (64 * 1024)		/* has room beyond that */
 

@@ -111,13 +111,27 @@ body_base64(struct body *body, const char *member, bool required)
 }
 
 struct bytes
-body_log(struct body *body, const char *member)
+body_log(struct body *body, const char *member, size_t max)
 {
 	struct bytes log = body_base64(body, member, false);
 
-	if (log.size > ATTEST_EVENTLOG_MAX)
+	if (log.size > max)
 		body->too_large = true;
 	return log;
+}
+
+uint64_t
+body_number(struct body *body, const char *member)
+{
+	const json_t *value = json_object_get(body->root, member);
+
+	if (!body_has(body, member))
+		return 0;
+	if (!json_is_integer(value) || json_integer_value(value) < 0) {
+		body_fail(body, member);
+		return 0;
+	}
+	return (uint64_t)json_integer_value(value);
 }
 
 size_t

@@ -22,8 +22,10 @@ void body_close(struct body *body);
 
 /* A base64 member; `required` false: absent or null gives empty bytes. */
 struct bytes body_base64(struct body *body, const char *member, bool required);
-/* An optional log of at most ATTEST_EVENTLOG_MAX bytes. */
-struct bytes body_log(struct body *body, const char *member);
+/* An optional log of at most `max` bytes. */
+struct bytes body_log(struct body *body, const char *member, size_t max);
+/* An optional whole number; absent or null gives 0. */
+uint64_t body_number(struct body *body, const char *member);
 /* The same for an array of at most `max`. */
 size_t body_base64_array(struct body *body, const char *member, size_t max,
 			 struct bytes *ret_items);

@@ -42,8 +42,9 @@ build_release(struct body *body, struct bytes peer, struct writer *w)
 		.quote = body_base64(body, "quote", true),
 		.signature = body_base64(body, "signature", true),
 		.pcrs = body_base64(body, "pcrs", true),
-		.event_log = body_log(body, "event_log"),
-		.ima_log = body_log(body, "ima_log"),
+		.event_log = body_log(body, "event_log", ATTEST_EVENTLOG_MAX),
+		.ima_log = body_log(body, "ima_log", WIRE_IMA_LOG_MAX),
+		.ima_offset = body_number(body, "ima_offset"),
 		.peer = peer,
 	};
 
@@ -63,7 +64,7 @@ build_activate(struct body *body, struct bytes peer, struct writer *w)
 		.quote = body_base64(body, "quote", true),
 		.signature = body_base64(body, "signature", true),
 		.pcrs = body_base64(body, "pcrs", true),
-		.event_log = body_log(body, "event_log"),
+		.event_log = body_log(body, "event_log", ATTEST_EVENTLOG_MAX),
 		.peer = peer,
 	};
 

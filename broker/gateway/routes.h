@@ -10,9 +10,9 @@
 #include "wire/frame.h"
 #include "wire/message.h"
 
-#define ROUTE_BODY_MAX	 (4 * 1024 * 1024) /* bytes of a request's JSON */
-#define ROUTE_DEPTH_MAX	 8		   /* nesting of a request's JSON */
-#define ROUTE_VALUES_MAX 1024		   /* members and elements in it */
+#define ROUTE_BODY_MAX	 (14 * 1024 * 1024) /* bytes of a request's JSON */
+#define ROUTE_DEPTH_MAX	 8		    /* nesting of a request's JSON */
+#define ROUTE_VALUES_MAX 1024		    /* members and elements in it */
 
 struct route;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "acts.h"
 
+#include "acts_ima.h"
 #include "acts_machine.h"
 #include "acts_policy.h"
 #include "json_out.h"
@@ -311,6 +312,9 @@ static const struct act {
 	{OPERATION_MACHINE_READMIT, act_check_readmit, act_apply_readmit, false},
 	{OPERATION_MACHINE_GROUP, act_check_group, act_apply_group, false},
 	{OPERATION_REVOKE, act_check_revoke, act_apply_revoke, false},
+	{OPERATION_IMA_KEY_ADD, act_check_ima_key_add, act_apply_ima_key_add, false},
+	{OPERATION_IMA_ALLOW_ADD, act_check_ima_allow_add, act_apply_ima_allow_add, false},
+	{OPERATION_IMA_ALLOW_END, act_check_ima_allow_end, act_apply_ima_allow_end, false},
 };
 
 static const struct act *

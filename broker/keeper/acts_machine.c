@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "acts_machine.h"
 
+#include "acts_ima.h"
 #include "json_out.h"
 
 #include <sodium.h>
@@ -319,6 +320,8 @@ act_check_revoke(const struct trust *trust, const struct operation_request *requ
 	struct bytes kind = field(request, FIELD_KIND);
 	const struct revoked *revoked = revoked_of(trust, kind);
 
+	if (bytes_equal(kind, text_bytes("ima-key")))
+		return act_check_ima_key_revoke(trust, field(request, FIELD_ID), change);
 	bool ends = bytes_equal(kind, text_bytes("operator"));
 	snprintf(change->effect, ACT_TEXT_SIZE, "%.*s %.*s is revoked: %s any more.", PRINT(kind),
 		 PRINT(field(request, FIELD_ID)),
@@ -371,6 +374,8 @@ act_apply_revoke(struct trust *trust, const struct operation_request *request)
 				  : bytes_equal(kind, text_bytes("ak"))	 ? &trust->revoked_aks
 									 : NULL;
 
+	if (bytes_equal(kind, text_bytes("ima-key")))
+		return act_apply_ima_key_revoke(trust, field(request, FIELD_ID));
 	if (!revoked)
 		return apply_revoke_named(trust, kind, field(request, FIELD_ID));
 	return id_of(field(request, FIELD_ID), id, &size) &&

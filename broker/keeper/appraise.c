@@ -113,11 +113,22 @@ examine(struct appraiser_link *link, const struct frame *request,
 	return APPRAISE_NONE;
 }
 
+static size_t
+question_size(const struct wire_examine_log *request)
+{
+	size_t size = 256 + request->pcrs.size + request->event_log.size + request->ima_log.size +
+		      request->allowed.size;
+
+	for (size_t i = 0; i < request->key_count; i++)
+		size += 4 + request->keys[i].size;
+	return size;
+}
+
 enum appraise_outcome
 appraise_log(struct appraiser_link *link, const struct wire_examine_log *request,
 	     struct wire_appraisal *ret_appraisal)
 {
-	size_t capacity = request->event_log.size + request->pcrs.size + 64;
+	size_t capacity = question_size(request);
 	uint8_t *memory = malloc(capacity);
 
 	if (!memory)

@@ -90,8 +90,7 @@ audit_write(struct worker *worker, const char *tag)
 	struct store_batch *batch = worker_batch(worker);
 	struct store_error err;
 
-	return audit_append(worker, batch, tag) &&
-	       worker_commit(worker, batch, &err) == STORE_OK;
+	return audit_append(worker, batch, tag) && worker_commit(worker, batch, &err) == STORE_OK;
 }
 
 static bool

@@ -85,8 +85,8 @@ void keeper_give_up(struct keeper *keeper, const char *why);
 struct worker {
 	struct keeper *keeper;
 	struct frame_buffer input;
-	struct frame_buffer answer; /* encoded answers */
-	struct frame_buffer sealed; /* ciphertext of a release */
+	struct frame_buffer answer;  /* encoded answers */
+	struct frame_buffer sealed;  /* ciphertext of a release */
 	struct policy_facts *common; /* to all decisions of one request; a layer below `facts` */
 	struct policy_facts *facts;
 	struct json entry;	   /* an audit entry */

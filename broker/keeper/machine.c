@@ -151,6 +151,7 @@ machine_free(struct machine *machine)
 		return;
 	attest_ak_free(machine->ak);
 	free(machine->groups);
+	free(machine->ima);
 	free(machine->fixed_memory);
 	pthread_mutex_destroy(&machine->mutex);
 	free(machine);

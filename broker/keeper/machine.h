@@ -104,6 +104,8 @@ struct machine {
 	pthread_mutex_t mutex;
 	struct machine_record record;
 	uint64_t accepted_at;
+	struct machine_ima
+		*ima; /* how far its IMA list is known: release_ima.c; NULL: not at all */
 	struct allowance unproved; /* denials whose caller proved nothing */
 };
 struct machine *machine_new(const char *id);

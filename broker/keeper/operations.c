@@ -31,6 +31,8 @@ static const struct row {
 	{OPERATION_EXPLAIN, RESOURCE_MACHINE, operation_explain},
 	{OPERATION_AUDIT_READ, RESOURCE_BROKER, operation_audit_read},
 	{OPERATION_ACT_READ, RESOURCE_BROKER, operation_act_read},
+	{OPERATION_IMA_KEY_LIST, RESOURCE_BROKER, operation_ima_key_list},
+	{OPERATION_IMA_ALLOW_LIST, RESOURCE_BROKER, operation_ima_allow_list},
 	{OPERATION_SECRET_PUT, RESOURCE_SECRET, operation_secret_put},
 	{OPERATION_SECRET_DELETE, RESOURCE_SECRET, operation_secret_delete},
 	{OPERATION_MACHINE_REGISTER, RESOURCE_NEW_MACHINE, operation_act},
@@ -45,6 +47,9 @@ static const struct row {
 	{OPERATION_ANCHOR_ADD, RESOURCE_ANCHOR, operation_act},
 	{OPERATION_REVOKE, RESOURCE_REVOKED, operation_act},
 	{OPERATION_OPERATOR_ADD, RESOURCE_OPERATOR, operation_act},
+	{OPERATION_IMA_KEY_ADD, RESOURCE_IMA_KEY, operation_act},
+	{OPERATION_IMA_ALLOW_ADD, RESOURCE_IMA_ALLOW, operation_act},
+	{OPERATION_IMA_ALLOW_END, RESOURCE_IMA_ALLOW, operation_act},
 	/* OPERATION_GENESIS is not here: nobody may send it. */
 };
 

@@ -38,6 +38,8 @@ enum resource {
 	RESOURCE_POLICY,
 	RESOURCE_OPERATOR, /* and each of its roles */
 	RESOURCE_ANCHOR,
+	RESOURCE_IMA_KEY,
+	RESOURCE_IMA_ALLOW,
 	RESOURCE_REVOKED, /* by FIELD_KIND */
 };
 
@@ -64,6 +66,8 @@ operation_run operation_anchor_list;
 operation_run operation_explain;
 operation_run operation_audit_read;
 operation_run operation_act_read;
+operation_run operation_ima_key_list;
+operation_run operation_ima_allow_list;
 operation_run operation_secret_put;
 operation_run operation_secret_delete;
 operation_run operation_act;

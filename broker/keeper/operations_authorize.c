@@ -40,6 +40,8 @@ set_revoked(const struct trust *trust, struct operation_call *call)
 		set_resource(call, "Baseline", id);
 	else if (bytes_equal(kind, text_bytes("operator")))
 		set_resource(call, "Operator", id);
+	else if (bytes_equal(kind, text_bytes("ima-key")))
+		set_resource(call, "ImaKey", id);
 	else
 		set_resource(call, "Anchor", id);
 }
@@ -80,6 +82,12 @@ operation_resolve(const struct trust *trust, enum resource resource, struct oper
 		break;
 	case RESOURCE_ANCHOR:
 		set_resource(call, "Anchor", fields[FIELD_ID]);
+		break;
+	case RESOURCE_IMA_KEY:
+		set_resource(call, "ImaKey", fields[FIELD_ID]);
+		break;
+	case RESOURCE_IMA_ALLOW:
+		set_resource(call, "ImaAllow", fields[FIELD_NAME]);
 		break;
 	case RESOURCE_REVOKED:
 		set_revoked(trust, call);

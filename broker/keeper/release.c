@@ -116,21 +116,29 @@ phase_a(struct worker *worker, struct release *release)
 		status = release_check_quote(worker, release);
 	if (status == WIRE_OK)
 		status = consume(worker, release);
+	if (status == WIRE_OK)
+		status = release_start_ima(worker, release);
 	return status;
 }
 
 /* ---- phase B: the appraiser, without the lock ---- */
 
-static void
+/* False: it does not answer what was asked. */
+static bool
 take_appraisal(struct release *release)
 {
 	struct writer w = writer_of(release->claims_memory, sizeof(release->claims_memory));
-	struct release_view *view = &release->view;
+	const struct wire_appraisal *appraisal = &release->appraisal;
+	bool sent = release->request.event_log.size > 0;
 
-	view->log = appraisal_log_state(&release->appraisal);
-	view->claims = appraisal_claims(&release->appraisal);
-	release->secure_boot = appraisal_secure_boot(&release->appraisal);
-	claims_select(view->claims, &w, &release->claims);
+	if (sent == (appraisal->log == WIRE_ABSENT) || appraisal->chain != WIRE_ABSENT ||
+	    !release_take_ima(release))
+		return false;
+	release->view.log = appraisal_log_state(appraisal);
+	release->view.claims = appraisal_claims(appraisal);
+	release->secure_boot = appraisal_secure_boot(appraisal);
+	claims_select(release->view.claims, &w, &release->claims);
+	return true;
 }
 
 static enum wire_status
@@ -141,19 +149,20 @@ phase_b(struct worker *worker, struct release *release)
 		.event_log = release->request.event_log,
 	};
 
-	release->view.ima = release->request.ima_log.size > 0 ? IMA_REFUSED : IMA_ABSENT;
-	if (release->examined || release->request.event_log.size == 0)
+	if (release->examined ||
+	    (release->request.event_log.size == 0 && release->ima == WIRE_IMA_NONE))
 		return WIRE_OK;
+	release_ask_ima(release, &request);
 	enum appraise_outcome outcome =
 		appraise_log(&worker->keeper->appraisers, &request, &release->appraisal);
 	if (outcome == APPRAISE_HUNG)
 		keeper_give_up(worker->keeper, "the appraiser hangs");
-	if (outcome != APPRAISE_DONE) {
-		audit_check(worker, "eventlog", false, "an appraisal", "none in time");
+	if (outcome != APPRAISE_DONE || !take_appraisal(release)) {
+		audit_check(worker, "eventlog", false, "an appraisal",
+			    outcome != APPRAISE_DONE ? "none in time" : "one that cannot be");
 		return WIRE_BUSY;
 	}
 	release->examined = true;
-	take_appraisal(release);
 	return WIRE_OK;
 }
 
@@ -218,6 +227,7 @@ check_baselines(struct worker *worker, struct release *release)
 	if (release->request.event_log.size > 0)
 		audit_check(worker, "eventlog", view->log == LOG_REPLAYS, "replays",
 			    log_state_text(view->log));
+	release_check_ima(worker, release);
 	return WIRE_OK;
 }
 
@@ -248,7 +258,7 @@ static bool
 phase_c(struct worker *worker, const struct frame *frame, struct release *release,
 	enum wire_status *ret_status)
 {
-	struct bytes sealed;
+	struct bytes payload;
 	enum wire_status status = check_baselines(worker, release);
 
 	if (status == WIRE_OK)
@@ -256,7 +266,7 @@ phase_c(struct worker *worker, const struct frame *frame, struct release *releas
 	if (status == WIRE_OK)
 		status = release_gather(worker, release);
 	if (status == WIRE_OK)
-		status = release_seal(worker, release, &sealed);
+		status = release_seal(worker, release, &payload);
 	*ret_status = status;
 	if (status != WIRE_OK)
 		return true;
@@ -264,7 +274,7 @@ phase_c(struct worker *worker, const struct frame *frame, struct release *releas
 	case RELEASE_COMMITTED:
 		/* While the shared lock is held: an act's answer comes before it or after it, and
 		 * says so. */
-		worker_answer(worker, frame->id, WIRE_OK, sealed);
+		worker_answer(worker, frame->id, WIRE_OK, payload);
 		return true;
 	case RELEASE_AGAIN:
 		return false;
@@ -351,4 +361,6 @@ handle_release(struct worker *worker, const struct frame *frame)
 		refuse(worker, frame, release, status);
 	else
 		atomic_fetch_add(&worker->keeper->counters.released, 1);
+	ima_rules_drop(release->ima_rules);
+	release->ima_rules = NULL;
 }

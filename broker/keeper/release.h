@@ -23,6 +23,10 @@ struct release {
 	struct machine_record record; /* phase A's snapshot */
 	struct attest_quote quote;
 	struct wire_appraisal appraisal;
+	enum wire_ima ima;
+	struct ima_rules *ima_rules;	  /* held */
+	uint64_t ima_revision;		  /* of those */
+	struct attest_ima_point ima_from; /* of a rest */
 	enum attest_answer secure_boot;
 	struct claims_record claims; /* of the appraisal, as the machine's record keeps them */
 	uint8_t claims_memory[CLAIMS_KEPT_MAX];
@@ -41,11 +45,20 @@ enum wire_status release_check_quote(struct worker *worker, struct release *rele
 bool release_clock_fair(const struct worker *worker, const struct release *release,
 			const struct machine_record *record, uint64_t accepted_at);
 
+/* What the list will be compared with, and from where. Shared lock held. */
+enum wire_status release_start_ima(struct worker *worker, struct release *release);
+/* That part of the question to the appraiser. */
+void release_ask_ima(const struct release *release, struct wire_examine_log *question);
+/* Puts what was proved into view and claims, and remembers how far. False: the appraiser's answer
+ * cannot be. */
+__attribute__((warn_unused_result)) bool release_take_ima(struct release *release);
+void release_check_ima(struct worker *worker, const struct release *release);
+
 /* Reads all values and fills body and lease. Shared lock held. */
 enum wire_status release_gather(struct worker *worker, struct release *release);
-/* Encodes and seals the body into worker->sealed. */
+/* Encodes and seals the body into worker->sealed: a wire_release_answer. */
 enum wire_status release_seal(struct worker *worker, struct release *release,
-			      struct bytes *ret_sealed);
+			      struct bytes *ret_payload);
 
 enum release_commit {
 	RELEASE_COMMITTED,

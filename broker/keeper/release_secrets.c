@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* wire_release_answer, in place: ima_offset, the sealed body's size, and it. */
+#define ANSWER_HEADER 12
+
 static enum wire_status
 missing(struct worker *worker, struct bytes path, const char *seen)
 {
@@ -140,7 +143,7 @@ body_size(const struct release *release)
 }
 
 enum wire_status
-release_seal(struct worker *worker, struct release *release, struct bytes *ret_sealed)
+release_seal(struct worker *worker, struct release *release, struct bytes *ret_payload)
 {
 	struct keeper *keeper = worker->keeper;
 	struct release_body *body = &release->body;
@@ -151,7 +154,7 @@ release_seal(struct worker *worker, struct release *release, struct bytes *ret_s
 	body->lifetime = keeper->options.lease_lifetime;
 	body->trust_revision = release->trust_revision;
 	checkpoint_newest(keeper, false, &body->checkpoint);
-	uint8_t *output = worker_reserve(&worker->sealed, capacity + HPKE_OVERHEAD);
+	uint8_t *output = worker_reserve(&worker->sealed, ANSWER_HEADER + capacity + HPKE_OVERHEAD);
 	if (!output || !worker_secret(&worker->body, capacity))
 		return WIRE_FAILED;
 	struct writer w = writer_of(worker->body->bytes, worker->body->capacity);
@@ -161,13 +164,17 @@ release_seal(struct worker *worker, struct release *release, struct bytes *ret_s
 	release_info(release->transcript, info);
 	bool sealed = hpke_seal(release->request.recipient_key.data, keeper->keys.release->bytes,
 				keeper->keys.release_public, BYTES_OF(info), (struct bytes){0},
-				writer_bytes(&w), output);
+				writer_bytes(&w), output + ANSWER_HEADER);
 	if (!sealed) {
 		audit_check(worker, "recipient", false, "a point of prime order",
 			    "a low-order point");
 		return WIRE_MALFORMED;
 	}
-	*ret_sealed = (struct bytes){output, w.size + HPKE_OVERHEAD};
+	bool known = release->view.ima == IMA_VERIFIED;
+	struct writer header = writer_of(output, ANSWER_HEADER);
+	write_be64(&header, known ? release->appraisal.ima_report.point.offset : 0);
+	write_be32(&header, (uint32_t)(w.size + HPKE_OVERHEAD));
+	*ret_payload = (struct bytes){output, ANSWER_HEADER + w.size + HPKE_OVERHEAD};
 	return WIRE_OK;
 }
 

@@ -46,6 +46,7 @@ trust_clear(struct trust *trust)
 		free(trust->policies[i].text);
 	free(trust->policies);
 	policy_set_free(trust->set);
+	trust_ima_clear(&trust->ima);
 	revoked_clear(&trust->revoked_cas);
 	revoked_clear(&trust->revoked_eks);
 	revoked_clear(&trust->revoked_aks);

@@ -6,6 +6,7 @@
 #ifndef POSTERN_KEEPER_TRUST_H
 #define POSTERN_KEEPER_TRUST_H
 
+#include "ima_rules.h"
 #include "index.h"
 #include "machine.h"
 #include "policy/policy.h"
@@ -77,6 +78,7 @@ struct trust {
 	size_t policy_count;
 	struct policy_set *set;	    /* all of policies, parsed as one text */
 	uint64_t named_claims;	    /* facts_claims_named of it */
+	struct trust_ima ima;	    /* what IMA lists are compared with */
 	struct revoked revoked_cas; /* ids of 32 bytes */
 	struct revoked revoked_eks; /* ids of 32 bytes */
 	struct revoked revoked_aks; /* AK names */

@@ -4,12 +4,14 @@
  * the keeper acts on. Every number is bounded and every text is plain ASCII, whatever the
  * appraiser has become.
  *
- *   log:u8 || chain:u8 || report, where log is verified || chain fields, where chain is ||
- *       lp(log error) || lp(chain error)
- *   report = event_count:u32 || pcr:u8 * 16 || replays:u8 || lp(claims)
- *   chain fields = ca_count:u8 || ca_id:32 * ca_count || lp(manufacturer) || lp(model) ||
- *       lp(version) || expires:u64
+ *   log:u8 || chain:u8 || ima:u8 || report, where log is verified || chain fields, where chain is
+ * || IMA report, where ima is || lp(log error) || lp(chain error) || lp(IMA error) report =
+ * event_count:u32 || pcr:u8 * 16 || replays:u8 || lp(claims) claims = of the log alone: what the
+ * IMA report comes to, the keeper adds itself IMA report = progress (ima.h) || dropped:u64 ||
+ * other_pcrs:u64 || listed_known:u8 || signed_known:u8 || boot_aggregate:u8 chain fields =
+ * ca_count:u8 || ca_id:32 * ca_count || lp(manufacturer) || lp(model) || lp(version) || expires:u64
  */
+#include "ima.h"
 #include "message.h"
 
 #include "text.h"
@@ -51,6 +53,19 @@ write_report(struct writer *w, const struct attest_report *report)
 	write_lp(w, (struct bytes){report->claims.encoded, report->claims.size});
 }
 
+static bool
+claims_of_log(struct bytes claims)
+{
+	struct reader r = reader_of(claims);
+	struct attest_claim claim;
+
+	while (attest_claim_next(&r, &claim)) {
+		if (claim.rule->id >= CLAIM_IMA_ENTRIES)
+			return false;
+	}
+	return true;
+}
+
 static void
 read_report(struct reader *r, struct attest_report *ret_report)
 {
@@ -60,7 +75,7 @@ read_report(struct reader *r, struct attest_report *ret_report)
 			(enum attest_pcr_verdict)read_count(r, read_u8(r), ATTEST_PCR_PREFIX);
 	ret_report->replays = read_count(r, read_u8(r), 1) == 1;
 	struct bytes claims = read_lp(r, ATTEST_CLAIMS_MAX);
-	if (!attest_claims_valid(claims))
+	if (!attest_claims_valid(claims) || !claims_of_log(claims))
 		reader_fail(r);
 	else if (claims.size > 0)
 		memcpy(ret_report->claims.encoded, claims.data, claims.size);
@@ -98,17 +113,86 @@ read_chain(struct reader *r, struct attest_chain *ret_chain)
 	ret_chain->expires = (int64_t)expires;
 }
 
+/* ---- IMA ---- */
+
+void
+wire_ima_progress_write(struct writer *w, const struct attest_ima_point *point)
+{
+	write_be64(w, point->offset);
+	write_be64(w, point->entries);
+	write_be64(w, point->violations);
+	write_u8(w, point->all_listed);
+	write_u8(w, point->all_signed);
+}
+
+uint64_t
+wire_ima_number_read(struct reader *r)
+{
+	uint64_t number = read_be64(r);
+
+	if (number > INT64_MAX)
+		reader_fail(r);
+	return number;
+}
+
+static bool
+read_flag(struct reader *r)
+{
+	return read_count(r, read_u8(r), 1) == 1;
+}
+
+void
+wire_ima_progress_read(struct reader *r, struct attest_ima_point *point)
+{
+	point->offset = wire_ima_number_read(r);
+	point->entries = wire_ima_number_read(r);
+	point->violations = wire_ima_number_read(r);
+	point->all_listed = read_flag(r);
+	point->all_signed = read_flag(r);
+	if (point->violations > point->entries)
+		reader_fail(r);
+}
+
+static void
+write_ima_report(struct writer *w, const struct attest_ima_report *report)
+{
+	wire_ima_progress_write(w, &report->point);
+	write_be64(w, report->dropped);
+	write_be64(w, report->other_pcrs);
+	write_u8(w, report->listed_known);
+	write_u8(w, report->signed_known);
+	write_u8(w, (uint8_t)report->boot_aggregate);
+}
+
+static void
+read_ima_report(struct reader *r, struct attest_ima_report *ret_report)
+{
+	wire_ima_progress_read(r, &ret_report->point);
+	ret_report->point.bank = ATTEST_SHA256;
+	ret_report->dropped = wire_ima_number_read(r);
+	ret_report->other_pcrs = wire_ima_number_read(r);
+	ret_report->listed_known = read_flag(r);
+	ret_report->signed_known = read_flag(r);
+	ret_report->boot_aggregate = (enum attest_answer)read_count(r, read_u8(r), ATTEST_YES);
+}
+
+/* ---- all of it ---- */
+
 void
 wire_appraisal_write(struct writer *w, const struct wire_appraisal *message)
 {
 	write_u8(w, (uint8_t)message->log);
 	write_u8(w, (uint8_t)message->chain);
+	write_u8(w, (uint8_t)message->ima);
 	if (message->log == WIRE_VERIFIED)
 		write_report(w, &message->report);
 	if (message->chain == WIRE_VERIFIED)
 		write_chain(w, &message->ek_chain);
+	if (message->ima == WIRE_VERIFIED)
+		write_ima_report(w, &message->ima_report);
 	write_text(w, message->log_error, sizeof(message->log_error));
 	write_text(w, message->chain_error, sizeof(message->chain_error));
+	write_text(w, message->ima_error, sizeof(message->ima_error));
 }
 
 bool
@@ -118,12 +202,16 @@ wire_appraisal_read(struct bytes body, struct wire_appraisal *ret_message)
 	struct wire_appraisal message = {0};
 	message.log = (enum wire_verdict)read_count(&r, read_u8(&r), WIRE_VERIFIED);
 	message.chain = (enum wire_verdict)read_count(&r, read_u8(&r), WIRE_VERIFIED);
+	message.ima = (enum wire_verdict)read_count(&r, read_u8(&r), WIRE_VERIFIED);
 	if (message.log == WIRE_VERIFIED)
 		read_report(&r, &message.report);
 	if (message.chain == WIRE_VERIFIED)
 		read_chain(&r, &message.ek_chain);
+	if (message.ima == WIRE_VERIFIED)
+		read_ima_report(&r, &message.ima_report);
 	read_text(&r, message.log_error, sizeof(message.log_error));
 	read_text(&r, message.chain_error, sizeof(message.chain_error));
+	read_text(&r, message.ima_error, sizeof(message.ima_error));
 	if (!reader_finished(&r))
 		return false;
 	*ret_message = message;

@@ -2,6 +2,7 @@
 #include "field.h"
 
 #include "hpke.h"
+#include "ima.h"
 #include "text.h"
 
 #include <string.h>
@@ -140,8 +141,8 @@ word_in(struct bytes value, const char *const *words)
 static bool
 kind_valid(struct bytes value)
 {
-	static const char *const kinds[] = {"ek-ca",	"ek",	    "ak", "machine",
-					    "baseline", "operator", NULL};
+	static const char *const kinds[] = {"ek-ca",	"ek",	    "ak",      "machine",
+					    "baseline", "operator", "ima-key", NULL};
 	return word_in(value, kinds);
 }
 
@@ -152,14 +153,14 @@ state_valid(struct bytes value)
 	return word_in(value, states);
 }
 
-/* Without a kind (ANCHOR_ADD) it is a CA's. */
+/* Without a kind (ANCHOR_ADD, IMA_KEY_ADD) it is a hash. */
 static bool
 id_valid(const struct operation_request *request)
 {
 	struct bytes id = request->fields[FIELD_ID];
 	struct bytes kind = request->fields[FIELD_KIND];
 	if (!operation_has(request, FIELD_KIND) || text_equals(kind, "ek-ca") ||
-	    text_equals(kind, "ek"))
+	    text_equals(kind, "ek") || text_equals(kind, "ima-key"))
 		return text_hex(id, HEX(ATTEST_HASH_SIZE));
 	if (text_equals(kind, "ak"))
 		return text_hex(id, HEX(AK_NAME_SIZE));
@@ -221,6 +222,12 @@ field_valid(const struct operation_request *request, enum operation_field field)
 		return state_valid(value);
 	case FIELD_POLICIES:
 		return policies_valid(value);
+	case FIELD_PUBLIC_KEY:
+		return within(value, 1, ATTEST_CERTIFICATE_MAX);
+	case FIELD_DIGESTS:
+		return within(value, ATTEST_HASH_SIZE,
+			      (size_t)WIRE_IMA_ALLOWED_MAX * ATTEST_HASH_SIZE) &&
+		       wire_digests_ascend(value);
 	case FIELD_LIMIT:
 		break;
 	}
@@ -250,7 +257,7 @@ static const struct problems problems[FIELD_LIMIT] = {
 	[FIELD_FROM] = PROBLEMS("from", "a number of at most 63 bits"),
 	[FIELD_UNTIL] = PROBLEMS("until", "a number of at most 63 bits"),
 	[FIELD_POLICY] = PROBLEMS("policy", "UTF-8 text of at most 256 KiB"),
-	[FIELD_KIND] = PROBLEMS("kind", "ek-ca, ek, ak, machine, baseline or operator"),
+	[FIELD_KIND] = PROBLEMS("kind", "ek-ca, ek, ak, machine, baseline, operator or ima-key"),
 	[FIELD_ID] = PROBLEMS("id", "what its kind is called by: lower-case hex or a name"),
 	[FIELD_REASON] = PROBLEMS("reason", "1 to 200 bytes of printable text"),
 	[FIELD_OPERATOR_KEY] = PROBLEMS("operator's key", "32 bytes"),
@@ -263,6 +270,8 @@ static const struct problems problems[FIELD_LIMIT] = {
 	[FIELD_AFTER] = PROBLEMS("after", "a key from the last page"),
 	[FIELD_STATE] = PROBLEMS("state", "pending, admitted or suspended"),
 	[FIELD_POLICIES] = PROBLEMS("policies", "a list of distinct names and UTF-8 texts"),
+	[FIELD_PUBLIC_KEY] = PROBLEMS("public key", "DER of at most 8192 bytes"),
+	[FIELD_DIGESTS] = PROBLEMS("digests", "1 to 16384 of SHA-256, each once and in order"),
 };
 
 const char *

@@ -16,7 +16,7 @@
 
 #define FRAME_HEADER_SIZE 12
 #define FRAME_INLINE_MAX  (64 * 1024)
-#define FRAME_BODY_MAX	  (5 * 1024 * 1024) /* every message of the largest size fits: message.c */
+#define FRAME_BODY_MAX	  (11 * 1024 * 1024) /* every message of the largest size fits: message.c */
 
 enum frame_type {
 	/* supervisor <-> child */

@@ -12,8 +12,11 @@
 
 /* Logs and certificates are nearly all of the largest messages. */
 #define REST_MAX (64 * 1024)
-_Static_assert(ATTEST_EVENTLOG_MAX + WIRE_IMA_LOG_MAX + REST_MAX <= FRAME_BODY_MAX,
-	       "a release's logs fit a frame");
+_Static_assert(ATTEST_EVENTLOG_MAX + WIRE_IMA_LOG_MAX + REST_MAX +
+			       WIRE_IMA_ALLOWED_MAX * ATTEST_HASH_SIZE +
+			       ATTEST_IMA_KEYS_MAX * (4 + ATTEST_CERTIFICATE_MAX) <=
+		       FRAME_BODY_MAX,
+	       "a release's logs fit a frame, also with what they are compared with");
 _Static_assert(ATTEST_EVENTLOG_MAX +
 			       (ATTEST_ANCHORS_MAX + ATTEST_CERTIFICATES_MAX) *
 				       (4 + ATTEST_CERTIFICATE_MAX) +
@@ -34,6 +37,7 @@ static const struct {
 	[WIRE_QUOTE] = {"quote", 403},
 	[WIRE_POLICY] = {"policy", 403},
 	[WIRE_OPERATOR] = {"operator", 403},
+	[WIRE_IMA] = {"ima", 409},
 	[WIRE_LIMIT] = {"limit", 413},
 	[WIRE_BUSY] = {"busy", 503},
 	[WIRE_FAILED] = {"failed", 500},
@@ -166,6 +170,7 @@ wire_release_request_write(struct writer *w, const struct wire_release_request *
 	write_exact(w, message->pcrs, WIRE_PCRS_SIZE);
 	write_lp(w, message->event_log);
 	write_lp(w, message->ima_log);
+	write_be64(w, message->ima_offset);
 	write_lp(w, message->peer);
 }
 
@@ -183,6 +188,7 @@ wire_release_request_read(struct bytes body, struct wire_release_request *ret_me
 	message.pcrs = read_bytes(&r, WIRE_PCRS_SIZE);
 	message.event_log = read_lp(&r, ATTEST_EVENTLOG_MAX);
 	message.ima_log = read_lp(&r, WIRE_IMA_LOG_MAX);
+	message.ima_offset = read_be64(&r);
 	message.peer = read_peer(&r);
 	if (!reader_finished(&r))
 		return false;
@@ -333,6 +339,26 @@ wire_challenge_answer_read(struct bytes body, struct wire_challenge_answer *ret_
 }
 
 void
+wire_release_answer_write(struct writer *w, const struct wire_release_answer *message)
+{
+	write_be64(w, message->ima_offset);
+	write_lp(w, message->sealed);
+}
+
+bool
+wire_release_answer_read(struct bytes body, struct wire_release_answer *ret_message)
+{
+	struct reader r = reader_of(body);
+	struct wire_release_answer message = {0};
+	message.ima_offset = read_be64(&r);
+	message.sealed = read_lp(&r, FRAME_BODY_MAX);
+	if (!reader_finished(&r) || message.sealed.size == 0)
+		return false;
+	*ret_message = message;
+	return true;
+}
+
+void
 wire_enroll_answer_write(struct writer *w, const struct wire_enroll_answer *message)
 {
 	write_exact(w, message->challenge, WIRE_CHALLENGE_SIZE);
@@ -423,26 +449,6 @@ wire_operator_answer_read(struct bytes body, struct wire_operator_answer *ret_me
 }
 
 /* ---- keeper to appraiser ---- */
-
-void
-wire_examine_log_write(struct writer *w, const struct wire_examine_log *message)
-{
-	write_exact(w, message->pcrs, WIRE_PCRS_SIZE);
-	write_lp(w, message->event_log);
-}
-
-bool
-wire_examine_log_read(struct bytes body, struct wire_examine_log *ret_message)
-{
-	struct reader r = reader_of(body);
-	struct wire_examine_log message = {0};
-	message.pcrs = read_bytes(&r, WIRE_PCRS_SIZE);
-	message.event_log = read_lp(&r, ATTEST_EVENTLOG_MAX);
-	if (!reader_finished(&r))
-		return false;
-	*ret_message = message;
-	return true;
-}
 
 void
 wire_examine_enrolment_write(struct writer *w, const struct wire_examine_enrolment *message)

@@ -10,7 +10,7 @@
 #define POSTERN_WIRE_MESSAGE_H
 
 #include "attest/endorsement.h"
-#include "attest/eventlog.h"
+#include "attest/ima.h"
 
 #define WIRE_CHALLENGE_SIZE 58 /* version 1, evidence 1, issued 8, random 16, MAC 32 */
 #define WIRE_KEY_SIZE	    32
@@ -20,8 +20,9 @@
 /* Bytes of one value, and of one release's values together. */
 #define WIRE_SECRET_MAX	     (1024 * 1024)
 #define WIRE_WANTED_SIZE_MAX (2 + WIRE_WANTED_MAX * (4 + WIRE_PATH_MAX + 4))
-#define WIRE_IMA_LOG_MAX     (2 * 1024 * 1024)
-#define WIRE_PEER_MAX	     128 /* printable ASCII without quote and backslash */
+#define WIRE_IMA_LOG_MAX     ATTEST_IMA_MAX /* bytes of a list, or of the rest of one */
+#define WIRE_IMA_ALLOWED_MAX 16384	    /* digests of files that are known to be good */
+#define WIRE_PEER_MAX	     128	    /* printable ASCII without quote and backslash */
 #define WIRE_PCRS_SIZE	     (ATTEST_PCR_COUNT * ATTEST_HASH_SIZE)
 
 enum wire_evidence { WIRE_EVIDENCE_TPM2 = 1 };
@@ -36,9 +37,10 @@ enum wire_status {
 	WIRE_QUOTE,	/* 403 quote: does not prove what it says */
 	WIRE_POLICY,	/* 403 policy: proved, and not allowed; also a secret that is not there */
 	WIRE_OPERATOR, /* 403 operator: signature, operator or challenge of an operator's request */
-	WIRE_LIMIT,    /* 413 limit */
-	WIRE_BUSY,     /* 503 busy: try again */
-	WIRE_FAILED,   /* 500 failed: the store or the keeper itself */
+	WIRE_IMA,    /* 409 ima: the rest of a list whose beginning is not known; send all of it */
+	WIRE_LIMIT,  /* 413 limit */
+	WIRE_BUSY,   /* 503 busy: try again */
+	WIRE_FAILED, /* 500 failed: the store or the keeper itself */
 };
 const char *wire_status_word(enum wire_status status);
 unsigned wire_status_http(enum wire_status status);
@@ -50,7 +52,7 @@ struct wire_challenge_request {
 };
 /* FRAME_RELEASE = lp(challenge) || u16-sized ak_public || recipient_key:32 || lp(wanted) ||
  * u16-sized quote || u16-sized signature || pcrs:512 || lp(event_log; empty: none) || lp(ima_log;
- * empty: none) || lp(peer) */
+ * empty: none) || ima_offset:u64 || lp(peer) */
 struct wire_release_request {
 	struct bytes challenge;
 	struct bytes ak_public;
@@ -61,6 +63,9 @@ struct wire_release_request {
 	struct bytes pcrs;
 	struct bytes event_log;
 	struct bytes ima_log;
+	/* Where ima_log begins in its list; 0: it is all of it, or there is none. With another, an
+	 * empty ima_log says that the list is what it was. */
+	uint64_t ima_offset;
 	struct bytes peer; /* the peer's address in words, for the audit entry */
 };
 /* FRAME_ENROLL = u16-sized ek_public || u16-sized ak_public */
@@ -99,7 +104,7 @@ struct wire_operator_request {
 /* FRAME_ANSWER = status:u8 || lp(payload); payload empty unless status is WIRE_OK, and then by
  * request:
  *   CHALLENGE           challenge:58 || expires_in:u32 || release_key:32
- *   RELEASE             enc:32 || ciphertext (HPKE auth mode; PROTOCOL.md)
+ *   RELEASE             ima_offset:u64 || lp(enc:32 || ciphertext) (HPKE auth mode; PROTOCOL.md)
  *   ENROLL              challenge:58 || expires_in:u32 || u16-sized blob || u16-sized secret ||
  *       release_key:32
  *   ACTIVATE            admitted:u8 || lp(machine id)
@@ -114,6 +119,10 @@ struct wire_challenge_answer {
 	struct bytes challenge;
 	uint32_t expires_in; /* seconds */
 	struct bytes release_key;
+};
+struct wire_release_answer {
+	uint64_t ima_offset; /* from where the next request may send the IMA list; 0: all of it */
+	struct bytes sealed;
 };
 struct wire_enroll_answer {
 	struct bytes challenge;
@@ -136,10 +145,18 @@ struct wire_operator_answer {
 	struct bytes signature;
 };
 
-/* FRAME_EXAMINE_LOG = pcrs:512 || lp(event_log) */
+/* FRAME_EXAMINE_LOG = pcrs:512 || lp(event_log) || ima:u8, and where that is not 0: lp(ima_log) ||
+ * point, where it is 2 || lp(allowed) || count:u8 || lp(key)*; examine_log.c */
+enum wire_ima { WIRE_IMA_NONE = 0, WIRE_IMA_WHOLE, WIRE_IMA_REST };
 struct wire_examine_log {
 	struct bytes pcrs;
-	struct bytes event_log;
+	struct bytes event_log; /* empty: none */
+	enum wire_ima ima;	/* none: nothing of what follows */
+	struct bytes ima_log;
+	struct attest_ima_point from; /* of a rest, which begins at from.offset */
+	struct bytes allowed;	      /* SHA-256 digests, strictly ascending */
+	uint8_t key_count;
+	struct bytes keys[ATTEST_IMA_KEYS_MAX]; /* DER */
 };
 /* FRAME_EXAMINE_ENROLMENT = now:u64 || u16-sized ek_public || count:u8 || lp(certificate)* ||
  * count:u16 || lp(anchor)* || pcrs:512 || lp(event_log) */
@@ -153,17 +170,21 @@ struct wire_examine_enrolment {
 	struct bytes pcrs;
 	struct bytes event_log;
 };
-/* FRAME_APPRAISED = log:u8 || chain:u8 || report || chain fields || lp(log error) || lp(chain
- * error); fields in appraisal.c. The keeper trusts none of it beyond claims and the chain's
- * verdict, and bounds all of it. */
+/* FRAME_APPRAISED = log:u8 || chain:u8 || ima:u8 || report || chain fields || IMA report || lp(log
+ * error) || lp(chain error) || lp(IMA error); fields in appraisal.c. The keeper trusts none of it
+ * beyond claims and the chain's verdict, and bounds all of it. */
 enum wire_verdict { WIRE_ABSENT = 0, WIRE_REFUSED, WIRE_VERIFIED };
 struct wire_appraisal {
 	enum wire_verdict log; /* absent: none was sent; refused: it did not parse */
 	enum wire_verdict chain;
-	struct attest_report report;  /* where log is verified */
-	struct attest_chain ek_chain; /* where chain is verified */
+	enum wire_verdict ima;
+	struct attest_report report;	     /* where log is verified */
+	struct attest_chain ek_chain;	     /* where chain is verified */
+	struct attest_ima_report ima_report; /* where ima is verified; boot and PCR value of its
+						point are the keeper's to fill in */
 	char log_error[200];
 	char chain_error[200];
+	char ima_error[200];
 };
 
 /* Encoders write into `w`; a short buffer, or a piece that is not of its one size, shows as
@@ -180,6 +201,7 @@ WIRE_CODEC(operator_challenge_request);
 WIRE_CODEC(operator_request);
 WIRE_CODEC(answer);
 WIRE_CODEC(challenge_answer);
+WIRE_CODEC(release_answer);
 WIRE_CODEC(enroll_answer);
 WIRE_CODEC(activate_answer);
 WIRE_CODEC(operator_challenge_answer);

@@ -27,6 +27,8 @@ static const struct operation_info operations[] = {
 	{OPERATION_EXPLAIN, "explain", "read", false, F(MACHINE), F(COUNT)},
 	{OPERATION_AUDIT_READ, "audit-read", "read", false, F(FROM), F(COUNT)},
 	{OPERATION_ACT_READ, "act-read", "read", false, F(FROM), F(COUNT)},
+	{OPERATION_IMA_KEY_LIST, "ima-key-list", "read", false, 0, 0},
+	{OPERATION_IMA_ALLOW_LIST, "ima-allow-list", "read", false, 0, 0},
 
 	{OPERATION_SECRET_PUT, "secret-put", "write", false, F(PATH) | F(CAS) | F(SEALED), 0},
 	{OPERATION_SECRET_DELETE, "secret-delete", "write", false, F(PATH), F(CAS)},
@@ -49,6 +51,10 @@ static const struct operation_info operations[] = {
 	{OPERATION_REVOKE, "revoke", "trust", true, F(KIND) | F(ID) | F(REASON), 0},
 	{OPERATION_OPERATOR_ADD, "operator-add", "trust", true,
 	 F(NAME) | F(OPERATOR_KEY) | F(ROLES), 0},
+	{OPERATION_IMA_KEY_ADD, "ima-key-add", "trust", true, F(PUBLIC_KEY) | F(ID) | F(SUBJECT),
+	 0},
+	{OPERATION_IMA_ALLOW_ADD, "ima-allow-add", "trust", true, F(NAME) | F(DIGESTS), 0},
+	{OPERATION_IMA_ALLOW_END, "ima-allow-end", "trust", true, F(NAME), 0},
 };
 #define OPERATION_COUNT (sizeof(operations) / sizeof(operations[0]))
 

@@ -41,6 +41,8 @@ enum operation {
 	OPERATION_EXPLAIN,
 	OPERATION_AUDIT_READ,
 	OPERATION_ACT_READ,
+	OPERATION_IMA_KEY_LIST,
+	OPERATION_IMA_ALLOW_LIST,
 	/* values */
 	OPERATION_SECRET_PUT = 64,
 	OPERATION_SECRET_DELETE,
@@ -59,6 +61,9 @@ enum operation {
 	OPERATION_ANCHOR_ADD,
 	OPERATION_REVOKE,
 	OPERATION_OPERATOR_ADD,
+	OPERATION_IMA_KEY_ADD,
+	OPERATION_IMA_ALLOW_ADD,
+	OPERATION_IMA_ALLOW_END,
 };
 
 enum operation_field {
@@ -72,8 +77,10 @@ enum operation_field {
 	FIELD_FROM,    /* u64 <= INT64_MAX: Unix seconds; for readings the first number */
 	FIELD_UNTIL,   /* u64 <= INT64_MAX: Unix seconds, exclusive */
 	FIELD_POLICY,  /* Cedar text */
-	FIELD_KIND,    /* "ek-ca", "ek", "ak", "machine", "baseline", "operator" */
-	FIELD_ID, /* lower-case hex of an ek-ca's or ek's id or an ak's name, or a name, by kind */
+	FIELD_KIND,    /* "ek-ca", "ek", "ak", "machine", "baseline", "operator",
+			"ima-key" */
+	FIELD_ID, /* lower-case hex of an ek-ca's, ek's or ima-key's id or an ak's name, or a name,
+		     by kind */
 	FIELD_REASON,	    /* UTF-8 text, printable, 1..OPERATION_REASON_MAX bytes */
 	FIELD_OPERATOR_KEY, /* 32 bytes, Ed25519 public key */
 	FIELD_CERTIFICATE,  /* DER of a CA certificate, opaque to the keeper */
@@ -85,7 +92,10 @@ enum operation_field {
 	FIELD_AFTER,	    /* text: page on after this key */
 	FIELD_STATE,	    /* "pending", "admitted", "suspended": filter of MACHINE_LIST */
 	FIELD_POLICIES,	    /* genesis: list of lp(name), lp(text) alternately */
-	FIELD_LIMIT,	    /* one past the last field */
+	FIELD_PUBLIC_KEY, /* DER of a key that signs files, opaque to the keeper; its id is SHA-256
+			   */
+	FIELD_DIGESTS,	  /* of files: SHA-256, 32 bytes each, strictly ascending, at least one */
+	FIELD_LIMIT,	  /* one past the last field */
 };
 
 struct operation_info {
@@ -150,7 +160,8 @@ __attribute__((warn_unused_result)) bool pcr_values_read(struct bytes encoded,
 enum operation_outcome {
 	OUTCOME_OK = 0,
 	OUTCOME_DENIED,	  /* policy says no */
-	OUTCOME_STALE,	  /* the act's trust revision is not the current one; trust moved during a policy-check */
+	OUTCOME_STALE,	  /* the act's trust revision is not the current one; trust moved during a
+			     policy-check */
 	OUTCOME_INVALID,  /* it makes no sense now: json has {"errors":[...]} */
 	OUTCOME_MISSING,  /* what it names is not there */
 	OUTCOME_CONFLICT, /* check-and-set */

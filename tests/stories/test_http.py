@@ -12,8 +12,8 @@ from guest import b64
 
 HEALTH = b"GET /v1/sys/health HTTP/1.1\r\nHost: x\r\n\r\n"
 CHALLENGE = "/v1/attest/challenge"
-BODY_MAX = 4 * 1024 * 1024
-UPLOAD_MAX = 2 * BODY_MAX
+BODY_MAX = 14 * 1024 * 1024
+UPLOAD_MAX = 16 * 1024 * 1024
 PATIENCE = 15
 GOOD = json.dumps({"evidence": "tpm2", "ak_public": b64(b"x")}).encode()
 

@@ -62,6 +62,30 @@ examine_log(struct bytes log, struct bytes pcrs, struct wire_appraisal *appraisa
 	appraisal->log = good ? WIRE_VERIFIED : WIRE_REFUSED;
 }
 
+static void
+examine_ima(const struct wire_examine_log *request, struct wire_appraisal *appraisal)
+{
+	struct attest_pcrs quoted;
+	struct attest_error err = {0};
+	struct attest_ima_allowed allowed = {request->allowed};
+
+	if (request->ima == WIRE_IMA_NONE)
+		return;
+	attest_pcrs_of_quote(request->pcrs, &quoted);
+	struct attest_ima_input input = {
+		.list = request->ima_log,
+		.bank = ATTEST_SHA256,
+		.quoted = {quoted.values[ATTEST_IMA_PCR], ATTEST_HASH_SIZE},
+		.from = request->ima == WIRE_IMA_REST ? &request->from : NULL,
+		.allowed = request->allowed.size > 0 ? &allowed : NULL,
+		.keys = request->keys,
+		.key_count = request->key_count,
+	};
+	bool good = attest_ima_examine(&input, &appraisal->ima_report, &err) == ATTEST_OK;
+	appraisal->ima = good ? WIRE_VERIFIED : WIRE_REFUSED;
+	snprintf(appraisal->ima_error, sizeof(appraisal->ima_error), "%s", err.message);
+}
+
 static void *
 run_appraiser(void *argument)
 {
@@ -76,6 +100,9 @@ run_appraiser(void *argument)
 		assert(frame.type == FRAME_EXAMINE_LOG &&
 		       wire_examine_log_read(frame.body, &request));
 		examine_log(request.event_log, request.pcrs, &appraisal);
+		examine_ima(&request, &appraisal);
+		if (house->lie)
+			house->lie(&request, &appraisal);
 		bool hung = false;
 		for (; atomic_load(&house->hangs); hung = true)
 			usleep(1000);

@@ -39,9 +39,9 @@ struct house {
 	int appraiser;
 	pthread_t keeper_thread, reader_thread, supervisor_thread, appraiser_thread;
 	bool serving;
-	bool ended;	   /* house_await_end's */
-	bool served;	   /* what keeper_serve answered */
-	atomic_bool hangs; /* the appraiser, with a log in its hands */
+	bool ended;		     /* house_await_end's */
+	bool served;		     /* what keeper_serve answered */
+	atomic_bool hangs;	     /* the appraiser, with a log in its hands */
 	struct house_operator alice; /* whom the genesis introduces: role admin */
 	uint8_t release_key[32], intake_key[32], answer_key[32]; /* public */
 
@@ -51,6 +51,8 @@ struct house {
 	uint64_t next_id;
 	house_watch *watch;
 	void *watch_user;
+	/* What the appraiser answers in place of the truth; NULL: that. */
+	void (*lie)(const struct wire_examine_log *request, struct wire_appraisal *appraisal);
 	void (*before)(enum frame_type type); /* each frame that is sent; NULL: nothing */
 };
 
@@ -119,6 +121,8 @@ struct guest_release {
 	uint32_t version;
 	struct bytes event_log;
 	struct bytes ima_log;
+	uint64_t ima_offset;
+	uint64_t *ret_ima_offset;	  /* NULL: not wanted; needs a wanted value */
 	struct bytes challenge;		  /* empty: a new one */
 	const struct guest *challenge_of; /* NULL: the guest itself */
 	/* Changes the request before it is encoded; what it adds must live as long as the call. */

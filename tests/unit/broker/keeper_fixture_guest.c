@@ -166,6 +166,7 @@ guest_request(struct house *house, struct guest *guest, const struct guest_relea
 		.pcrs = software_tpm_pcrs(&guest->tpm),
 		.event_log = how->event_log,
 		.ima_log = how->ima_log,
+		.ima_offset = how->ima_offset,
 		.peer = text_bytes("127.0.0.1 3"),
 	};
 	if (how->spoil)
@@ -183,14 +184,19 @@ guest_release(struct house *house, struct guest *guest, const struct guest_relea
 {
 	uint8_t private_key[32];
 	struct bytes request = guest_request(house, guest, how, private_key);
-	struct bytes sealed = {0};
+	struct bytes payload = {0};
 
-	enum wire_status status = house_call(house, FRAME_RELEASE, request, &sealed);
+	enum wire_status status = house_call(house, FRAME_RELEASE, request, &payload);
 	if (status == WIRE_OK && ret_value) {
 		struct wire_release_request sent;
 		struct release_body body;
 		uint8_t transcript[32], info[RELEASE_INFO_SIZE], public_key[32];
+		struct wire_release_answer answer;
+		assert(wire_release_answer_read(payload, &answer));
+		struct bytes sealed = answer.sealed;
 		uint8_t *plain = malloc(sealed.size);
+		if (how->ret_ima_offset)
+			*how->ret_ima_offset = answer.ima_offset;
 		assert(wire_release_request_read(request, &sent));
 		transcript_release(BYTES_OF(house->release_key), sent.challenge, sent.recipient_key,
 				   sent.wanted, transcript);
@@ -205,6 +211,6 @@ guest_release(struct house *house, struct guest *guest, const struct guest_relea
 		free(plain);
 	}
 	free((void *)(uintptr_t)request.data);
-	free((void *)(uintptr_t)sealed.data);
+	free((void *)(uintptr_t)payload.data);
 	return status;
 }

@@ -384,8 +384,10 @@ answers_become_json(void **state)
 	struct writer w = writer_of(memory, sizeof(memory));
 
 	(void)state;
-	write_bytes(&w, TEXT("abcd"));
+	wire_release_answer_write(&w, &(struct wire_release_answer){0, TEXT("abcd")});
 	assert_json(FRAME_RELEASE, &w, "{\"sealed\":\"YWJjZA==\"}");
+	wire_release_answer_write(&w, &(struct wire_release_answer){4711, TEXT("abcd")});
+	assert_json(FRAME_RELEASE, &w, "{\"sealed\":\"YWJjZA==\",\"ima_offset\":4711}");
 	wire_enroll_answer_write(
 		&w, &(struct wire_enroll_answer){TEXT(C58), 60, TEXT("b"), TEXT("se"), TEXT(R32)});
 	assert_json(FRAME_ENROLL, &w,
@@ -428,10 +430,15 @@ refusals_carry_word_and_status(void **state)
 		unsigned http;
 		const char *word;
 	} table[] = {
-		{WIRE_CHALLENGE, 403, "challenge: "}, {WIRE_IDENTITY, 403, "identity: "},
-		{WIRE_QUOTE, 403, "quote: "},	      {WIRE_POLICY, 403, "policy: "},
-		{WIRE_OPERATOR, 403, "operator: "},   {WIRE_LIMIT, 413, "limit: "},
-		{WIRE_BUSY, 503, "busy: "},	      {WIRE_FAILED, 500, "failed: "},
+		{WIRE_CHALLENGE, 403, "challenge: "},
+		{WIRE_IDENTITY, 403, "identity: "},
+		{WIRE_QUOTE, 403, "quote: "},
+		{WIRE_POLICY, 403, "policy: "},
+		{WIRE_OPERATOR, 403, "operator: "},
+		{WIRE_LIMIT, 413, "limit: "},
+		{WIRE_IMA, 409, "ima: "},
+		{WIRE_BUSY, 503, "busy: "},
+		{WIRE_FAILED, 500, "failed: "},
 		{WIRE_MALFORMED, 400, "malformed: "},
 	};
 	unsigned http;

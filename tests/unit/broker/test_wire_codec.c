@@ -233,8 +233,10 @@ release_accepted(size_t challenge, size_t ak, size_t wanted, size_t quote)
 	write_bytes_be16(&w, (struct bytes){zeros, quote});
 	write_bytes_be16(&w, (struct bytes){zeros, 1});
 	write_bytes(&w, (struct bytes){zeros, WIRE_PCRS_SIZE});
-	for (int i = 0; i < 3; i++)
-		write_lp(&w, (struct bytes){NULL, 0});
+	write_lp(&w, (struct bytes){NULL, 0});
+	write_lp(&w, (struct bytes){NULL, 0});
+	write_be64(&w, 0);
+	write_lp(&w, (struct bytes){NULL, 0});
 	assert_false(w.failed);
 	return wire_release_request_read(writer_bytes(&w), &decoded);
 }
@@ -271,6 +273,105 @@ test_refused_answer_has_no_payload(void **state)
 	assert_int_equal(answer.status, WIRE_POLICY);
 }
 
+/* ---- what keeper and appraiser say of IMA lists ---- */
+
+static bool
+question_accepted(const struct wire_examine_log *message)
+{
+	static uint8_t memory[700 * 1024];
+	static struct wire_examine_log decoded;
+	struct writer w = writer_of(memory, sizeof(memory));
+	wire_examine_log_write(&w, message);
+	return !w.failed && wire_examine_log_read(writer_bytes(&w), &decoded);
+}
+
+static void
+test_questions_about_ima(void **state)
+{
+	static uint8_t digests[WIRE_IMA_ALLOWED_MAX + 1][ATTEST_HASH_SIZE];
+	static const uint8_t pcrs[WIRE_PCRS_SIZE], key[ATTEST_CERTIFICATE_MAX + 1];
+	struct wire_examine_log good = {.pcrs = BYTES_OF(pcrs), .ima = WIRE_IMA_WHOLE};
+	(void)state;
+	for (size_t i = 0; i <= WIRE_IMA_ALLOWED_MAX; i++) {
+		struct writer w = writer_of(digests[i], ATTEST_HASH_SIZE);
+		write_be32(&w, (uint32_t)i);
+	}
+	good.allowed = (struct bytes){digests[0], WIRE_IMA_ALLOWED_MAX * ATTEST_HASH_SIZE};
+	good.key_count = ATTEST_IMA_KEYS_MAX;
+	for (size_t i = 0; i < ATTEST_IMA_KEYS_MAX; i++)
+		good.keys[i] = (struct bytes){key, i + 1};
+	assert_true(question_accepted(&good));
+	struct wire_examine_log bad = good;
+	bad.allowed.size += ATTEST_HASH_SIZE;
+	assert_false(question_accepted(&bad)); /* one too many */
+	bad.allowed.size = ATTEST_HASH_SIZE + 1;
+	assert_false(question_accepted(&bad)); /* half of one */
+	bad = good;
+	memcpy(digests[1], digests[0], ATTEST_HASH_SIZE);
+	assert_false(question_accepted(&bad)); /* twice */
+	digests[0][31] = 1;
+	assert_false(question_accepted(&bad)); /* not in order */
+	bad.allowed.size = 0;
+	assert_true(question_accepted(&bad));
+	bad.key_count++;
+	assert_false(question_accepted(&bad));
+	bad.key_count = 1;
+	bad.keys[0] = (struct bytes){0};
+	assert_false(question_accepted(&bad));
+	bad.keys[0] = BYTES_OF(key);
+	assert_false(question_accepted(&bad)); /* larger than a key */
+	bad.key_count = 0;
+	bad.ima = WIRE_IMA_REST;
+	assert_false(question_accepted(&bad)); /* of the beginning */
+	bad.from.offset = 1;
+	assert_true(question_accepted(&bad));
+	bad.from.violations = 1;
+	assert_false(question_accepted(&bad)); /* more than entries */
+	bad.from.entries = (uint64_t)INT64_MAX + 1;
+	assert_false(question_accepted(&bad));
+}
+
+static bool
+appraisal_accepted(const struct wire_appraisal *message)
+{
+	static uint8_t memory[40 * 1024];
+	static struct wire_appraisal decoded;
+	struct writer w = writer_of(memory, sizeof(memory));
+	wire_appraisal_write(&w, message);
+	return !w.failed && wire_appraisal_read(writer_bytes(&w), &decoded);
+}
+
+static void
+test_hostile_appraisals(void **state)
+{
+	static struct wire_appraisal bad, verified = {.log = WIRE_VERIFIED, .ima = WIRE_VERIFIED};
+	(void)state;
+	assert_true(appraisal_accepted(&verified));
+	bad = verified;
+	bad.ima_report.point.violations = 1;
+	assert_false(appraisal_accepted(&bad));
+	bad.ima_report.point.entries = (uint64_t)INT64_MAX + 1;
+	assert_false(appraisal_accepted(&bad));
+	bad = verified;
+	bad.ima_report.dropped = UINT64_MAX;
+	assert_false(appraisal_accepted(&bad));
+	bad = verified;
+	bad.ima_report.boot_aggregate = (enum attest_answer)(ATTEST_YES + 1);
+	assert_false(appraisal_accepted(&bad));
+	bad = verified;
+	bad.ima = (enum wire_verdict)(WIRE_VERIFIED + 1);
+	assert_false(appraisal_accepted(&bad));
+	/* An event log proves nothing of files. */
+	bad = verified;
+	assert_true(attest_claim_boolean(&bad.report.claims, CLAIM_IMA_ALL_SIGNED, true));
+	assert_false(appraisal_accepted(&bad));
+	/* Claims out of order, or not claims. */
+	bad = verified;
+	bad.report.claims.encoded[0] = 255;
+	bad.report.claims.size = 1;
+	assert_false(appraisal_accepted(&bad));
+}
+
 static void
 test_status_words(void **state)
 {
@@ -286,6 +387,7 @@ test_status_words(void **state)
 		{WIRE_QUOTE, "quote", 403},
 		{WIRE_POLICY, "policy", 403},
 		{WIRE_OPERATOR, "operator", 403},
+		{WIRE_IMA, "ima", 409},
 		{WIRE_LIMIT, "limit", 413},
 		{WIRE_BUSY, "busy", 503},
 		{WIRE_FAILED, "failed", 500},
@@ -429,6 +531,8 @@ main(void)
 		cmocka_unit_test(test_wrong_sizes_are_not_written),
 		cmocka_unit_test(test_wrong_sizes_are_not_read),
 		cmocka_unit_test(test_refused_answer_has_no_payload),
+		cmocka_unit_test(test_questions_about_ima),
+		cmocka_unit_test(test_hostile_appraisals),
 		cmocka_unit_test(test_status_words),
 		cmocka_unit_test(test_appraisal_text),
 		cmocka_unit_test(test_peer_is_plain),

@@ -37,6 +37,7 @@ RECODE(operator_challenge_request)
 RECODE(operator_request)
 RECODE(answer)
 RECODE(challenge_answer)
+RECODE(release_answer)
 RECODE(enroll_answer)
 RECODE(activate_answer)
 RECODE(operator_challenge_answer)
@@ -131,6 +132,7 @@ sample_release_request(struct writer *w)
 		.pcrs = piece(0, WIRE_PCRS_SIZE),
 		.event_log = piece(7, 33),
 		.ima_log = piece(8, 11),
+		.ima_offset = 4711,
 		.peer = word("[2001:db8::1]:4711"),
 	};
 	wire_release_request_write(w, &message);
@@ -223,9 +225,45 @@ sample_operator_answer(struct writer *w)
 }
 
 static void
+sample_release_answer(struct writer *w)
+{
+	const struct wire_release_answer message = {4711, piece(0, 90)};
+	wire_release_answer_write(w, &message);
+}
+
+static void
 sample_examine_log(struct writer *w)
 {
-	const struct wire_examine_log message = {piece(0, WIRE_PCRS_SIZE), piece(1, 50)};
+	struct wire_examine_log message = {
+		.pcrs = piece(0, WIRE_PCRS_SIZE),
+		.event_log = piece(1, 50),
+		.ima = WIRE_IMA_REST,
+		.ima_log = piece(2, 30),
+		.from = {.offset = 1000, .entries = 12, .violations = 3, .all_listed = true},
+		.allowed = piece(0, 2 * ATTEST_HASH_SIZE), /* of text, which ascends */
+		.key_count = 2,
+		.keys = {piece(3, 20), piece(4, 21)},
+	};
+	memcpy(message.from.pcr, pool + 5, ATTEST_HASH_SIZE);
+	wire_examine_log_write(w, &message);
+}
+
+static void
+sample_examine_whole(struct writer *w)
+{
+	const struct wire_examine_log message = {
+		.pcrs = piece(0, WIRE_PCRS_SIZE),
+		.ima = WIRE_IMA_WHOLE,
+		.ima_log = piece(2, 30),
+	};
+	wire_examine_log_write(w, &message);
+}
+
+static void
+sample_examine_event_log(struct writer *w)
+{
+	const struct wire_examine_log message = {piece(0, WIRE_PCRS_SIZE), piece(1, 50),
+						 .ima = WIRE_IMA_NONE};
 	wire_examine_log_write(w, &message);
 }
 
@@ -253,6 +291,7 @@ sample_appraisal(struct writer *w)
 	struct wire_appraisal message = {
 		.log = WIRE_VERIFIED,
 		.chain = WIRE_VERIFIED,
+		.ima = WIRE_VERIFIED,
 		.report = {.event_count = 88,
 			   .pcrs = {ATTEST_PCR_EXACT, ATTEST_PCR_PREFIX},
 			   .replays = true},
@@ -261,8 +300,17 @@ sample_appraisal(struct writer *w)
 			     .model = "ST33",
 			     .version = "id:0001",
 			     .expires = 2000000000},
+		.ima_report = {.point = {.offset = 5000,
+					 .entries = 99,
+					 .violations = 98,
+					 .all_signed = true},
+			       .dropped = 7,
+			       .other_pcrs = 8,
+			       .signed_known = true,
+			       .boot_aggregate = ATTEST_NO},
 		.log_error = "none",
 		.chain_error = "none either",
+		.ima_error = "nor here",
 	};
 	for (size_t i = 0; i < 2; i++)
 		memcpy(message.ek_chain.ca_ids[i], pool + i, ATTEST_HASH_SIZE);
@@ -346,11 +394,14 @@ const struct wire_codec wire_codecs[] = {
 	CODEC(operator_request),
 	CODEC(answer),
 	CODEC(challenge_answer),
+	CODEC(release_answer),
 	CODEC(enroll_answer),
 	CODEC(activate_answer),
 	CODEC(operator_challenge_answer),
 	CODEC(operator_answer),
 	CODEC(examine_log),
+	{"examine_whole", recode_examine_log, sample_examine_whole},
+	{"examine_event_log", recode_examine_log, sample_examine_event_log},
 	CODEC(examine_enrolment),
 	CODEC(appraisal),
 	CODEC(wanted),
