@@ -29,7 +29,7 @@ enum attest_quote_check {
 	ATTEST_CHECK_KEY,	 /* its algorithms are accepted, its numbers are a key */
 	ATTEST_CHECK_MAGIC,	 /* ff544347: no restricted key signs other data that begin so */
 	ATTEST_CHECK_TYPE,	 /* a quote */
-	ATTEST_CHECK_SIGNER,	 /* qualifiedSigner is a name of the key's nameAlg */
+	ATTEST_CHECK_SIGNER,	 /* qualifiedSigner is this key; skipped of a key below others */
 	ATTEST_CHECK_QUALIFYING, /* extraData equals what was asked for */
 	ATTEST_CHECK_SELECTION,	 /* one bank, SHA-2, PCR 0-23, not empty */
 	ATTEST_CHECK_SIGNATURE,	 /* by the key, with its scheme */

@@ -34,17 +34,29 @@ sized_contents(struct bytes input, bool *ret_sized)
 	return *ret_sized ? inner : input;
 }
 
+/* Just as OpenSSL would write it: what it reads is BER, in which one key has many spellings. */
+static bool
+spelled_so(EVP_PKEY *key, struct bytes der)
+{
+	unsigned char *again = NULL;
+	int size = i2d_PUBKEY(key, &again);
+	bool same = size > 0 && bytes_equal(der, (struct bytes){again, (size_t)size});
+
+	OPENSSL_free(again);
+	return same;
+}
+
 static EVP_PKEY *
 decode_spki(struct bytes der)
 {
 	const unsigned char *next = der.data;
 	EVP_PKEY *key = d2i_PUBKEY(NULL, &next, (long)der.size);
 
-	ERR_clear_error();
-	if (key != NULL && next != der.data + der.size) {
+	if (key != NULL && !spelled_so(key, der)) {
 		EVP_PKEY_free(key);
 		key = NULL;
 	}
+	ERR_clear_error();
 	return key;
 }
 

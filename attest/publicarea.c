@@ -137,10 +137,13 @@ public_area_check_attributes(const struct public_area *area, struct attest_error
 	/* clang-format on */
 	char seen[16];
 
+	snprintf(seen, sizeof(seen), "%08x", area->attributes);
+	if ((area->attributes & TPMA_OBJECT_RESERVED) != 0)
+		return attest_differs_text(err, ATTEST_REFUSED, "ak.reserved", "clear", seen,
+					   "reserved attributes are set, which no TPM does");
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
 		if (((area->attributes & wanted[i].bit) != 0) == wanted[i].wanted)
 			continue;
-		snprintf(seen, sizeof(seen), "%08x", area->attributes);
 		return attest_differs_text(err, ATTEST_REFUSED, wanted[i].check,
 					   wanted[i].wanted ? "set" : "clear", seen, wanted[i].why);
 	}

@@ -279,6 +279,9 @@ skipped_print(const struct quote_view *view)
 	if (!seen->area_known)
 		(void)printf("  Whether the key is restricted and fixed to a TPM is unknown: see "
 			     "above.\n");
+	else if (seen->checks[ATTEST_CHECK_SIGNER] == ATTEST_SKIPPED)
+		(void)printf("  The signer's name was not checked: it hashes the names of the "
+			     "key's parents too.\n");
 }
 
 static void
