@@ -30,6 +30,7 @@ COMMAND(baseline_capture);
 COMMAND(baseline_add);
 COMMAND(baseline_list);
 COMMAND(baseline_predict);
+COMMAND(baseline_lint);
 COMMAND(baseline_end);
 COMMAND(policy_show);
 COMMAND(policy_apply);

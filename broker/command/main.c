@@ -36,6 +36,7 @@ static const struct command commands[] = {
 	ROW("baseline capture", baseline_capture, "make a baseline of what a machine booted"),
 	ROW("baseline add", baseline_add, "make a baseline of given PCR values"),
 	ROW("baseline predict", baseline_predict, "what an image will boot to, from its file"),
+	ROW("baseline lint", baseline_lint, "what a baseline leaves open, and why"),
 	ROW("baseline list", baseline_list, "all baselines"),
 	ROW("baseline end", baseline_end, "let a baseline end"),
 	ROW("policy show", policy_show, "policies in force"),
