@@ -31,12 +31,13 @@ hex(struct bytes value)
 	return json_string(digits);
 }
 
+/* As many hex digits as the field has. */
 static json_t *
-number_hex(const char *format, unsigned value)
+number_hex(int width, unsigned value)
 {
 	char digits[16];
 
-	(void)snprintf(digits, sizeof(digits), format, value);
+	(void)snprintf(digits, sizeof(digits), "%0*x", width, value);
 	return json_string(digits);
 }
 
@@ -98,11 +99,10 @@ selection_json(const struct attest_inspection *seen)
 
 	for (uint32_t i = 0; i < seen->selected_count; i++)
 		(void)json_array_append_new(
-			list,
-			json_pack("{s:s,s:o,s:o}", "bank",
-				  attest_algorithm_name(seen->selected[i].algorithm), "algorithm",
-				  number_hex("%04x", seen->selected[i].algorithm), "pcrs",
-				  pcr_numbers(seen->selected[i].pcrs)));
+			list, json_pack("{s:s,s:o,s:o}", "bank",
+					attest_algorithm_name(seen->selected[i].algorithm),
+					"algorithm", number_hex(4, seen->selected[i].algorithm),
+					"pcrs", pcr_numbers(seen->selected[i].pcrs)));
 	return list;
 }
 
@@ -122,8 +122,8 @@ static json_t *
 message_json(const struct attest_inspection *seen)
 {
 	json_t *json = json_pack(
-		"{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:b,s:o}", "magic", number_hex("%08x", seen->magic),
-		"type", number_hex("%04x", seen->type), "qualified_signer", hex(seen->signer),
+		"{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:b,s:o}", "magic", number_hex(8, seen->magic),
+		"type", number_hex(4, seen->type), "qualified_signer", hex(seen->signer),
 		"extra_data", hex(seen->extra_data), "clock", number_json(seen->clock.clock),
 		"reset_count", number_json(seen->clock.reset_count), "restart_count",
 		number_json(seen->clock.restart_count), "clock_safe", seen->clock_safe,
