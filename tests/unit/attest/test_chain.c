@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What a certificate must be, to stand where it stands. */
 #include "attest/endorsement.h"
-#include "software_ca.h"
-#include "software_tpm.h"
+#include "chain_world.h"
 #include "spoil.h"
 
 #include <openssl/ec.h>
@@ -13,154 +13,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#define NOW 1800000000 /* 2027 */
-
-/* A root, two intermediates, an EK: each case changes a line of one of them. */
-enum { ROOT, UPPER, LOWER, LEAF, COUNT };
-struct world {
-	struct software_certificate recipes[COUNT];
-	const struct attest_ek *ek;
-	int64_t now;
-	bool upper_is_anchor; /* and then the root is one too */
-	bool no_anchor;
-	bool without_lower; /* the guest does not send it */
-	unsigned padding;   /* 1 + the byte that follows the leaf */
-	bool header;	    /* that of TCG_PCCLIENT_STORED_CERT before the leaf */
-};
-
-static struct software_tpm tpms[3];
-static struct attest_ek *eks[3];
-static EVP_PKEY *ca_keys[3];
-static EVP_PKEY *weak_rsa;
-static EVP_PKEY *weak_ec;
-
-static int
-set_up(void **state)
-{
-	struct attest_error err;
-
-	(void)state;
-	for (unsigned i = 0; i < 3; i++) {
-		software_tpm_open(&tpms[i], (enum software_ek)i);
-		if (attest_ek_decode((struct bytes){tpms[i].ek_public, tpms[i].ek_public_size},
-				     &eks[i], &err) != ATTEST_OK)
-			return 1;
-	}
-	ca_keys[ROOT] = EVP_EC_gen("P-384");
-	ca_keys[UPPER] = EVP_RSA_gen(2048);
-	ca_keys[LOWER] = EVP_EC_gen("P-256");
-	weak_rsa = EVP_RSA_gen(1024);
-	weak_ec = EVP_EC_gen("P-224");
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	(void)state;
-	for (unsigned i = 0; i < 3; i++) {
-		attest_ek_free(eks[i]);
-		software_tpm_close(&tpms[i]);
-		EVP_PKEY_free(ca_keys[i]);
-	}
-	EVP_PKEY_free(weak_rsa);
-	EVP_PKEY_free(weak_ec);
-	return 0;
-}
-
-static struct world
-good_world(unsigned kind)
-{
-	struct world world = {.ek = eks[kind], .now = NOW};
-
-	world.recipes[ROOT] = (struct software_certificate){.subject = "root",
-							    .issuer = "root",
-							    .key = ca_keys[ROOT],
-							    .signer = ca_keys[ROOT],
-							    .hash = "SHA1",
-							    .constraints = "critical,CA:TRUE",
-							    .usage = "critical,keyCertSign"};
-	world.recipes[UPPER] =
-		(struct software_certificate){.subject = "upper",
-					      .issuer = "root",
-					      .key = ca_keys[UPPER],
-					      .signer = ca_keys[ROOT],
-					      .hash = "SHA384",
-					      .constraints = "critical,CA:TRUE,pathlen:1",
-					      .usage = "critical,keyCertSign,cRLSign",
-					      .purpose = "2.23.133.8.1"};
-	world.recipes[LOWER] =
-		(struct software_certificate){.subject = "lower",
-					      .issuer = "upper",
-					      .key = ca_keys[LOWER],
-					      .signer = ca_keys[UPPER],
-					      .constraints = "critical,CA:TRUE,pathlen:0",
-					      .usage = "critical,keyCertSign"};
-	world.recipes[LEAF] = (struct software_certificate){
-		.issuer = "lower",
-		.key = tpms[kind].ek,
-		.signer = ca_keys[LOWER],
-		.constraints = "critical,CA:FALSE",
-		.usage = kind == SOFTWARE_EK_RSA ? "critical,keyEncipherment"
-						 : "critical,keyAgreement",
-		.purpose = "2.23.133.8.1",
-		.names = true};
-	return world;
-}
-
-static struct bytes
-dress_leaf(const struct world *world, uint8_t *memory, size_t capacity)
-{
-	static const uint8_t header[] = {0x10, 0x01, 0x00, 0x05, 0x00, 0x10, 0x02};
-	struct writer w = writer_of(memory, capacity);
-	uint8_t der[4096];
-	size_t size = software_certificate_make(&world->recipes[LEAF], der, sizeof(der));
-
-	if (world->header)
-		write_bytes(&w, BYTES_OF(header));
-	write_bytes(&w, (struct bytes){der, size});
-	for (unsigned i = 0; world->padding != 0 && i < 100; i++)
-		write_u8(&w, (uint8_t)(world->padding - 1));
-	assert_false(w.failed);
-	return writer_bytes(&w);
-}
-
-static enum attest_status
-verify(const struct world *world, struct attest_chain *ret_chain, struct attest_error *err)
-{
-	uint8_t der[COUNT][4096];
-	struct bytes made[COUNT];
-	struct bytes sent[3];
-	size_t sent_count = 0;
-
-	for (unsigned i = ROOT; i < LEAF; i++)
-		made[i] = (struct bytes){der[i], software_certificate_make(&world->recipes[i],
-									   der[i], sizeof(der[i]))};
-	made[LEAF] = dress_leaf(world, der[LEAF], sizeof(der[LEAF]));
-	sent[sent_count++] = made[LEAF];
-	if (!world->upper_is_anchor)
-		sent[sent_count++] = made[UPPER];
-	if (!world->without_lower)
-		sent[sent_count++] = made[LOWER];
-	size_t anchor_count = world->no_anchor ? 0 : world->upper_is_anchor ? 2 : 1;
-	return attest_chain_verify(world->ek, sent, sent_count,
-				   &(const struct attest_trust){.anchors = made,
-								.anchor_count = anchor_count,
-								.now = world->now},
-				   ret_chain, err);
-}
-
-static void
-public_key_id(EVP_PKEY *key, uint8_t ret[ATTEST_HASH_SIZE])
-{
-	unsigned char *der = NULL;
-	int size = i2d_PUBKEY(key, &der);
-
-	assert_true(size > 0);
-	EVP_Digest(der, (size_t)size, ret, NULL, EVP_sha256(), NULL);
-	OPENSSL_free(der);
-}
 
 static void
 good_paths_name_every_ca(void **state)
@@ -335,126 +187,6 @@ an_ecc_certificate_must_agree(void **state)
 }
 
 static void
-a_path_is_at_most_four_long(void **state)
-{
-	struct software_certificate recipe = {.constraints = "critical,CA:TRUE",
-					      .usage = "critical,keyCertSign",
-					      .key = ca_keys[LOWER],
-					      .signer = ca_keys[LOWER]};
-	uint8_t der[6][2048];
-	struct bytes made[6];
-	static const char *const names[] = {"0", "1", "2", "3", "4", "5"};
-	struct attest_chain chain;
-	struct attest_error err;
-
-	(void)state;
-	for (unsigned i = 0; i < 5; i++) {
-		recipe.subject = names[i];
-		recipe.issuer = names[i == 0 ? 0 : i - 1];
-		made[i] = (struct bytes){der[i], software_certificate_make(&recipe, der[i], 2048)};
-	}
-	for (unsigned cas = 1; cas < 6; cas++) {
-		struct bytes sent[6];
-		struct world world = good_world(0);
-
-		world.recipes[LEAF].issuer = names[cas - 1];
-		uint8_t leaf[4096];
-		sent[0] = dress_leaf(&world, leaf, sizeof(leaf));
-		for (unsigned i = 1; i < cas; i++)
-			sent[i] = made[i];
-		enum attest_status status =
-			attest_chain_verify(eks[0], sent, cas,
-					    &(const struct attest_trust){
-						    .anchors = made, .anchor_count = 1, .now = NOW},
-					    &chain, &err);
-		assert_int_equal(status, cas <= 3 ? ATTEST_OK : ATTEST_REFUSED);
-		if (status != ATTEST_OK)
-			assert_string_equal(err.check, "ek.chain.depth");
-		else
-			/* One key for all these CAs: one name of it. */
-			assert_int_equal(chain.ca_count, 1);
-	}
-}
-
-/* Many CAs of the same name, all plausible, none the right one: bounded work. */
-static void
-look_alikes_cost_little(void **state)
-{
-	struct software_certificate recipe = {.subject = "lower",
-					      .issuer = "lower",
-					      .constraints = "critical,CA:TRUE",
-					      .usage = "critical,keyCertSign",
-					      .key = ca_keys[LOWER],
-					      .signer = ca_keys[LOWER]};
-	static uint8_t der[8][2048];
-	static const char *const until[] = {"20400101000000Z", "20410101000000Z", "20420101000000Z",
-					    "20430101000000Z", "20440101000000Z", "20450101000000Z",
-					    "20460101000000Z"};
-	struct bytes sent[8];
-	struct world world = good_world(0);
-	struct attest_chain chain;
-	struct attest_error err;
-	uint8_t leaf[4096];
-	uint8_t root[4096];
-
-	(void)state;
-	sent[0] = dress_leaf(&world, leaf, sizeof(leaf));
-	for (unsigned i = 1; i < 8; i++) {
-		recipe.until = until[i - 1];
-		sent[i] = (struct bytes){der[i], software_certificate_make(&recipe, der[i], 2048)};
-	}
-	struct bytes anchor = {root,
-			       software_certificate_make(&world.recipes[ROOT], root, sizeof(root))};
-	assert_int_not_equal(attest_chain_verify(eks[0], sent, 8,
-						 &(const struct attest_trust){.anchors = &anchor,
-									      .anchor_count = 1,
-									      .now = NOW},
-						 &chain, &err),
-			     ATTEST_OK);
-}
-
-/* A helper that does not parse helps nobody and hurts nobody; an anchor that does not is our own
- * defect. */
-static void
-only_helpers_may_be_broken(void **state)
-{
-	static const uint8_t junk[] = {0x30, 0x03, 1, 2, 3};
-	static const uint8_t large[ATTEST_CERTIFICATE_MAX + 1];
-	struct software_tpm *tpm = &tpms[1];
-	struct bytes sent[2] = {{tpm->ek_certificate, tpm->ek_certificate_size}, BYTES_OF(junk)};
-	struct bytes anchors[2] = {{tpm->ca_certificate, tpm->ca_certificate_size}, BYTES_OF(junk)};
-	struct attest_chain chain;
-	struct attest_error err;
-
-	(void)state;
-	assert_int_equal(attest_chain_verify(eks[1], sent, 2,
-					     &(const struct attest_trust){.anchors = anchors,
-									  .anchor_count = 1,
-									  .now = NOW},
-					     &chain, &err),
-			 ATTEST_OK);
-	assert_int_equal(attest_chain_verify(eks[1], sent, 1,
-					     &(const struct attest_trust){.anchors = anchors,
-									  .anchor_count = 2,
-									  .now = NOW},
-					     &chain, &err),
-			 ATTEST_MALFORMED);
-	assert_int_equal(attest_chain_verify(eks[1], sent + 1, 1,
-					     &(const struct attest_trust){.anchors = anchors,
-									  .anchor_count = 1,
-									  .now = NOW},
-					     &chain, &err),
-			 ATTEST_MALFORMED);
-	sent[1] = BYTES_OF(large);
-	assert_int_equal(attest_chain_verify(eks[1], sent, 2,
-					     &(const struct attest_trust){.anchors = anchors,
-									  .anchor_count = 1,
-									  .now = NOW},
-					     &chain, &err),
-			 ATTEST_LIMIT);
-}
-
-static void
 keys_of_other_kinds_are_refused(void **state)
 {
 	EVP_PKEY *other = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
@@ -475,78 +207,6 @@ keys_of_other_kinds_are_refused(void **state)
 		attest_ek_from_certificate(dress_leaf(&world, leaf, sizeof(leaf)), &ek, &err),
 		ATTEST_UNSUPPORTED);
 	EVP_PKEY_free(other);
-}
-
-/* Two anchors that certify each other: both are named, once. */
-static void
-a_circle_of_anchors_ends(void **state)
-{
-	struct software_certificate recipe = {.subject = "lower",
-					      .issuer = "other",
-					      .constraints = "critical,CA:TRUE",
-					      .usage = "critical,keyCertSign",
-					      .key = ca_keys[LOWER],
-					      .signer = ca_keys[ROOT]};
-	struct world world = good_world(0);
-	struct attest_chain chain;
-	struct attest_error err;
-	uint8_t der[2][2048];
-	uint8_t memory[4096];
-	struct bytes leaf = dress_leaf(&world, memory, sizeof(memory));
-
-	(void)state;
-	size_t size = software_certificate_make(&recipe, der[0], sizeof(der[0]));
-	recipe.subject = "other";
-	recipe.issuer = "lower";
-	recipe.key = ca_keys[ROOT];
-	recipe.signer = ca_keys[LOWER];
-	struct bytes anchors[] = {
-		{der[0], size},
-		{der[1], software_certificate_make(&recipe, der[1], sizeof(der[1]))}};
-	assert_int_equal(attest_chain_verify(eks[0], &leaf, 1,
-					     &(const struct attest_trust){.anchors = anchors,
-									  .anchor_count = 2,
-									  .now = NOW},
-					     &chain, &err),
-			 ATTEST_OK);
-	assert_int_equal(chain.ca_count, 2);
-}
-
-static void
-too_many_is_a_limit(void **state)
-{
-	static const uint8_t large[ATTEST_CERTIFICATE_MAX + 1] = {0x30};
-	static struct bytes many[ATTEST_PILE_MAX + 1];
-	struct attest_chain chain;
-	struct attest_error err;
-
-	(void)state;
-	assert_int_equal(attest_chain_verify(eks[0], many, 0,
-					     &(const struct attest_trust){.anchors = many,
-									  .anchor_count = 1,
-									  .now = NOW},
-					     &chain, &err),
-			 ATTEST_LIMIT);
-	assert_int_equal(attest_chain_verify(eks[0], many, ATTEST_PILE_MAX + 1,
-					     &(const struct attest_trust){.anchors = many,
-									  .anchor_count = 1,
-									  .now = NOW},
-					     &chain, &err),
-			 ATTEST_LIMIT);
-	assert_int_equal(attest_chain_verify(
-				 eks[0], many, 1,
-				 &(const struct attest_trust){.anchors = many,
-							      .anchor_count = ATTEST_PILE_MAX + 1,
-							      .now = NOW},
-				 &chain, &err),
-			 ATTEST_LIMIT);
-	many[0] = BYTES_OF(large);
-	assert_int_equal(attest_chain_verify(eks[0], many, 1,
-					     &(const struct attest_trust){.anchors = many,
-									  .anchor_count = 1,
-									  .now = NOW},
-					     &chain, &err),
-			 ATTEST_LIMIT);
 }
 
 static bool
@@ -616,14 +276,9 @@ main(void)
 		cmocka_unit_test(year_9999_fits),
 		cmocka_unit_test(each_change_is_judged_by_its_name),
 		cmocka_unit_test(an_ecc_certificate_must_agree),
-		cmocka_unit_test(a_path_is_at_most_four_long),
-		cmocka_unit_test(look_alikes_cost_little),
-		cmocka_unit_test(only_helpers_may_be_broken),
 		cmocka_unit_test(keys_of_other_kinds_are_refused),
-		cmocka_unit_test(a_circle_of_anchors_ends),
-		cmocka_unit_test(too_many_is_a_limit),
 		cmocka_unit_test(no_truncation_and_no_flip_passes),
 		cmocka_unit_test(anchors_are_described_or_refused),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, world_set_up, world_tear_down);
 }
