@@ -20,7 +20,7 @@ static bool
 begins_with(struct bytes text, const char *start)
 {
 	struct reader r = reader_of(text);
-	struct bytes wanted = text_of(start);
+	struct bytes wanted = log_text_of(start);
 
 	return bytes_equal(read_bytes(&r, wanted.size), wanted);
 }
@@ -51,7 +51,7 @@ recompute(const struct attest_event *event, struct witness_hash *hash, struct by
 
 		if (!begins_with(event->data, prefixes[i]))
 			continue;
-		read_bytes(&r, text_of(prefixes[i]).size);
+		read_bytes(&r, log_text_of(prefixes[i]).size);
 		if (is_text(read_bytes(&r, r.left), event->digests[hash->bank], hash, ret_text))
 			return true;
 	}
@@ -80,7 +80,7 @@ is_loader(struct bytes text)
 			continue;
 		/* The file's name begins what is measured next. From a network it may look like a
 		 * command there. */
-		read_bytes(&r, text_of(linux_loaders[i]).size);
+		read_bytes(&r, log_text_of(linux_loaders[i]).size);
 		uint8_t c = read_u8(&r);
 		return c != '/' && c != '(';
 	}

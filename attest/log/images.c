@@ -18,8 +18,8 @@ is_action(struct bytes digest, struct witness_hash *hash)
 	static const uint8_t separator[4];
 	const struct bytes actions[] = {
 		BYTES_OF(separator),
-		text_of("Calling EFI Application from Boot Option"),
-		text_of("Returning from EFI Application from Boot Option"),
+		log_text_of("Calling EFI Application from Boot Option"),
+		log_text_of("Returning from EFI Application from Boot Option"),
 	};
 
 	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)

@@ -17,7 +17,7 @@ witness_event(void *state, const struct attest_event *event, struct witness_hash
 	struct mok *mok = state;
 	struct bytes digest = event->digests[hash->bank];
 
-	if (witness_hash_matches_word(hash, digest, text_of("WBCL")))
+	if (witness_hash_matches_word(hash, digest, log_text_of("WBCL")))
 		mok->digests.broken = true;
 	list_add(&mok->digests, digest);
 }

@@ -33,7 +33,7 @@ name_event(struct stub *stub, struct bytes digest, struct witness_hash *hash)
 	size_t i = stub->next;
 
 	while (i < SECTION_COUNT &&
-	       !witness_hash_matches(hash, digest, text_of(SECTIONS[i]), BYTES_OF(nul)))
+	       !witness_hash_matches(hash, digest, log_text_of(SECTIONS[i]), BYTES_OF(nul)))
 		i++;
 	/* A kernel comes first, or it is no such image. */
 	if (i == SECTION_COUNT || (stub->next == 0 && i != 0)) {
@@ -80,7 +80,7 @@ witness_event(void *state, const struct attest_event *event, struct witness_hash
 static void
 write_section(struct writer *w, const char *name, struct bytes digest)
 {
-	write_bytes(w, text_of(name));
+	write_bytes(w, log_text_of(name));
 	write_u8(w, ':');
 	for (size_t i = 0; i < digest.size; i++) {
 		write_u8(w, (uint8_t) "0123456789abcdef"[digest.data[i] >> 4]);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 struct bytes
-text_of(const char *ascii)
+log_text_of(const char *ascii)
 {
 	return (struct bytes){(const uint8_t *)ascii, strlen(ascii)};
 }

@@ -5,7 +5,7 @@
 
 #include "attest/bytes.h"
 
-struct bytes text_of(const char *ascii); /* without its NUL */
+struct bytes log_text_of(const char *ascii); /* without its NUL */
 /* UTF-16LE that ends with its only NUL, written without it. False: it is not that, or does not fit;
  * what was written is then to be dropped. Control characters pass: claims refuse them. */
 bool text_from_utf16(struct bytes utf16, struct writer *w);

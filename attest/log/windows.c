@@ -167,7 +167,7 @@ witness_event(void *state, const struct attest_event *event, struct witness_hash
 
 	if (windows->broken || windows->capped[at])
 		return;
-	if (witness_hash_matches_word(hash, digest, text_of("WBCL"))) {
+	if (witness_hash_matches_word(hash, digest, log_text_of("WBCL"))) {
 		windows->capped[at] = true;
 		return;
 	}
