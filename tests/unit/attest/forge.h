@@ -14,7 +14,7 @@
 
 #include "attest/eventlog.h"
 
-#define FORGE_EVENTS_MAX 512
+#define FORGE_EVENTS_MAX 1024
 #define FORGE_TEXT(text) ((struct bytes){(const uint8_t *)(text), sizeof(text) - 1})
 
 struct forge_event {
