@@ -159,7 +159,10 @@ static const struct {
 	{0x6c46f751, "systemd-stub: device tree from an addon"},
 	{0x49dffe0f, "systemd-stub: initrd from an addon"},
 	{0xdac08e1a, "systemd-stub: microcode from an addon"},
-	{0x13aed6db, "systemd-stub: section of the unified kernel image"},
+	{0x13aed6db, "systemd-stub: profile of the unified kernel image"},
+	{0xd5cb7cbc, "systemd-stub: SMBIOS, the machine"},
+	{0xe0d47bc8, "systemd-stub: SMBIOS, its board"},
+	{0xc0b3bd23, "systemd-stub: SMBIOS, texts of its maker"},
 };
 
 void

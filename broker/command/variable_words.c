@@ -129,7 +129,7 @@ add_keys(struct words *words, struct bytes value)
 		words_add(words, ")");
 	}
 	if (r.left > 0 || !good)
-		words_add(words, "%sbytes that do not parse", value.size > r.left ? ", then " : "");
+		words_add(words, "%sbytes that do not parse", keys.kinds > 0 ? ", then " : "");
 }
 
 /* ---- boot options: EFI_LOAD_OPTION, UEFI 2.10, 3.1.3 ---- */

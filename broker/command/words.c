@@ -39,9 +39,9 @@ static const struct {
 	{"3cb8e202-3b7e-47dd-8a3c-7ff2a13cfcec", "ChromeOS root"},
 	{"2e0a753d-9e48-43b0-8337-b15192cb1b5e", "ChromeOS reserved"},
 	/* tables that firmware hands over */
-	{"eb9d2d30-1d88-11d3-9a16-0090273fc14d", "ACPI 1.0"},
+	{"eb9d2d30-2d88-11d3-9a16-0090273fc14d", "ACPI 1.0"},
 	{"8868e871-e4f1-11d3-bc22-0080c73c8881", "ACPI 2.0"},
-	{"eb9d2d31-1d88-11d3-9a16-0090273fc14d", "SMBIOS"},
+	{"eb9d2d31-2d88-11d3-9a16-0090273fc14d", "SMBIOS"},
 	{"f2fd1544-9794-4a2c-992e-e5bbcf20e394", "SMBIOS 3"},
 };
 
@@ -233,7 +233,8 @@ words_add_if_text(struct words *words, struct bytes bytes)
 	if (bytes.size % 2 == 1 && bytes.data[bytes.size - 1] == 0)
 		wide = without_nuls((struct bytes){bytes.data, bytes.size - 1}, 2);
 	/* Nearly any two bytes are a character: texts of firmware begin in ASCII. */
-	if (wide.size < 2 || wide.size % 2 != 0 || wide.data[1] != 0 || !is_text(wide, next_utf16))
+	if (wide.size < 2 || wide.size % 2 != 0 || wide.data[0] > 0x7e || wide.data[1] != 0 ||
+	    !is_text(wide, next_utf16))
 		return false;
 	words_add_utf16(words, wide);
 	return true;
