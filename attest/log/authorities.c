@@ -74,6 +74,7 @@ authorities_add(struct authorities *authorities, struct bytes proved)
 
 	if (!variable_decode(proved, &variable)) {
 		authorities->unclear = true;
+		authorities->shim = true;
 		return;
 	}
 	if (variable_is(&variable, &SBAT_LEVEL)) {
