@@ -3,6 +3,7 @@
  * What every sub-command of `postern` shares: the table's shape, arguments, and how it ends. A
  * sub-command answers with its exit status, which is one of <sysexits.h>:
  *
+ *   1 what was to be verified is not
  *   64 usage   65 malformed or refused data   66 no input file   69 not there   70 internal
  *   73 cannot create   74 input or output   75 try again   77 denied   78 misconfigured
  */

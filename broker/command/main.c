@@ -70,10 +70,9 @@ list_print(FILE *to)
 		to,
 		"\n`postern help COMMAND` explains one; postern(1) is the manual. With all that "
 		"ask a broker: --json\nfor JSON, --config FILE for another configuration. Exit "
-		"status: 0 "
-		"done, 64 usage, 65 malformed\nor refused, 66 no input file, 69 not there, 70 "
-		"internal, 73 cannot create, 74 input or output,\n75 try again, 77 denied, 78 "
-		"misconfigured.\n");
+		"status: 0 done, 1 not verified, 64 usage,\n65 malformed or refused, 66 no input "
+		"file, 69 not there, 70 internal, 73 cannot create, 74 input\nor output, 75 try "
+		"again, 77 denied, 78 misconfigured.\n");
 }
 
 /* The words that `argv` begins with; NULL: no such command. */
