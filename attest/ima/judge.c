@@ -10,14 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HASHERS (ATTEST_BANKS + 1) /* SM3 too, for template digests */
+#define SM3	ATTEST_BANKS /* of template digests alone, and not in every OpenSSL */
+#define HASHERS (ATTEST_BANKS + 1)
 
 struct attest_ima_judge {
 	struct bytes allowed;
 	struct ima_key keys[ATTEST_IMA_KEYS_MAX];
 	size_t key_count;
 	uint64_t cost;
-	struct hasher hashers[HASHERS];
+	struct hasher hashers[HASHERS]; /* opened when they are first needed */
 };
 
 /* Ascending: so that a search may halve it, and that a list is one list. */
@@ -66,9 +67,6 @@ fill(struct attest_ima_judge *judge, const struct attest_ima_allowed *allowed,
 			return status;
 		judge->key_count++;
 	}
-	for (unsigned bank = 0; bank < ATTEST_BANKS; bank++)
-		if (!hasher_open(&judge->hashers[bank], attest_bank_name((enum attest_bank)bank)))
-			return attest_fail_memory(err);
 	return ATTEST_OK;
 }
 
@@ -129,6 +127,20 @@ may_be_buffer(const struct attest_ima_entry *entry)
 }
 
 static bool
+hash_with(struct attest_ima_judge *judge, unsigned bank, struct bytes input,
+	  uint8_t ret_digest[HASH_SIZE_MAX])
+{
+	struct hasher *hasher = &judge->hashers[bank];
+	const char *name = bank == SM3 ? "SM3" : attest_bank_name((enum attest_bank)bank);
+
+	if (hasher->algorithm == NULL && !hasher_open(hasher, name)) {
+		hasher_close(hasher);
+		return false;
+	}
+	return hash_pieces(hasher, &input, 1, ret_digest);
+}
+
+static bool
 is_buffer(struct attest_ima_judge *judge, const struct attest_ima_entry *entry, bool *ret_failed)
 {
 	unsigned bank = bank_named(entry->algorithm);
@@ -136,11 +148,9 @@ is_buffer(struct attest_ima_judge *judge, const struct attest_ima_entry *entry, 
 
 	if (bank == ATTEST_BANKS || !may_be_buffer(entry))
 		return false;
-	if (!hash_pieces(&judge->hashers[bank], &entry->third, 1, digest)) {
-		*ret_failed = true;
-		return false;
-	}
-	return bytes_equal(entry->file_digest,
+	*ret_failed = !hash_with(judge, bank, entry->third, digest);
+	return !*ret_failed &&
+	       bytes_equal(entry->file_digest,
 			   (struct bytes){digest, attest_bank_size((enum attest_bank)bank)});
 }
 
@@ -199,33 +209,26 @@ ima_judge_content(struct attest_ima_judge *judge, const struct attest_ima_entry 
 	return ATTEST_OK;
 }
 
-static bool
-hash_is(struct hasher *hasher, const struct attest_ima_entry *entry)
+/* SM3 is of SHA-256's size. Where it cannot be computed, what it made is not matched. */
+static enum attest_status
+match_digest(struct attest_ima_judge *judge, const struct attest_ima_entry *entry,
+	     bool *ret_matches, struct attest_error *err)
 {
 	uint8_t digest[HASH_SIZE_MAX];
+	bool matches = entry->violation;
 
-	return hash_pieces(hasher, &entry->data, 1, digest) &&
-	       memcmp(digest, entry->digest, entry->digest_size) == 0;
-}
-
-/* SM3 is of SHA-256's size, and not everywhere. */
-static bool
-is_sm3(struct attest_ima_judge *judge, const struct attest_ima_entry *entry)
-{
-	struct hasher *hasher = &judge->hashers[ATTEST_BANKS];
-
-	return entry->digest_size == 32 && (hasher->state != NULL || hasher_open(hasher, "SM3")) &&
-	       hash_is(hasher, entry);
-}
-
-static bool
-digest_matches(struct attest_ima_judge *judge, const struct attest_ima_entry *entry)
-{
-	for (unsigned bank = 0; bank < ATTEST_BANKS; bank++)
-		if (attest_bank_size((enum attest_bank)bank) == entry->digest_size &&
-		    hash_is(&judge->hashers[bank], entry))
-			return true;
-	return entry->violation || is_sm3(judge, entry);
+	for (unsigned bank = 0; bank < HASHERS && !matches; bank++) {
+		size_t size =
+			attest_bank_size(bank == SM3 ? ATTEST_SHA256 : (enum attest_bank)bank);
+		if (size != entry->digest_size)
+			continue;
+		if (hash_with(judge, bank, entry->data, digest))
+			matches = memcmp(digest, entry->digest, size) == 0;
+		else if (bank != SM3)
+			return attest_fail_memory(err);
+	}
+	*ret_matches = matches;
+	return ATTEST_OK;
 }
 
 /* For people: what a name says and the data do not have is somebody's mistake, or lie. */
@@ -260,10 +263,11 @@ attest_ima_judge_entry(struct attest_ima_judge *judge, const struct attest_ima_e
 
 	if (status != ATTEST_OK)
 		return status;
-	verdict.digest_matches = digest_matches(judge, entry);
 	verdict.name_fits = name_fits(entry, verdict.kind);
-	*ret_verdict = verdict;
-	return ATTEST_OK;
+	status = match_digest(judge, entry, &verdict.digest_matches, err);
+	if (status == ATTEST_OK)
+		*ret_verdict = verdict;
+	return status;
 }
 
 /* ima_calc_boot_aggregate: PCR 0-7 by SHA-1 and by kernels before 5.8, else PCR 0-9. */
