@@ -88,21 +88,34 @@ event_words_set(json_t *object, const struct attest_event *event, enum attest_pr
 	return json_object_set_new(object, "summary", words_json(&summary));
 }
 
+/* Is it of an authenticated event? Only asked where values were given. */
+static bool
+authenticated(const struct eventlog_view *view, const struct attest_event *event,
+	      enum attest_proof proof)
+{
+	return proof != ATTEST_PROOF_NOTHING && proof != ATTEST_PROOF_MISMATCH &&
+	       eventlog_view_unproved(view, event->pcr) == NULL;
+}
+
 static json_t *
-event_json(const struct attest_event *event)
+event_json(const struct eventlog_view *view, const struct attest_event *event)
 {
 	struct attest_error err = {.status = ATTEST_OK};
 	enum attest_proof proof = ATTEST_PROOF_NOTHING;
 	struct bytes proved = {.size = 0};
 	auto_json *object = json_object();
 
-	if (attest_event_proof(event, &proof, &proved, &err) != ATTEST_OK)
+	if (eventlog_view_proof(view, event, &proof, &proved, &err) != ATTEST_OK)
 		return NULL;
 	if (json_object_set_new(object, "number", json_integer(event->number)) != 0 ||
 	    json_object_set_new(object, "pcr", json_integer(event->pcr)) != 0 ||
 	    json_object_set_new(object, "digests", digests_json(event)) != 0 ||
 	    json_object_set_new(object, "size", json_integer((json_int_t)event->data.size)) != 0 ||
 	    event_words_set(object, event, proof, proved) != 0)
+		return NULL;
+	if (view->compared &&
+	    json_object_set_new(object, "authenticated",
+				json_boolean(authenticated(view, event, proof))) != 0)
 		return NULL;
 	return json_incref(object);
 }
@@ -121,7 +134,7 @@ events_json(const struct eventlog_view *view)
 			return NULL;
 		if (end)
 			return json_incref(list);
-		if (json_array_append_new(list, event_json(&event)) != 0)
+		if (json_array_append_new(list, event_json(view, &event)) != 0)
 			return NULL;
 	}
 }

@@ -115,23 +115,34 @@ digest_print(const struct attest_event *event)
 }
 
 static void
-event_print(const struct attest_event *event)
+proof_print(const struct eventlog_view *view, const struct attest_event *event)
 {
-	struct words type = {.size = 0}, summary = {.size = 0};
+	const char *unproved = eventlog_view_unproved(view, event->pcr);
 	enum attest_proof proof = ATTEST_PROOF_NOTHING;
 	struct attest_error err = {.status = ATTEST_OK};
 	struct bytes proved;
 
+	if (eventlog_view_proof(view, event, &proof, &proved, &err) != ATTEST_OK)
+		(void)puts("      proves: could not be computed");
+	else if (unproved == NULL || proof == ATTEST_PROOF_NOTHING)
+		(void)printf("      %s\n", proof_sentence(proof, event->type));
+	else if (proof == ATTEST_PROOF_MISMATCH)
+		(void)printf("      %s, and %s\n", proof_sentence(proof, event->type), unproved);
+	else
+		(void)printf("      proves nothing: %s\n", unproved);
+	if (proof == ATTEST_PROOF_DIGEST || proof == ATTEST_PROOF_MISMATCH)
+		digest_print(event);
+}
+
+static void
+event_print(const struct eventlog_view *view, const struct attest_event *event)
+{
+	struct words type = {.size = 0}, summary = {.size = 0};
+
 	words_add_event_type(&type, event->type);
 	words_add_event(&summary, event);
 	(void)printf("  #%" PRIu32 " %s\n      %s\n", event->number, type.text, summary.text);
-	if (attest_event_proof(event, &proof, &proved, &err) != ATTEST_OK) {
-		(void)puts("      proves: could not be computed");
-		return;
-	}
-	(void)printf("      %s\n", proof_sentence(proof, event->type));
-	if (proof == ATTEST_PROOF_DIGEST || proof == ATTEST_PROOF_MISMATCH)
-		digest_print(event);
+	proof_print(view, event);
 }
 
 static uint32_t
@@ -145,7 +156,7 @@ events_print(const struct eventlog_view *view, uint32_t pcr)
 
 	while (attest_eventlog_next(&log, &event, &end, &err) == ATTEST_OK && !end)
 		if (event.pcr == pcr) {
-			event_print(&event);
+			event_print(view, &event);
 			count++;
 		}
 	return count;

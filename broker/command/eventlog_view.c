@@ -156,6 +156,67 @@ eventlog_view_verdict(const struct eventlog_view *view, uint32_t pcr,
 	return given;
 }
 
+/* The event as it would be if this were the only bank. */
+static struct attest_event
+event_of_bank(const struct attest_event *event, unsigned bank)
+{
+	struct attest_event own = *event;
+
+	own.banks = 1U << bank;
+	for (unsigned i = 0; i < ATTEST_BANKS; i++)
+		if (i != bank)
+			own.digests[i] = (struct bytes){.size = 0};
+	return own;
+}
+
+enum attest_status
+eventlog_view_proof(const struct eventlog_view *view, const struct attest_event *event,
+		    enum attest_proof *ret_proof, struct bytes *ret_proved,
+		    struct attest_error *err)
+{
+	enum attest_proof proof = ATTEST_PROOF_NOTHING;
+	struct bytes proved = {.size = 0};
+	bool first = true;
+
+	if (view->judged == 0)
+		return attest_event_proof(event, ret_proof, ret_proved, err);
+	for (unsigned bank = 0; bank < ATTEST_BANKS; bank++) {
+		const struct attest_event own = event_of_bank(event, bank);
+		enum attest_proof one = ATTEST_PROOF_NOTHING;
+		struct bytes of = {.size = 0};
+
+		if ((view->judged >> bank & 1) == 0)
+			continue;
+		enum attest_status status = attest_event_proof(&own, &one, &of, err);
+		if (status != ATTEST_OK)
+			return status;
+		if (!first && (one != proof || !bytes_equal(of, proved))) {
+			one = ATTEST_PROOF_MISMATCH;
+			of = (struct bytes){.size = 0};
+		}
+		first = false;
+		proof = one;
+		proved = of;
+	}
+	*ret_proof = proof;
+	*ret_proved = proved;
+	return ATTEST_OK;
+}
+
+const char *
+eventlog_view_unproved(const struct eventlog_view *view, uint32_t pcr)
+{
+	enum attest_pcr_verdict verdict = ATTEST_PCR_UNEXPLAINED;
+
+	if (view->refused != NULL)
+		return "there is no evidence";
+	if (!view->compared)
+		return NULL;
+	if (!eventlog_view_verdict(view, pcr, &verdict))
+		return "the PCR was not judged";
+	return verdict == ATTEST_PCR_UNEXPLAINED ? "the PCR is unexplained" : NULL;
+}
+
 const char *
 eventlog_verdict_word(enum attest_pcr_verdict verdict)
 {

@@ -35,6 +35,14 @@ uint32_t eventlog_view_checked(const struct eventlog_view *view);
 /* The worst verdict in the banks that were judged. False: none was given of this PCR. */
 bool eventlog_view_verdict(const struct eventlog_view *view, uint32_t pcr,
 			   enum attest_pcr_verdict *ret_verdict);
+/* What the event's digest proves of its data, where the banks that are judged say the same; else a
+ * mismatch. Digests of other banks are anybody's, and are not asked. */
+__attribute__((warn_unused_result)) enum attest_status
+eventlog_view_proof(const struct eventlog_view *view, const struct attest_event *event,
+		    enum attest_proof *ret_proof, struct bytes *ret_proved,
+		    struct attest_error *err);
+/* Why digests of this PCR prove nothing at all; NULL: they do, or would if a quote confirmed it. */
+const char *eventlog_view_unproved(const struct eventlog_view *view, uint32_t pcr);
 const char *eventlog_verdict_word(enum attest_pcr_verdict verdict);
 /* SHA-256's, else SHA-384's, else empty ones. */
 const struct attest_claims *eventlog_view_claims(const struct eventlog_view *view);

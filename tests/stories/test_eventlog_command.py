@@ -216,6 +216,33 @@ def test_a_note_extends_nothing(show):
     assert verdicts(show, log, honest, OK)["claims"]["secureBoot"] is True
 
 
+@pytest.mark.parametrize("banks,liar,proof", [
+    (("sha256", "sha512"), "sha512", "digest"), (("sha1", "sha256"), "sha1", "digest"),  # banks that nobody judges
+    (("sha256", "sha384"), "sha384", "mismatch"), (("sha256", "sha384"), "sha256", "mismatch"),
+    (("sha256", "sha384"), None, "digest")])
+def test_a_story_for_one_bank_alone(show, banks, liar, proof):
+    """TPM2_PCR_Extend takes another digest for each bank: in one of them, that of what the log says."""
+    log = boot(banks)
+    log.event(8, EV_IPL, b"kernel_cmdline: quiet\0", b"init=/bin/sh", **({liar: b"quiet"} if liar else {}))
+    event = verdicts(show, log, log.values(), OK)["events"][-1]
+    assert event["proof"] == proof and "proved" not in event
+    assert event["authenticated"] is (proof == "digest")
+    assert show(log.data)[0]["events"][-1]["proof"] == proof
+
+
+@pytest.mark.parametrize("pcr", [7, 8])
+def test_what_an_unexplained_pcr_says_is_not_authenticated(show, pcr):
+    log = boot()
+    values = log.values()
+    values["sha256"][str(pcr)] = "11" * 32
+    shown, _ = show(log.data, values, NOT_VERIFIED)
+    for event in shown["events"]:
+        assert event["authenticated"] is (event["pcr"] != pcr and event["proof"] != "nothing"), event
+    text = show(log.data, values, NOT_VERIFIED, as_json=False)
+    section = text[text.index(f"PCR {pcr}:"):text.index(f"PCR {pcr + 1}:")]
+    assert "proves:" not in section and "proves nothing: the PCR is unexplained" in section
+
+
 # ---- what is no log ----
 
 GOOD = boot().data
