@@ -5,7 +5,7 @@ set -euo pipefail
 
 usage() {
 	cat <<'END'
-usage: tests/run.sh [--clang] [--sanitize] [--quick] [--no-install]
+usage: tests/run.sh [--clang] [--sanitize] [--quick] [--slow] [--no-install]
 
 Builds Postern in a build folder and runs unit tests, fuzz corpora, the tree's rules and the end-to-end stories. Made for
 Debian 12, as root or with sudo: what is missing is installed with apt. Ends with "N passed, N failed, N skipped"; the
@@ -14,20 +14,23 @@ status is not 0 if anything failed or nothing ran.
   --clang       build with clang (the fuzz targets are then libFuzzer programs too)
   --sanitize    AddressSanitizer, UndefinedBehaviorSanitizer and leak checks; any finding fails
   --quick       without the stories
+  --slow        also boots whole machines in QEMU, without KVM, for two minutes or three
   --no-install  never install anything
 
   BUILD           the build folder (default: build, build-clang, build-sanitize, build-clang-sanitize)
   POSTERN_SHARED  folder with corpora that some tests want (default: ../shared); without it they are skipped
+  POSTERN_KERNEL  the kernel that --slow boots (default: one of /boot, else Debian's, fetched and not installed)
   STORIES         arguments for pytest in place of all stories, for example "-k replay"
 END
 }
 
-compiler=gcc sanitize= quick= install=yes
+compiler=gcc sanitize= quick= slow= install=yes
 for argument in "$@"; do
 	case $argument in
 	--clang) compiler=clang ;;
 	--sanitize) sanitize=yes ;;
 	--quick) quick=yes ;;
+	--slow) slow=yes ;;
 	--no-install) install= ;;
 	--help | -h) usage; exit 0 ;;
 	*) usage >&2; exit 2 ;;
@@ -44,6 +47,7 @@ python=/usr/bin/python3 # Debian's, which has Debian's modules
 packages="$compiler libc6-dev meson ninja-build pkg-config libssl-dev libsodium-dev liblmdb-dev libmicrohttpd-dev
 	libjansson-dev libcurl4-openssl-dev libtss2-dev libcmocka-dev libtss2-tcti-swtpm0 swtpm swtpm-tools tpm2-tools
 	python3 python3-pytest python3-cryptography python3-lmdb"
+[ -z "$slow" ] || packages+=" qemu-system-x86 ovmf systemd-boot-efi busybox-static sbsigntool binutils cpio openssl"
 [ "$compiler" = gcc ] || packages+=" libclang-rt-dev llvm" # sanitizers and fuzzers, and names in what they say
 
 install_missing() {
@@ -113,12 +117,16 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0:allocator_ma
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
 
 results=("$build/meson-logs/testlog.json")
-rm -f "${results[0]}" "$build/stories.xml"
+rm -f "${results[0]}" "$build/stories.xml" "$build/slow.xml"
 meson test -C "$build" --no-rebuild --print-errorlogs || true
 if [ -z "$quick" ]; then
 	results+=("$build/stories.xml")
 	# shellcheck disable=SC2086 # several arguments may stand in STORIES
 	(cd "$root/tests/stories" && "$python" -B -m pytest -p no:cacheprovider --junitxml="$build/stories.xml" \
 		-q -ra ${STORIES:-}) || true
+fi
+if [ -n "$slow" ]; then
+	results+=("$build/slow.xml")
+	(cd "$root/tests/slow" && "$python" -B -m pytest -p no:cacheprovider --junitxml="$build/slow.xml" -q -ra) || true
 fi
 "$python" -B "$root/tests/count.py" "${results[@]}"

@@ -3,15 +3,14 @@
 #include "client.h"
 #include "commands.h"
 #include "encode.h"
-#include "file.h"
 #include "output.h"
+#include "pcr_file.h"
 
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#define PCR_FILE_MAX 16384
 #define DEFAULT_PCRS "4,7,11,12"
 
 /* clang-format off: these lines are as wide as they will be read. */
@@ -34,11 +33,15 @@ const char help_baseline_capture[] =
 const char help_baseline_add[] =
 	"postern baseline add NAME (--pcr N=HEX)... | --file FILE  [--from TIME] [--until TIME]\n"
 	"\n"
-	"Makes a baseline of values that a build pipeline computed.\n"
+	"Makes a baseline of values that a build pipeline computed: see `postern baseline "
+	"predict`.\n"
 	"\n"
 	"  --pcr N=HEX   the SHA-256 value of PCR N (0-15); repeat for more\n"
-	"  --file FILE   JSON: {\"pcrs\": {\"4\": \"hex\", \"11\": \"hex\"}}; the \"pcrs\" of\n"
-	"                `postern machine show --json` will do\n"
+	"  --file FILE   JSON: {\"pcrs\": {\"4\": \"hex\", \"11\": \"hex\"}}, as `postern baseline "
+	"predict\n"
+	"                --json` and `postern machine show --json` print it; or what tpm2_pcrread "
+	"prints.\n"
+	"                All of its SHA-256 values are taken\n"
 	"\n"
 	"Example: postern baseline add web-2 --pcr 4=3d45... --pcr 11=0be1... --until +90d\n";
 
@@ -98,28 +101,28 @@ pcrs_take(const json_t *pcrs, uint16_t mask, const char *where, struct pcr_value
 	return 0;
 }
 
-/* Those that a file names: every member must be a PCR. */
+/* All that a file has of the bank that quotes are of. */
 static int
 file_take(const char *path, struct pcr_values *ret_values)
 {
-	auto_file_text file = {.data = NULL};
-	uint16_t mask = 0;
-	int status = file_read(path, PCR_FILE_MAX, &file);
+	struct pcr_values values = {.mask = 0};
+	struct pcr_file file;
+	int status = pcr_file_read(path, &file);
 
 	if (status != 0)
 		return status;
-	auto_json *json = json_parse(file.data, file.size);
-	json_t *pcrs = json_object_get(json, "pcrs");
-	for (void *at = json_object_iter(pcrs); at != NULL; at = json_object_iter_next(pcrs, at)) {
-		const char *name = json_object_iter_key(at);
-		uint16_t one = 0;
-		if (strpbrk(name, ",-") != NULL || !pcr_mask_parse(name, &one))
-			return complain(EX_DATAERR, "%s: '%s' is no PCR", path, name);
-		mask |= one;
-	}
-	if (mask == 0)
-		return complain(EX_DATAERR, "%s: wanted {\"pcrs\": {\"4\": \"hex\", ...}}", path);
-	return pcrs_take(pcrs, mask, path, ret_values);
+	const struct attest_pcrs *pcrs = &file.pcrs[ATTEST_SHA256];
+	if ((file.banks >> ATTEST_SHA256 & 1) == 0)
+		return complain(EX_DATAERR, "%s has no SHA-256 values, of which baselines are",
+				path);
+	if (pcrs->known >> ATTEST_PCR_COUNT != 0)
+		return complain(EX_DATAERR, "%s has values of PCR %d or above: wanted 0 to %d",
+				path, ATTEST_PCR_COUNT, ATTEST_PCR_COUNT - 1);
+	for (unsigned n = 0; n < ATTEST_PCR_COUNT; n++)
+		memcpy(values.values[n], pcrs->values[n], ATTEST_HASH_SIZE);
+	values.mask = (uint16_t)pcrs->known;
+	*ret_values = values;
+	return 0;
 }
 
 static int

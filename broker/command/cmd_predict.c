@@ -174,7 +174,8 @@ phases_walk(enum attest_bank bank, const uint8_t *start, const char *path,
 
 	(void)snprintf(phases.items[0].path, PHASE_PATH_MAX, "%s", PHASE_STUB);
 	memcpy(phases.items[0].value, start, ATTEST_DIGEST_MAX);
-	for (const char *at = path; *at != '\0';) {
+	const char *at = path;
+	do {
 		char word[PHASE_WORD_MAX];
 		size_t size = strcspn(at, ":");
 		if (size == 0 || size >= sizeof(word) || phases.count > PHASES_MAX ||
@@ -191,7 +192,7 @@ phases_walk(enum attest_bank bank, const uint8_t *start, const char *path,
 			return complain(EX_SOFTWARE, "%s", err.message);
 		phases.count++;
 		at += size + (at[size] == ':' ? 1 : 0);
-	}
+	} while (*at != '\0');
 	*ret_phases = phases;
 	return 0;
 }

@@ -123,6 +123,17 @@ json_bank(struct parse *parse, size_t bank, json_t *values)
 	}
 }
 
+/* Values without a bank around them, as the broker has them: all of them are SHA-256. */
+static bool
+numbered(json_t *pcrs)
+{
+	void *first = json_object_iter(pcrs);
+	const char *key = first != NULL ? json_object_iter_key(first) : "";
+	uint32_t pcr = 0;
+
+	return pcr_number(key, strlen(key), &pcr);
+}
+
 static void
 parse_json(struct parse *parse, struct bytes file)
 {
@@ -133,6 +144,10 @@ parse_json(struct parse *parse, struct bytes file)
 
 	if (json == NULL)
 		fail(parse, "not an object of JSON");
+	if (numbered(banks)) {
+		json_bank(parse, ATTEST_SHA256, banks);
+		return;
+	}
 	if (banks == NULL)
 		banks = json;
 	json_object_foreach(banks, name, values)

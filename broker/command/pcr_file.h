@@ -4,6 +4,8 @@
  *
  *   {"sha256": {"0": "<hex>", ...}, "sha1": {...}}    JSON; or under a member "pcrs", as
  *                                                     `postern eventlog --json` writes it
+ *   {"pcrs": {"0": "<hex>", ...}}                     as `postern machine show --json` does:
+ *                                                     SHA-256
  *   what `tpm2_quote -o` writes                       binary: a TPML_PCR_SELECTION, then digests
  *   what `tpm2_pcrread` prints                        "  sha256:", then "    0 : 0x<HEX>"; or such
  *                                                     lines below "pcrs:", as tpm2_quote,
