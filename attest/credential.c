@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TPM2_MakeCredential without a TPM: TPM 2.0 Library Part 1, 24, and the key derivations
  * of 11.4.10. */
-#include "ek.h"
+#include "credential.h"
+
 #include "error.h"
 
 #include <openssl/core_names.h>
@@ -20,10 +21,8 @@
 
 /* All that must not outlive one call. */
 struct sealing {
-	uint8_t seed[HASH_SIZE_MAX];
 	uint8_t storage_key[HASH_SIZE_MAX];
 	uint8_t integrity_key[HASH_SIZE_MAX];
-	uint8_t shared[COORDINATE_SIZE_MAX];
 	uint8_t plain[2 + SECRET_SIZE_MAX];
 };
 
@@ -90,41 +89,47 @@ rsa_share_seed(const struct attest_ek *ek, const uint8_t *seed, struct writer *r
 }
 
 /* KDFe: SP 800-56A, H(1 || z || "IDENTITY" || ephemeral.x || ek.x); again one block. */
-static bool
-ecc_share_seed(const struct attest_ek *ek, struct sealing *sealing, struct writer *ret_secret)
+bool
+credential_agree(const struct attest_ek *ek, EVP_PKEY *ephemeral, uint8_t ret_seed[HASH_SIZE_MAX],
+		 struct writer *ret_secret)
 {
 	static const uint8_t counter[] = {0, 0, 0, 1};
 	size_t size = ek->template->unique_size;
 	size_t shared_size = size;
+	uint8_t shared[COORDINATE_SIZE_MAX];
 	uint8_t x[COORDINATE_SIZE_MAX];
 	uint8_t y[COORDINATE_SIZE_MAX];
-	auto_pkey *ephemeral = EVP_EC_gen(ek->template->curve);
 	auto_hasher hasher = {0};
 
 	auto_pkey_operation *operation = EVP_PKEY_CTX_new_from_pkey(NULL, ephemeral, NULL);
 	if (operation == NULL || !ec_key_point(ephemeral, size, x, y) ||
 	    EVP_PKEY_derive_init(operation) != 1 ||
 	    EVP_PKEY_derive_set_peer(operation, ek->key) != 1 ||
-	    EVP_PKEY_derive(operation, sealing->shared, &shared_size) != 1 || shared_size != size)
+	    EVP_PKEY_derive(operation, shared, &shared_size) != 1)
 		return false;
 	struct bytes pieces[] = {BYTES_OF(counter),
-				 {sealing->shared, size},
+				 {shared, size},
 				 LABEL("IDENTITY"),
 				 {x, size},
 				 {ek->unique, size}};
 	write_bytes_be16(ret_secret, (struct bytes){x, size});
 	write_bytes_be16(ret_secret, (struct bytes){y, size});
-	return !ret_secret->failed && hasher_open(&hasher, ek->template->hash) &&
-	       hash_pieces(&hasher, pieces, sizeof(pieces) / sizeof(pieces[0]), sealing->seed);
+	bool agreed = shared_size == size && !ret_secret->failed &&
+		      hasher_open(&hasher, ek->template->hash) &&
+		      hash_pieces(&hasher, pieces, sizeof(pieces) / sizeof(pieces[0]), ret_seed);
+	OPENSSL_cleanse(shared, sizeof(shared));
+	return agreed;
 }
 
 static bool
-share_seed(const struct attest_ek *ek, struct sealing *sealing, struct writer *ret_secret)
+share_seed(const struct attest_ek *ek, uint8_t ret_seed[HASH_SIZE_MAX], struct writer *ret_secret)
 {
-	if (ek->template->curve != NULL)
-		return ecc_share_seed(ek, sealing, ret_secret);
-	return RAND_bytes(sealing->seed, ek->template->hash_size) == 1 &&
-	       rsa_share_seed(ek, sealing->seed, ret_secret);
+	if (ek->template->curve != NULL) {
+		auto_pkey *ephemeral = EVP_EC_gen(ek->template->curve);
+		return ephemeral != NULL && credential_agree(ek, ephemeral, ret_seed, ret_secret);
+	}
+	return RAND_bytes(ret_seed, ek->template->hash_size) == 1 &&
+	       rsa_share_seed(ek, ret_seed, ret_secret);
 }
 
 static inline void
@@ -149,8 +154,8 @@ encrypt(uint16_t aes_bits, const uint8_t *key, struct bytes plain, uint8_t *ret)
 
 /* Outer HMAC over encIdentity || name, and both as TPMS_ID_OBJECT. */
 static bool
-write_blob(const struct attest_ek *ek, struct bytes encrypted, const struct attest_name *ak_name,
-	   const struct sealing *sealing, struct writer *ret_blob)
+write_blob(const struct ek_template *template, struct bytes encrypted,
+	   const struct attest_name *ak_name, const uint8_t *integrity_key, struct writer *ret_blob)
 {
 	uint8_t covered[2 + SECRET_SIZE_MAX + ATTEST_NAME_SIZE_MAX];
 	uint8_t mac[HASH_SIZE_MAX];
@@ -159,33 +164,43 @@ write_blob(const struct attest_ek *ek, struct bytes encrypted, const struct atte
 
 	write_bytes(&w, encrypted);
 	write_bytes(&w, (struct bytes){ak_name->bytes, ak_name->size});
-	if (w.failed || HMAC(EVP_get_digestbyname(ek->template->hash), sealing->integrity_key,
-			     ek->template->hash_size, covered, w.size, mac, &mac_size) == NULL)
+	if (w.failed || HMAC(EVP_get_digestbyname(template->hash), integrity_key,
+			     template->hash_size, covered, w.size, mac, &mac_size) == NULL)
 		return false;
 	write_bytes_be16(ret_blob, (struct bytes){mac, mac_size});
 	write_bytes(ret_blob, encrypted);
 	return !ret_blob->failed;
 }
 
-static bool
-make(const struct attest_ek *ek, const struct attest_name *ak_name, struct bytes secret,
-     struct sealing *sealing, struct attest_credential *credential)
+bool
+credential_seal(const struct ek_template *template, const uint8_t *seed,
+		const struct attest_name *ak_name, struct bytes secret, struct writer *ret_blob)
 {
-	struct writer shared = writer_of(credential->secret, sizeof(credential->secret));
-	struct writer blob = writer_of(credential->blob, sizeof(credential->blob));
-	struct writer plain = writer_of(sealing->plain, sizeof(sealing->plain));
-	uint8_t encrypted[sizeof(sealing->plain)];
+	auto_sealing sealing = {0};
+	struct writer plain = writer_of(sealing.plain, sizeof(sealing.plain));
+	uint8_t encrypted[sizeof(sealing.plain)];
 	struct bytes name = {ak_name->bytes, ak_name->size};
 
 	write_bytes_be16(&plain, secret);
-	if (plain.failed || !share_seed(ek, sealing, &shared) ||
-	    !derive_a(ek->template, sealing->seed, LABEL("STORAGE"), name,
-		      ek->template->aes_bits / 8, sealing->storage_key) ||
-	    !derive_a(ek->template, sealing->seed, LABEL("INTEGRITY"), (struct bytes){0},
-		      ek->template->hash_size, sealing->integrity_key) ||
-	    !encrypt(ek->template->aes_bits, sealing->storage_key, writer_bytes(&plain),
-		     encrypted) ||
-	    !write_blob(ek, (struct bytes){encrypted, plain.size}, ak_name, sealing, &blob))
+	return !plain.failed &&
+	       derive_a(template, seed, LABEL("STORAGE"), name, template->aes_bits / 8,
+			sealing.storage_key) &&
+	       derive_a(template, seed, LABEL("INTEGRITY"), (struct bytes){0}, template->hash_size,
+			sealing.integrity_key) &&
+	       encrypt(template->aes_bits, sealing.storage_key, writer_bytes(&plain), encrypted) &&
+	       write_blob(template, (struct bytes){encrypted, plain.size}, ak_name,
+			  sealing.integrity_key, ret_blob);
+}
+
+static bool
+make(const struct attest_ek *ek, const struct attest_name *ak_name, struct bytes secret,
+     uint8_t seed[HASH_SIZE_MAX], struct attest_credential *credential)
+{
+	struct writer shared = writer_of(credential->secret, sizeof(credential->secret));
+	struct writer blob = writer_of(credential->blob, sizeof(credential->blob));
+
+	if (!share_seed(ek, seed, &shared) ||
+	    !credential_seal(ek->template, seed, ak_name, secret, &blob))
 		return false;
 	credential->secret_size = shared.size;
 	credential->blob_size = blob.size;
@@ -197,7 +212,7 @@ attest_credential_make(const struct attest_ek *ek, const struct attest_name *ak_
 		       struct bytes secret, struct attest_credential *ret_credential,
 		       struct attest_error *err)
 {
-	auto_sealing sealing = {0};
+	uint8_t seed[HASH_SIZE_MAX] = {0};
 	struct attest_credential credential = {0};
 
 	/* Part 3, 12.6: the credential may not be larger than the EK's nameAlg digest. */
@@ -205,7 +220,8 @@ attest_credential_make(const struct attest_ek *ek, const struct attest_name *ak_
 		return attest_fail(err, ATTEST_LIMIT, "credential.size",
 				   "a secret of %zu bytes; this EK takes 1 to %d", secret.size,
 				   ek->template->hash_size);
-	bool made = make(ek, ak_name, secret, &sealing, &credential);
+	bool made = make(ek, ak_name, secret, seed, &credential);
+	OPENSSL_cleanse(seed, sizeof(seed));
 	ERR_clear_error();
 	if (!made)
 		return attest_fail_memory(err);
