@@ -233,6 +233,20 @@ the_old_template_is_padded(void **state)
 }
 
 static void
+only_real_pcrs_are_extended(void **state)
+{
+	static const uint32_t pcrs[] = {0, 10, 23, 24, 0x0a000000, 0xffffffff};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pcrs) / sizeof(pcrs[0]); i++) {
+		begin();
+		software_ima_add(&list, 10, "ima-ng", software_ima_text("any"));
+		software_ima_write(&list, pcrs[i], NULL, "ima-ng", software_ima_text("any"));
+		assert_int_equal(accepts_copy(software_ima_bytes(&list), reads_whole, NULL), i < 3);
+	}
+}
+
+static void
 lists_of_other_kinds_are_refused(void **state)
 {
 	static const uint8_t big_endian[] = {0, 0, 0, 10, 1,  2,  3,  4, 5,
@@ -306,10 +320,12 @@ no_entry_is_proved_by_a_pcr_of_zeros(void **state)
 	struct attest_claims claims = {0};
 	struct attest_claim claim;
 	struct attest_ima_input input;
+	const struct attest_ima_allowed allowed = {{NULL, 0}};
 
 	(void)state;
 	begin();
 	input = input_of(ATTEST_SHA256);
+	input.allowed = &allowed;
 	input.list = (struct bytes){NULL, 0};
 	assert_int_equal(examine(&input, &report, ""), ATTEST_OK);
 	attest_ima_claims(&report, &claims);
@@ -375,6 +391,53 @@ it_goes_on_from_a_point(void **state)
 	assert_int_equal(examine(&input, &report, ""), ATTEST_OK);
 	assert_int_equal(report.point.entries, 5);
 	assert_int_equal(report.point.offset, offset);
+}
+
+/* What is known of files is known of all of them, before the point and after it. */
+static void
+what_was_known_goes_on(void **state)
+{
+	static const struct {
+		const char *before, *after;
+		bool want;
+	} cases[] = {
+		{"/good", "/good", true},
+		{"/good", "/bad", false},
+		{"/bad", "/good", false},
+		{"/good", "boot_aggregate",
+		 false}, /* the kernel's word where a list begins alone */
+	};
+	uint8_t good[64];
+	const struct attest_ima_allowed allowed = {
+		{good, software_ima_hash("sha256", software_ima_text("good"), good)}};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *before = cases[i / 2].before;
+		const char *after = cases[i / 2].after;
+		struct attest_ima_report first;
+		struct attest_ima_report second;
+
+		begin();
+		software_ima_boot(&list);
+		software_ima_file(&list, before, before[1] == 'g' ? "good" : "bad", NULL);
+		size_t offset = list.size;
+		struct attest_ima_input input = input_of(ATTEST_SHA256);
+		input.allowed = &allowed;
+		assert_int_equal(examine(&input, &first, ""), ATTEST_OK);
+		software_ima_file(&list, after, after[1] == 'g' ? "good" : "bad", NULL);
+		input.from = &first.point;
+		input.list = software_ima_bytes(&list);
+		if (i % 2 == 1)
+			input.list = (struct bytes){list.data + offset, list.size - offset};
+		assert_int_equal(examine(&input, &second, ""), ATTEST_OK);
+		assert_true(second.listed_known);
+		assert_int_equal(second.point.all_listed, cases[i / 2].want);
+		assert_false(second.point.all_signed);
+		input.allowed = NULL;
+		assert_int_equal(examine(&input, &second, ""), ATTEST_OK);
+		assert_false(second.listed_known || second.point.all_listed);
+	}
 }
 
 static void
@@ -474,12 +537,14 @@ main(void)
 		cmocka_unit_test(text_gives_the_data_that_were_hashed),
 		cmocka_unit_test(digest_sizes_are_found),
 		cmocka_unit_test(the_old_template_is_padded),
+		cmocka_unit_test(only_real_pcrs_are_extended),
 		cmocka_unit_test(lists_of_other_kinds_are_refused),
 		cmocka_unit_test(a_list_leads_to_each_bank),
 		cmocka_unit_test(every_bit_that_is_hashed_counts),
 		cmocka_unit_test(no_entry_is_proved_by_a_pcr_of_zeros),
 		cmocka_unit_test(an_extended_pcr_needs_its_list),
 		cmocka_unit_test(it_goes_on_from_a_point),
+		cmocka_unit_test(what_was_known_goes_on),
 		cmocka_unit_test(it_does_not_go_on_from_elsewhere),
 		cmocka_unit_test(the_aggregate_follows_from_pcrs),
 	};

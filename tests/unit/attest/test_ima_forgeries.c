@@ -280,6 +280,19 @@ field_cut(const char *label)
 	software_ima_add(&list, 10, label, data);
 }
 
+/* The third says that it is longer than it is. */
+static void
+third_cut(const char *label)
+{
+	uint8_t memory[DATA_MAX];
+	struct bytes third = software_ima_text("0302");
+	struct bytes data = data_of("sha256", good_digest(),
+				    (struct bytes){(const uint8_t *)"/g", 3}, &third, memory);
+
+	data.size--;
+	software_ima_add(&list, 10, label, data);
+}
+
 static void
 left_out(const char *label)
 {
@@ -348,6 +361,7 @@ static const struct {
 	{"a second boot_aggregate", a_second_boot, "", WANT_UNLISTED},
 	{"a digest of 33 bytes", digest_of_33, "ima-ng", WANT_UNLISTED},
 	{"a field that is cut", field_cut, "ima-ng", WANT_UNLISTED},
+	{"a third field that is cut", third_cut, "ima-sig", WANT_UNLISTED},
 	{"the bad file left out", left_out, "/good", WANT_REFUSED},
 	{"padding after the end", padded, "", WANT_LISTED},
 	{"padding for the bad file", padded_and_cut, "", WANT_REFUSED},
@@ -468,6 +482,12 @@ names_that_lie_are_told(void **state)
 		assert_int_equal(attest_ima_judge_entry(judge, &entry, &verdict, &err), ATTEST_OK);
 		assert_false(verdict.digest_matches);
 	}
+	struct attest_ima_entry unreadable = {.readable = false};
+	struct attest_ima_verdict verdict;
+	assert_int_equal(attest_ima_judge_entry(judge, &unreadable, &verdict, &err), ATTEST_OK);
+	assert_int_equal(verdict.kind, ATTEST_IMA_UNREADABLE);
+	assert_false(verdict.digest_matches || verdict.name_fits || verdict.sound ||
+		     verdict.listed);
 	attest_ima_judge_free(judge);
 }
 
