@@ -112,20 +112,26 @@ boot_uki(struct forge *forge)
 	forge_extend(forge, 11, FORGE_TEXT("ready"));
 }
 
-/* clang-format off: one SIPA event a line */
-/* A boot counter of 7, the loader started, test signing on, code integrity on. */
+/* clang-format off */
+/* SIPA events, one a line: a boot counter of 7, the loader started, test signing on, code integrity on. */
 static const uint8_t BOOT_MANAGER[] = {
-	0x01, 0x00, 0x01, 0x40, 46, 0, 0,    0,	   0x02, 0x00, 0x02, 0x00, 8,	 0, 0, 0, 7, 0,
-	0,    0,    0,	  0,	0,  0, 0x03, 0x00, 0x02, 0x00, 4,    0,	   0,	 0, 1, 0, 0, 0,
-	0x03, 0x00, 0x05, 0x00, 1,  0, 0,    0,	   1,	 0x02, 0x00, 0x05, 0x00, 1, 0, 0, 0, 1,
+	0x01, 0x00, 0x01, 0x40, 46, 0, 0, 0,
+	0x02, 0x00, 0x02, 0x00, 8, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0,
+	0x03, 0x00, 0x02, 0x00, 4, 0, 0, 0, 1, 0, 0, 0,
+	0x03, 0x00, 0x05, 0x00, 1, 0, 0, 0, 1,
+	0x02, 0x00, 0x05, 0x00, 1, 0, 0, 0, 1,
 };
 /* The same with test signing off. */
 static const uint8_t FORGED[] = {
-	0x01, 0x00, 0x01, 0x40, 46, 0, 0,    0,	   0x02, 0x00, 0x02, 0x00, 8,	 0, 0, 0, 7, 0,
-	0,    0,    0,	  0,	0,  0, 0x03, 0x00, 0x02, 0x00, 4,    0,	   0,	 0, 1, 0, 0, 0,
-	0x03, 0x00, 0x05, 0x00, 1,  0, 0,    0,	   0,	 0x02, 0x00, 0x05, 0x00, 1, 0, 0, 0, 1,
+	0x01, 0x00, 0x01, 0x40, 46, 0, 0, 0,
+	0x02, 0x00, 0x02, 0x00, 8, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0,
+	0x03, 0x00, 0x02, 0x00, 4, 0, 0, 0, 1, 0, 0, 0,
+	0x03, 0x00, 0x05, 0x00, 1, 0, 0, 0, 0,
+	0x02, 0x00, 0x05, 0x00, 1, 0, 0, 0, 1,
 };
 /* clang-format on */
+/* Code integrity off alone. */
+static const uint8_t WEAKER[] = {0x02, 0x00, 0x05, 0x00, 1, 0, 0, 0, 0};
 
 static void
 boot_windows(struct forge *forge)
@@ -382,6 +388,10 @@ static const struct forgery FORGERIES[] = {
 	 SIGNING, FORGE_SAME},
 	{"other settings and a cap after the cap", boot_windows, MEASURE, 13, 0, EV_SEPARATOR,
 	 WORD("WBCL"), SIGNING, FORGE_SAME},
+	{"weaker settings after the cap", boot_windows, MEASURE, 13, 0, EV_TAG, BYTES(WEAKER),
+	 CLAIM_WINDOWS_CODE_INTEGRITY, FORGE_SAME},
+	{"a digest of something after the cap", boot_windows, MEASURE_BARE, 12, 0, EV_TAG, WORD("x"),
+	 SIGNING, FORGE_SAME},
 	{"other settings noted first", boot_windows, LOG, 12, 0, 0, BYTES(FORGED), SIGNING,
 	 FORGE_SAME},
 	{"other settings logged first", boot_windows, LOG_FALSELY, 13, 0, EV_TAG, BYTES(FORGED),

@@ -51,6 +51,7 @@ versions_are_texts_or_guids(void **state)
 		{"the first of a pair alone", {0x3d, 0xd8, 0, 0}, 4, NULL},
 		{"the second of a pair alone", {0x00, 0xde, 0, 0}, 4, NULL},
 		{"the second of a pair first", {0x00, 0xde, 0x3d, 0xd8, 0, 0}, 6, NULL},
+		{"the first of a pair and a letter", {0x3d, 0xd8, 'A', 0, 0, 0}, 6, NULL},
 		{"a NUL inside", {'v', 0, 0, 0, '1', 0, 0, 0}, 8, NULL},
 		{"a control character", {'v', 0, 7, 0, 0, 0}, 6, NULL},
 		{"ASCII", {'v', '1', '.', '0'}, 4, "v1.0"},
@@ -116,6 +117,28 @@ one_value_too_many_is_no_claim(void **state)
 	assert_null(value_of(CLAIM_STUB_COMMAND_LINES).data);
 }
 
+/* What begins otherwise than with a kernel is no image, whatever follows. */
+static void
+an_image_begins_with_its_kernel(void **state)
+{
+	static const char *const first[] = {".linux", ".osrel", ".cmdline", ".pcrsig", "linux"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(first); i++) {
+		struct attest_claim claim;
+
+		forge_begin(&machine);
+		forge_measure(&machine, 11, EV_IPL,
+			      (struct bytes){(const uint8_t *)first[i], strlen(first[i]) + 1});
+		forge_measure(&machine, 11, EV_IPL, FORGE_TEXT("contents"));
+		forge_measure(&machine, 11, EV_IPL, FORGE_TEXT(".efifw\0"));
+		forge_measure(&machine, 11, EV_IPL, FORGE_TEXT("contents"));
+		forge_examine(&machine, &report);
+		assert_int_equal(attest_claims_find(&report.claims, CLAIM_UKI_SECTIONS, &claim),
+				 i == 0);
+	}
+}
+
 /* ---- SIPA events ---- */
 
 #define BLOCK_MAX 4096
@@ -151,6 +174,27 @@ boot_windows(struct bytes twelve, struct bytes thirteen)
 	forge_measure(&machine, 12, EV_SEPARATOR, FORGE_TEXT("WBCL"));
 	forge_measure(&machine, 13, EV_SEPARATOR, FORGE_TEXT("WBCL"));
 	forge_examine(&machine, &report);
+}
+
+/* Each PCR has a block, and a cap behind it. */
+static void
+both_pcrs_are_begun_and_capped(void **state)
+{
+	uint8_t memory[64];
+	struct writer w = writer_of(memory, sizeof(memory));
+
+	(void)state;
+	put_number(&w, 0x50003, 0, 1);
+	for (unsigned parts = 0; parts < 16; parts++) {
+		forge_begin(&machine);
+		for (uint32_t i = 0; i < 4; i++)
+			if ((parts >> i & 1) != 0)
+				forge_measure(&machine, 12 + i % 2, EV_TAG,
+					      i < 2 ? writer_bytes(&w) : FORGE_TEXT("WBCL"));
+		forge_examine(&machine, &report);
+		assert_int_equal(attest_claims_answer(&report.claims, CLAIM_WINDOWS_TEST_SIGNING),
+				 parts == 15 ? ATTEST_NO : ATTEST_UNKNOWN);
+	}
 }
 
 /* One event each, and what it makes of the claim. */
@@ -325,6 +369,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(versions_are_texts_or_guids),
 		cmocka_unit_test(one_value_too_many_is_no_claim),
+		cmocka_unit_test(an_image_begins_with_its_kernel),
+		cmocka_unit_test(both_pcrs_are_begun_and_capped),
 		cmocka_unit_test(settings_hold_at_every_stage),
 		cmocka_unit_test(whom_the_boot_manager_started),
 		cmocka_unit_test(numbers_that_differ_are_none),
