@@ -8,6 +8,7 @@
 #include "software_signer.h"
 
 #include <openssl/rsa.h>
+#include <openssl/x509.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

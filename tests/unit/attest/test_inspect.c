@@ -3,8 +3,6 @@
 #include "inspected.h"
 #include "spoil.h"
 
-#include <openssl/x509.h>
-
 /* ---- good ones ---- */
 
 static void
