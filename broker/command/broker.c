@@ -103,7 +103,7 @@ status_of(long http)
 {
 	if (http == 403)
 		return EX_NOPERM;
-	if (http == 400 || http == 413)
+	if (http == 400 || http == 409 || http == 413)
 		return EX_DATAERR;
 	return http >= 500 ? EX_TEMPFAIL : EX_CONFIG;
 }

@@ -4,6 +4,7 @@
 #include "deliver.h"
 #include "ek.h"
 #include "encode.h"
+#include "fetch_ima.h"
 #include "guest.h"
 #include "wire/hpke.h"
 
@@ -27,6 +28,7 @@ const char help_fetch[] =
 	"ARG...]\n"
 	"              [--min-revision N] [--seen FILE] [--config FILE] [--tcti TCTI] [--event-log "
 	"FILE|none]\n"
+	"              [--ima-log FILE [--ima-state FILE]]\n"
 	"\n"
 	"Run on a guest: quotes what this machine booted, and gets the secrets wrapped to a key "
 	"made\n"
@@ -48,6 +50,10 @@ const char help_fetch[] =
 	"  --checkpoint FILE keep the broker's signed statement of its audit log's head, for\n"
 	"                    `postern audit verify --checkpoint FILE`\n"
 	"  --event-log FILE  default the kernel's, where it may be read; none: do not send one\n"
+	"  --ima-log FILE    send the kernel's IMA list, too, for policies that ask what ran:\n"
+	"                    /sys/kernel/security/ima/binary_runtime_measurements\n"
+	"  --ima-state FILE  keep in FILE how far the broker knows that list, and send the rest "
+	"alone\n"
 	"\n"
 	"Examples:\n"
 	"  postern fetch db/prod --field password\n"
@@ -62,6 +68,8 @@ const char help_fetch[] =
 
 struct fetch {
 	struct guest *guest;
+	struct fetch_ima ima;
+	uint64_t ima_next; /* of the answer */
 	uint64_t min_revision;
 	struct wanted wanted; /* ascending */
 	uint8_t encoded[WIRE_WANTED_SIZE_MAX];
@@ -191,8 +199,8 @@ secrets_json(const struct wanted *wanted)
 }
 
 static json_t *
-release_body_json(const struct fetch *fetch, const uint8_t *challenge,
-		  const struct attester_quote *quote)
+release_body_json(struct fetch *fetch, const uint8_t *challenge, const struct attester_quote *quote,
+		  struct broker_problem *problem)
 {
 	auto_json *body = json_pack("{s:o,s:o,s:o,s:o}", "challenge",
 				    json_base64((struct bytes){challenge, WIRE_CHALLENGE_SIZE}),
@@ -200,9 +208,11 @@ release_body_json(const struct fetch *fetch, const uint8_t *challenge,
 				    json_base64(BYTES_OF(fetch->recipient_public)), "secrets",
 				    secrets_json(&fetch->wanted));
 
-	if (body == NULL || !guest_evidence(fetch->guest, quote, body))
+	if (body == NULL || !guest_evidence(fetch->guest, quote, body)) {
+		(void)broker_fail(problem, EX_SOFTWARE, "out of memory");
 		return NULL;
-	return json_incref(body);
+	}
+	return fetch_ima_add(&fetch->ima, body, problem) ? json_incref(body) : NULL;
 }
 
 static bool
@@ -265,9 +275,8 @@ body_open(struct fetch *fetch, const json_t *answer, const uint8_t transcript[TR
 }
 
 static bool
-fetch_at(void *user, size_t index, struct broker_problem *problem)
+exchange_once(struct fetch *fetch, size_t index, struct broker_problem *problem)
 {
-	struct fetch *fetch = user;
 	uint8_t challenge[WIRE_CHALLENGE_SIZE], transcript[TRANSCRIPT_SIZE];
 	struct attester_quote quote;
 	auto_json *answer = NULL;
@@ -277,11 +286,29 @@ fetch_at(void *user, size_t index, struct broker_problem *problem)
 	transcript_release(BYTES_OF(fetch->guest->release_key), BYTES_OF(challenge),
 			   BYTES_OF(fetch->recipient_public),
 			   (struct bytes){fetch->encoded, fetch->encoded_size}, transcript);
-	if (!guest_quote(fetch->guest, transcript, &quote, problem) ||
-	    !broker_post(&fetch->guest->broker, index, "/v1/attest/release",
-			 release_body_json(fetch, challenge, &quote), &answer, problem))
+	if (!guest_quote(fetch->guest, transcript, &quote, problem))
 		return false;
+	json_t *body = release_body_json(fetch, challenge, &quote, problem);
+	if (body == NULL || !broker_post(&fetch->guest->broker, index, "/v1/attest/release", body,
+					 &answer, problem))
+		return false;
+	fetch->ima_next = json_number(answer, "ima_offset");
 	return body_open(fetch, answer, transcript, problem);
+}
+
+/* A broker that was started again, or another of them, does not know the list's beginning. */
+static bool
+fetch_at(void *user, size_t index, struct broker_problem *problem)
+{
+	struct fetch *fetch = user;
+
+	if (exchange_once(fetch, index, problem))
+		return true;
+	if (strcmp(problem->word, "ima") != 0 || fetch->ima.offset == 0)
+		return false;
+	*problem = (struct broker_problem){.status = 0};
+	fetch->ima.offset = 0;
+	return exchange_once(fetch, index, problem);
 }
 
 /* ---- afterwards ---- */
@@ -402,6 +429,8 @@ fetch_run(struct fetch *fetch, const struct destination *destination)
 		status = deliver_select(delivery, destination->field);
 	if (status == 0 && destination->seen != NULL)
 		status = seen_write(destination->seen, delivery->trust_revision);
+	if (status == 0)
+		status = fetch_ima_keep(&fetch->ima, fetch->ima_next);
 	if (status == 0 && destination->checkpoint != NULL)
 		status = deliver_checkpoint(delivery, destination->checkpoint);
 	if (status != 0)
@@ -437,6 +466,11 @@ cmd_fetch(int argc, char **argv)
 	struct destination destination = {.field = NULL};
 	struct text_list positional;
 	uint64_t min_revision = 0;
+	auto_guest guest = {.settings = NULL};
+	auto_fetch *fetch = calloc(1, sizeof(*fetch));
+
+	if (fetch == NULL)
+		return complain(EX_SOFTWARE, "out of memory");
 	const struct option_rule rules[] = {
 		GUEST_RULES(options),
 		{"--json", OPTION_FLAG, &destination.json},
@@ -446,13 +480,10 @@ cmd_fetch(int argc, char **argv)
 		{"--checkpoint", OPTION_TEXT, &destination.checkpoint},
 		{"--min-revision", OPTION_NUMBER, &min_revision},
 		{"--seen", OPTION_TEXT, &destination.seen},
+		{"--ima-log", OPTION_TEXT, &fetch->ima.log},
+		{"--ima-state", OPTION_TEXT, &fetch->ima.state},
 		{"--exec", OPTION_REST, &destination.program},
 	};
-	auto_guest guest = {.settings = NULL};
-	auto_fetch *fetch = calloc(1, sizeof(*fetch));
-
-	if (fetch == NULL)
-		return complain(EX_SOFTWARE, "out of memory");
 	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
 	    arguments_expect(&positional, 1, COMMAND_LIST_MAX, "PATH[@VERSION]...") != 0 ||
 	    destination_check(&destination) != 0)
@@ -460,6 +491,8 @@ cmd_fetch(int argc, char **argv)
 	int status = wanted_settle(fetch, &positional);
 	if (status == 0 && destination.seen != NULL)
 		status = seen_read(destination.seen, &min_revision);
+	if (status == 0)
+		status = fetch_ima_begin(&fetch->ima);
 	if (status == 0)
 		status = guest_open(&guest, &options);
 	fetch->guest = &guest;

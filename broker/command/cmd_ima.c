@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "encode.h"
 #include "file.h"
+#include "ima_allow.h"
 #include "ima_view.h"
 #include "json.h"
 #include "output.h"
@@ -11,10 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NOT_VERIFIED  1
-#define ALLOW_MAX     (256 * 1024 * 1024) /* bytes of an allow-list: a million files and more */
-#define KEY_FILE_MAX  65536
-#define DIGEST_DIGITS (2 * ATTEST_HASH_SIZE)
+#define NOT_VERIFIED 1
+#define KEY_FILE_MAX 65536
 
 /* clang-format off: these lines are as wide as they will be read. */
 const char help_ima[] =
@@ -124,70 +123,14 @@ pcr10_read(const char *path, struct loaded *loaded)
 	return complain(EX_DATAERR, "%s: no PCR 10 in it", path);
 }
 
-/* ---- the allow-list ---- */
-
 static int
-digest_order(const void *a, const void *b)
+allow_use(const char *path, struct loaded *loaded)
 {
-	return memcmp(a, b, ATTEST_HASH_SIZE);
-}
+	int status = ima_allow_read(path, &loaded->allow, &loaded->allowed.digests);
 
-/* A line of sha256sum: digest, a space, ' ' or '*', a name; before it '\' where the name has one.
- * False: neither that, nor empty, nor a remark. */
-static bool
-digest_take(const char *line, size_t size, uint8_t *ret_digest, bool *ret_taken)
-{
-	char hex[DIGEST_DIGITS + 1];
-
-	*ret_taken = false;
-	if (size > 0 && line[0] == '\\') {
-		line++;
-		size--;
-	}
-	if (size > 0 && line[size - 1] == '\r')
-		size--;
-	if (size == 0 || line[0] == '#')
-		return true;
-	if (size < DIGEST_DIGITS || (size > DIGEST_DIGITS && line[DIGEST_DIGITS] != ' '))
-		return false;
-	memcpy(hex, line, DIGEST_DIGITS);
-	hex[DIGEST_DIGITS] = '\0';
-	*ret_taken = hex_decode(hex, ret_digest, ATTEST_HASH_SIZE);
-	return *ret_taken;
-}
-
-/* Digests take the place of the text, which is longer than they are; then sorted, each once. */
-static int
-allow_read(const char *path, struct loaded *loaded)
-{
-	int status = file_read(path, ALLOW_MAX, &loaded->allow);
-	uint8_t *digests = (uint8_t *)loaded->allow.data;
-	size_t count = 0, kept = 0, number = 1;
-
-	for (size_t at = 0; status == 0 && at < loaded->allow.size; number++) {
-		const char *line = loaded->allow.data + at;
-		const char *end = memchr(line, '\n', loaded->allow.size - at);
-		size_t size = end != NULL ? (size_t)(end - line) : loaded->allow.size - at;
-		uint8_t digest[ATTEST_HASH_SIZE];
-		bool taken = false;
-		if (!digest_take(line, size, digest, &taken))
-			return complain(EX_DATAERR, "%s: line %zu is not a SHA-256 digest", path,
-					number);
-		at += size + 1;
-		if (taken)
-			memcpy(digests + ATTEST_HASH_SIZE * count++, digest, sizeof(digest));
-	}
-	if (status != 0)
-		return status;
-	qsort(digests, count, ATTEST_HASH_SIZE, digest_order);
-	for (size_t i = 0; i < count; i++)
-		if (kept == 0 || digest_order(digests + ATTEST_HASH_SIZE * (kept - 1),
-					      digests + ATTEST_HASH_SIZE * i) != 0)
-			memmove(digests + ATTEST_HASH_SIZE * kept++, digests + ATTEST_HASH_SIZE * i,
-				ATTEST_HASH_SIZE);
-	loaded->allowed.digests = (struct bytes){digests, ATTEST_HASH_SIZE * kept};
-	loaded->given.allowed = &loaded->allowed;
-	return 0;
+	if (status == 0)
+		loaded->given.allowed = &loaded->allowed;
+	return status;
 }
 
 /* ---- keys ---- */
@@ -242,7 +185,7 @@ load(const char *path, const struct ima_wanted *wanted, struct loaded *loaded)
 	if (status == 0 && wanted->pcrs != NULL)
 		status = pcr10_read(wanted->pcrs, loaded);
 	if (status == 0 && wanted->allow != NULL)
-		status = allow_read(wanted->allow, loaded);
+		status = allow_use(wanted->allow, loaded);
 	return status == 0 ? keys_read(&wanted->keys, loaded) : status;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* postern machine ...: which machines may ask at all. */
+#include "claims_seen.h"
 #include "client.h"
 #include "commands.h"
 #include "ek.h"
@@ -53,7 +54,9 @@ const char help_machine_show[] = "postern machine show MACHINE\n"
 				 "\n"
 				 "One machine, by id or name: state and why, groups, keys, what "
 				 "its EK's certificate proves,\n"
-				 "and the PCR values it last quoted.\n";
+				 "the PCR values it last quoted, and what its logs proved then "
+				 "(--json has\n"
+				 "all values).\n";
 
 const char help_machine_suspend[] =
 	"postern machine suspend MACHINE --reason TEXT\n"
@@ -106,6 +109,7 @@ static const struct column show_columns[] = {
 	{"  version", "endorsement.version", COLUMN_TEXT},
 	{"  anchor", "endorsement.anchor", COLUMN_TEXT},
 	{"event log", "event_log", COLUMN_TEXT},
+	{"IMA list", "ima", COLUMN_TEXT},
 	{"secure boot", "secure_boot", COLUMN_TEXT},
 };
 
@@ -120,6 +124,18 @@ pcrs_print(const json_t *pcrs)
 			continue;
 		(void)printf("PCR %-2u  ", n);
 		output_line(value);
+	}
+}
+
+static void
+claims_show(const json_t *machine)
+{
+	const json_t *left_out = json_object_get(machine, "claims_left_out");
+
+	claims_seen_print("claim   ", json_object_get(machine, "claims"));
+	for (size_t i = 0; i < json_array_size(left_out); i++) {
+		(void)printf("claim   (too large to keep) ");
+		output_line(json_string_value(json_array_get(left_out, i)));
 	}
 }
 
@@ -175,6 +191,7 @@ cmd_machine_show(int argc, char **argv)
 		return output_json(answer.json);
 	OUTPUT_FIELDS(answer.json, show_columns);
 	pcrs_print(json_object_get(answer.json, "pcrs"));
+	claims_show(answer.json);
 	return 0;
 }
 

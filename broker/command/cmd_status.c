@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* postern status and postern explain: what is, and why. */
+#include "claims_seen.h"
 #include "client.h"
 #include "commands.h"
 #include "encode.h"
@@ -121,6 +122,7 @@ decision_print(const json_t *decision)
 	(void)putchar('\n');
 	for (size_t i = 0; i < json_array_size(checks); i++)
 		check_print(json_array_get(checks, i));
+	claims_seen_print("  claim  ", json_object_get(decision, "claims"));
 	if (json_array_size(checks) == 0) {
 		evidence_print(decision, "expected");
 		evidence_print(decision, "seen");

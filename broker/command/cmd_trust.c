@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "ek.h"
 #include "encode.h"
+#include "ima_key.h"
 #include "key.h"
 #include "names.h"
 #include "output.h"
@@ -42,6 +43,7 @@ const char help_revoke[] =
 	"  machine ID       one machine\n"
 	"  baseline NAME    an image that turned out bad\n"
 	"  operator NAME    somebody who is no operator any more\n"
+	"  ima-key FILE|ID  a key that signs files: what it signed counts as unsigned\n"
 	"\n"
 	"Example: postern revoke ek-ca vendor-ek-intermediate.pem --reason 'CA key leaked'\n";
 
@@ -172,12 +174,14 @@ static int
 revoked_id(const char *kind, const char *given, char ret_id[CA_ID_TEXT])
 {
 	bool ca = strcmp(kind, "ek-ca") == 0, ek = strcmp(kind, "ek") == 0;
+	bool file_key = strcmp(kind, "ima-key") == 0;
+	struct attest_ima_key key;
 	struct certificate certificate;
 	struct stat information;
 	uint8_t id[ATTEST_HASH_SIZE];
 	char subject[160];
 
-	if (!ca && !ek)
+	if (!ca && !ek && !file_key)
 		return 0;
 	if (hex_decode(given, id, sizeof(id))) {
 		hex_encode(id, sizeof(id), ret_id); /* lower case */
@@ -187,6 +191,8 @@ revoked_id(const char *kind, const char *given, char ret_id[CA_ID_TEXT])
 		return complain(EX_NOINPUT, "%s: neither a file nor an id of 64 hex digits", given);
 	if (ca)
 		return anchor_read(given, &certificate, ret_id, subject);
+	if (file_key)
+		return ima_key_read(given, &key, ret_id, subject);
 	int status = ek_id_from_certificate(given, id);
 	if (status == 0)
 		hex_encode(id, sizeof(id), ret_id);

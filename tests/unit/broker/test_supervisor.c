@@ -53,7 +53,7 @@ appraise(int channel, uint16_t type)
 	static struct wire_examine_enrolment enrolment;
 	uint8_t memory[2048];
 	struct writer w = writer_of(memory, sizeof(memory));
-	const struct wire_examine_log log = {BYTES_OF(pcrs), BYTES_OF(junk)};
+	const struct wire_examine_log log = {.pcrs = BYTES_OF(pcrs), .event_log = BYTES_OF(junk)};
 	if (type == FRAME_EXAMINE_LOG) {
 		wire_examine_log_write(&w, &log);
 	} else {

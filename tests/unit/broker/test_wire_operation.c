@@ -47,6 +47,8 @@ static const struct {
 	{OPERATION_EXPLAIN, "explain", "read", F(MACHINE), F(COUNT)},
 	{OPERATION_AUDIT_READ, "audit-read", "read", F(FROM), F(COUNT)},
 	{OPERATION_ACT_READ, "act-read", "read", F(FROM), F(COUNT)},
+	{OPERATION_IMA_KEY_LIST, "ima-key-list", "read", 0, 0},
+	{OPERATION_IMA_ALLOW_LIST, "ima-allow-list", "read", 0, 0},
 	{OPERATION_SECRET_PUT, "secret-put", "write", F(PATH) | F(CAS) | F(SEALED), 0},
 	{OPERATION_SECRET_DELETE, "secret-delete", "write", F(PATH), F(CAS)},
 	{OPERATION_GENESIS, "genesis", "trust", F(NAME) | F(ROLES) | F(OPERATOR_KEY) | F(POLICIES),
@@ -65,6 +67,9 @@ static const struct {
 	{OPERATION_ANCHOR_ADD, "anchor-add", "trust", F(ID) | F(CERTIFICATE) | F(SUBJECT), 0},
 	{OPERATION_REVOKE, "revoke", "trust", F(KIND) | F(ID) | F(REASON), 0},
 	{OPERATION_OPERATOR_ADD, "operator-add", "trust", F(NAME) | F(ROLES) | F(OPERATOR_KEY), 0},
+	{OPERATION_IMA_KEY_ADD, "ima-key-add", "trust", F(ID) | F(PUBLIC_KEY) | F(SUBJECT), 0},
+	{OPERATION_IMA_ALLOW_ADD, "ima-allow-add", "trust", F(NAME) | F(DIGESTS), 0},
+	{OPERATION_IMA_ALLOW_END, "ima-allow-end", "trust", F(NAME), 0},
 };
 #define TABLE_COUNT (sizeof(table) / sizeof(table[0]))
 
@@ -110,7 +115,10 @@ good_value(unsigned field)
 		return word("ek-ca");
 	case FIELD_ID:
 		return word(HEX_64);
+	case FIELD_DIGESTS:
+		return (struct bytes){zeros, 32};
 	case FIELD_CERTIFICATE:
+	case FIELD_PUBLIC_KEY:
 		return (struct bytes){zeros, 600};
 	case FIELD_SEALED:
 		return (struct bytes){zeros, 48};
@@ -181,7 +189,7 @@ test_table(void **state)
 	}
 	assert_null(operation_at(TABLE_COUNT));
 	assert_null(operation_find(0));
-	assert_null(operation_find(OPERATION_OPERATOR_ADD + 1));
+	assert_null(operation_find(OPERATION_IMA_ALLOW_END + 1));
 }
 
 static void
@@ -382,6 +390,7 @@ test_sizes(void **state)
 		{"count", OPERATION_EXPLAIN, FIELD_COUNT, 8, 8},
 		{"cas", OPERATION_SECRET_DELETE, FIELD_CAS, 8, 8},
 		{"certificate", OPERATION_ANCHOR_ADD, FIELD_CERTIFICATE, 1, ATTEST_CERTIFICATE_MAX},
+		{"public key", OPERATION_IMA_KEY_ADD, FIELD_PUBLIC_KEY, 1, ATTEST_CERTIFICATE_MAX},
 		{"sealed", OPERATION_SECRET_PUT, FIELD_SEALED, 48, WIRE_SECRET_MAX + 48},
 	};
 	static uint8_t letters[OPERATION_POLICY_MAX + 1];
@@ -427,6 +436,23 @@ test_structured_forms(void **state)
 	check_form(OPERATION_BASELINE_ADD, FIELD_PCRS, BYTES_OF(two_wanted), false, "one of two");
 	check_form(OPERATION_BASELINE_ADD, FIELD_FROM, BYTES_OF(beyond), false, "time below zero");
 	check_form(OPERATION_SECRET_DELETE, FIELD_CAS, BYTES_OF(all), true, "no check");
+
+	static uint8_t digests[WIRE_IMA_ALLOWED_MAX + 1][ATTEST_HASH_SIZE];
+	const enum operation allow = OPERATION_IMA_ALLOW_ADD;
+	for (size_t i = 0; i <= WIRE_IMA_ALLOWED_MAX; i++) {
+		struct writer w = writer_of(digests[i], ATTEST_HASH_SIZE);
+		write_be32(&w, (uint32_t)i);
+	}
+	const struct bytes most = {digests[0], WIRE_IMA_ALLOWED_MAX * ATTEST_HASH_SIZE};
+	check_form(allow, FIELD_DIGESTS, most, true, "as many digests as may be");
+	check_form(allow, FIELD_DIGESTS, (struct bytes){digests[0], sizeof(digests)}, false,
+		   "a digest too many");
+	check_form(allow, FIELD_DIGESTS, (struct bytes){NULL, 0}, false, "no digest");
+	check_form(allow, FIELD_DIGESTS, (struct bytes){digests[0], 33}, false, "half a digest");
+	memcpy(digests[1], digests[2], ATTEST_HASH_SIZE);
+	check_form(allow, FIELD_DIGESTS, (struct bytes){digests[0], 96}, false, "a digest twice");
+	digests[0][0] = 1;
+	check_form(allow, FIELD_DIGESTS, (struct bytes){digests[0], 64}, false, "out of order");
 
 	const struct bytes same[] = {word("a"), word("b"), word("a")};
 	const struct bytes bad[] = {word("a b")};
