@@ -5,6 +5,7 @@ import json
 import pytest
 
 import machine
+import pe_image
 from broker import program, run
 
 OWN_LINE = "console=ttyS0 quiet rdinit=/init"
@@ -66,6 +67,12 @@ def test_secure_boot_and_a_signed_image(parts, image):
     signed = machine.signed(parts[0], image)
     seen = machine.boot(parts[0], {"EFI/BOOT/BOOTX64.EFI": signed}, secure=True)
     foretold(seen, signed, "--secure-boot")
+    done = run(program("postern"), "baseline", "predict", "--uki", signed, "--json")
+    # sbsign computed the same digest, and so did Debian for the kernel in it.
+    assert bytes.fromhex(json.loads(done.stdout)["authenticode"]) in pe_image.certificates(signed.read_bytes())
+    kernel = parts[1][".linux"]
+    if pe_image.certificates(kernel):
+        assert bytes.fromhex(json.loads(done.stdout)["measurements"][-1]["digest"]) in pe_image.certificates(kernel)
     # Without knowing of Secure Boot it would have been another value: the stub then has the firmware measure the kernel.
     assert predict(signed, "sha256")[4] != seen.pcrs["sha256"][4]
 

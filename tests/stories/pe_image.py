@@ -71,6 +71,17 @@ def authenticode(image, bank="sha256"):
     return digest.hexdigest()
 
 
+def certificates(image):
+    """The attribute certificate table: in each signature of it stands the digest that was signed."""
+    optional, _, _ = header(image)
+    magic, = struct.unpack_from("<H", image, optional)
+    directories = optional + {0x10b: 96, 0x20b: 112}[magic]
+    if struct.unpack_from("<I", image, directories - 4)[0] <= 4:
+        return b""
+    at, size = struct.unpack_from("<II", image, directories + 4 * 8)
+    return image[at:at + size] if size else b""
+
+
 class Pcr:
     def __init__(self, bank="sha256"):
         self.bank, self.value = bank, bytes(hashlib.new(bank).digest_size)

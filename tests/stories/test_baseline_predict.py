@@ -112,6 +112,9 @@ def test_images_of_others(path, tmp_path):
     steps = told("--uki", uki, "--via", path, "--cmdline", "quiet", "--bank", "sha384")["measurements"]
     assert steps[2]["what"].startswith("boot loader 1") and steps[2]["pcr"] == 4
     assert steps[2]["digest"] == pe_image.authenticode(image, "sha384")
+    signed = pe_image.certificates(image)
+    if signed:  # then whoever signed it computed the digest too
+        assert bytes.fromhex(told("--uki", uki, "--via", path)["measurements"][2]["digest"]) in signed
     # Each of them is PE, and none of them a unified kernel image.
     assert MALFORMED == predict("--uki", path, status=None).returncode
 

@@ -255,6 +255,8 @@ refuses_named_spoils(void **state)
 		{"a section that begins within the headers", TABLE, 20, 4, 0x100, "image.section"},
 		{"a section past the end", TABLE, 20, 4, 0xfffffff0, "image.section"},
 		{"a section longer than the file", TABLE, 16, 4, 0xffffffff, "image.section"},
+		{"a section that reaches into certificates", TABLE, 40 + 16, 4,
+		 BUILT_ALIGNMENT + 16, "image.section"},
 		{"two sections at one place", TABLE, 16, 4, 2 * BUILT_ALIGNMENT, "image.overlap"},
 	};
 

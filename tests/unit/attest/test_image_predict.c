@@ -11,8 +11,9 @@
 
 #include <cmocka.h>
 
-#define STUB "systemd-stub 252.39-1"
-#define LINE "quiet"
+#define STUB	     "systemd-stub 252.39-1"
+#define LINE	     "quiet"
+#define OSREL_LOADED 50 /* more than is in the file */
 
 static uint8_t *kernel_data;
 static size_t kernel_size;
@@ -138,7 +139,7 @@ action_and_separator(uint8_t value[32])
 
 static const struct built_section SECTIONS[] = {
 	{.name = ".cmdline", .text = LINE "\n"},
-	{.name = ".osrel", .text = "ID=x", .loaded_size = 6},
+	{.name = ".osrel", .text = "ID=x", .loaded_size = OSREL_LOADED},
 	{.name = ".uname", .text = "6.1"},
 	{.name = ".pcrsig", .text = "{}"},
 	{.name = NULL}};
@@ -204,13 +205,14 @@ pcr_11_in_the_stubs_order(void **state)
 	static const char LINUX[] = ".linux", OSREL[] = ".osrel", CMDLINE[] = ".cmdline",
 			  UNAME[] = ".uname", PROGRAM[] = "systemd-stub 253";
 	struct made old = make_uki(STUB, SECTIONS), newer = make_uki(PROGRAM, SECTIONS);
+	static const uint8_t LOADED[OSREL_LOADED] = "ID=x";
 	uint8_t want[32] = {0};
 
 	(void)state;
 	extend_hash(want, LINUX, sizeof(LINUX));
 	extend_hash(want, kernel_data, kernel_size);
 	extend_hash(want, OSREL, sizeof(OSREL));
-	extend_hash(want, "ID=x\0", 6); /* loaded with two zeros */
+	extend_hash(want, LOADED, sizeof(LOADED));
 	extend_hash(want, CMDLINE, sizeof(CMDLINE));
 	extend_hash(want, LINE "\n", sizeof(LINE "\n") - 1);
 	assert_memory_equal(predicted(&(struct attest_boot){.uki = &old.image}).pcrs.values[11],
