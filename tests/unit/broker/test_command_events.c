@@ -382,6 +382,17 @@ static const struct sample {
 	 "\\Windows\", 0x12345678 0102}"},
 	{"Windows, an item larger than its list", 12, 0x6,
 	 "010001401000000002000200090000000000000000000000", "Windows: TrustBoundary { ...}"},
+	{"lists in lists, deeper than is shown", 12, 0x6,
+	 "010001403000000001000140280000000100014020000000010001401800000001000140"
+	 "1000000001000140080000000100014000000000",
+	 "Windows: TrustBoundary {TrustBoundary {TrustBoundary {TrustBoundary {TrustBoundary "
+	 "01000140080000000100014000000000}}}}"},
+	{"what is no certificate", 7, 0x800000e0,
+	 "cbb219d73a3d9645a3bcdad00e67656f02000000000000004c0000000000000064006200"
+	 "00000000000000000000000000000000303a3033310302010202010130003011310f300d"
+	 "06035504030c0649737375657230003010310e300c06035504030c054d79204341300030"
+	 "00030100",
+	 "an image was allowed by an entry of db that is no certificate"},
 	{"a type of nobody", 3, 0x1234, "", "no data"},
 };
 /* clang-format on */

@@ -83,6 +83,8 @@ texts_are_read_strictly(void **state)
 		{"printed among others",
 		 "quoted: 00\npcrs:\n  sha256:\n    0 : 0x" A32 "\ncalcDigest: 00\n", true},
 		{"printed, of no bank", "    0 : 0x" A32 "\n", false},
+		{"printed, a value before any bank",
+		 "    1 : 0x" A32 "\nsha256:\n    0 : 0x" A32 "\n", false},
 		{"printed, a bank of nobody", "sha256:\n  0 : 0x" A32 "\nsha2:\n", false},
 		{"printed, twice", "sha256:\n  0 : 0x" A32 "\n  0 : 0x" A32 "\n", false},
 		{"printed, the bank twice", "sha256:\n 0: " A32 "\nsha256:\n 0: " A32 "\n", false},
@@ -171,7 +173,7 @@ binary_make(uint8_t file[BINARY_SIZE])
 	put(file + 6, 3, 1);
 	put(file + 7, SHA1_PCRS, 3);
 	put(file + 12, 0x000b, 2);
-	put(file + 14, 3, 1);
+	put(file + 14, 4, 1);
 	put(file + 15, SHA256_PCRS, 3);
 	put(file + SELECTIONS, 2, 4);
 	put(file + SELECTIONS + 4, 8, 4);
@@ -219,7 +221,7 @@ spoilt_binaries_are_refused(void **state)
 		{"a smaller selection than digests are of", 14, 1, 1},
 		{"a PCR more than digests are of", 7, SHA1_PCRS | 2, 3},
 		{"a PCR less than digests are of", 15, SHA256_PCRS & ~1U, 3},
-		{"a PCR that no TPM has", 14, 0x80000004, 4},
+		{"a PCR that no TPM has, in place of one", 15, 0x800000ff, 4},
 		{"the other bank's digests", 4, 0x000b, 2},
 		{"a bank twice", 12, 0x0004, 2},
 		{"no list", SELECTIONS, 0, 4},
