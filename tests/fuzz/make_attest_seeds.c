@@ -3,6 +3,7 @@
  * New keys each time. */
 #include "attest/claims.h"
 #include "tests/unit/attest/software_ca.h"
+#include "tests/unit/attest/software_signer.h"
 #include "tests/unit/attest/software_tpm.h"
 
 #include <assert.h>
@@ -48,6 +49,108 @@ save_quote(const struct software_tpm *tpm, const char *name, uint32_t magic, boo
 }
 
 /* For the event log's target: 0, then a log as it is. */
+/* A quote by a key of that kind: for the decoders alone, and all of it together. */
+static void
+save_inspected(const char *name, struct software_signer *signer, bool pem)
+{
+	static const struct attest_pcrs pcrs = {.bank = ATTEST_SHA256, .known = 0xffffff};
+	static const uint8_t question[] = {7};
+	uint8_t memory[4096];
+	char text[2048];
+	struct writer w = writer_of(memory, sizeof(memory));
+	struct software_quote quote;
+
+	software_signer_open(signer);
+	software_signer_fill(signer, &pcrs, 0xff, BYTES_OF(question), &quote);
+	software_signer_sign(signer, &quote);
+	software_signer_pem(signer, text, sizeof(text));
+	struct bytes key = pem ? (struct bytes){(const uint8_t *)text, strlen(text)}
+			       : (struct bytes){signer->public_area, signer->public_size};
+	struct bytes message = {quote.message, quote.message_size};
+	struct bytes signature = {quote.signature, quote.signature_size};
+	write_bytes_be16(&w, key);
+	write_bytes_be16(&w, message);
+	write_bytes_be16(&w, signature);
+	write_u8(&w, ATTEST_SHA256 | 4 | 8);
+	for (unsigned pcr = 0; pcr < 8; pcr++)
+		write_bytes(&w, (struct bytes){pcrs.values[pcr], ATTEST_HASH_SIZE});
+	assert(!w.failed);
+	save("inspect", name, writer_bytes(&w));
+	save("attestation", name, message);
+	save("signature", name, signature);
+	save("public", name, key);
+	software_signer_close(signer);
+}
+
+static void
+save_all_inspected(void)
+{
+	struct software_signer ecc = {
+		.type = SOFTWARE_ECC, .bits = 256, .scheme = 0x0018, .hash = 0x000b};
+	struct software_signer wide = {
+		.type = SOFTWARE_ECC, .bits = 384, .scheme = 0x0018, .hash = 0x000c};
+	struct software_signer rsa = {
+		.type = SOFTWARE_RSA, .bits = 2048, .scheme = 0x0014, .hash = 0x000b};
+	struct software_signer pss = {
+		.type = SOFTWARE_RSA, .bits = 2048, .scheme = 0x0016, .hash = 0x000c, .salt = 48};
+	struct software_signer bare = {
+		.type = SOFTWARE_ECC, .bits = 256, .scheme = 0x0018, .hash = 0x000b};
+
+	save_inspected("ecc-p256", &ecc, false);
+	save_inspected("ecc-p384", &wide, false);
+	save_inspected("rsassa", &rsa, false);
+	save_inspected("rsapss", &pss, false);
+	save_inspected("pem", &bare, true);
+}
+
+static void
+save_rsa_ak(void)
+{
+	struct software_signer signer = {.type = SOFTWARE_RSA,
+					 .bits = 2048,
+					 .scheme = 0x0014,
+					 .hash = 0x000b,
+					 .postern = true};
+
+	software_signer_open(&signer);
+	save("ak", "rsa", (struct bytes){signer.public_area, signer.public_size});
+	software_signer_close(&signer);
+}
+
+/* A TPMS_CERTIFY_INFO, and the body of an attestation that nobody looks at. */
+static void
+save_attestations(const struct software_tpm *tpm)
+{
+	static const uint8_t names[] = {0, 4, 0x40, 0, 0, 1};
+	uint8_t qualifying[ATTEST_HASH_SIZE] = {7};
+	struct software_quote quote;
+
+	software_quote_fill(tpm, qualifying, &quote);
+	quote.type = 0x8017;
+	memcpy(quote.selection, names, sizeof(names));
+	quote.selection_size = sizeof(names);
+	software_quote_encode(&quote);
+	save("attestation", "certify", (struct bytes){quote.message, quote.message_size});
+	quote.type = 0x801a;
+	software_quote_encode(&quote);
+	save("attestation", "creation", (struct bytes){quote.message, quote.message_size});
+}
+
+static void
+save_credentials(void)
+{
+	static const uint8_t name[34] = {0x00, 0x0b, 1}, secret[32] = {2};
+	uint8_t memory[256];
+
+	for (uint8_t template = 0; template <2; template ++) {
+		struct writer w = writer_of(memory, sizeof(memory));
+		write_u8(&w, template);
+		write_bytes_be16(&w, BYTES_OF(name));
+		write_bytes_be16(&w, BYTES_OF(secret));
+		save("credential", template == 0 ? "sha256" : "sha384", writer_bytes(&w));
+	}
+}
+
 static void
 save_log(const char *name, uint32_t events, bool secure_boot, size_t padding)
 {
@@ -227,10 +330,14 @@ main(int count, char **arguments)
 			save_quote(&tpm, "good", 0xff544347, false);
 			save_quote(&tpm, "magic", 1, false);
 			save_quote(&tpm, "certify", 0xff544347, true);
+			save_attestations(&tpm);
 		}
 		software_tpm_close(&tpm);
 	}
 	save_claims();
+	save_rsa_ak();
+	save_all_inspected();
+	save_credentials();
 	save_log("secure-boot-on", 18, true, 0);
 	save_log("secure-boot-off", 16, false, 9);
 	save_events();
