@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define VALUES_SHOWN	16 /* of a list, to people */
 #define DIGEST_SIZE_MAX 64 /* the longest that a claim of digests holds */
 
 static void
@@ -94,7 +95,7 @@ meaning_prefix(const struct attest_claim *claim)
 	if (claim->rule->kind != CLAIM_KIND_BOOLEAN ||
 	    attest_claim_value_boolean(attest_claim_next_value(&copy)))
 		return "";
-	return "proved not to be so: ";
+	return "not so: ";
 }
 
 size_t
@@ -107,12 +108,15 @@ claims_print(const struct attest_claims *claims)
 	for (; attest_claim_next(&r, &claim); count++) {
 		(void)printf("  %s (%s%s)\n", claim.rule->name, meaning_prefix(&claim),
 			     claim.rule->meaning);
-		for (uint32_t i = 0; i < claim.count; i++) {
+		for (uint32_t i = 0; i < claim.count && i < VALUES_SHOWN; i++) {
 			(void)fputs("    ", stdout);
 			value_print(claim.rule->kind, attest_claim_next_value(&claim));
 		}
 		if (claim.count == 0)
 			(void)puts("    none");
+		if (claim.count > VALUES_SHOWN)
+			(void)printf("    and %" PRIu32 " more: --json has all\n",
+				     claim.count - VALUES_SHOWN);
 	}
 	return count;
 }

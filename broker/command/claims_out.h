@@ -11,8 +11,8 @@
 /* A new object, a member per claim: booleans, integers, texts, digests in lower-case hex; arrays of
  * these where the rule says list. Empty without claims; NULL without memory. */
 json_t *claims_json(const struct attest_claims *claims);
-/* To stdout: name, value and meaning of each, indented by two spaces, one value a line. Returns how
- * many claims there were; prints nothing without any. */
+/* To stdout: name, value and meaning of each, indented by two spaces, one value a line
+ * and of long lists the first. Returns how many claims there were; prints nothing without any. */
 size_t claims_print(const struct attest_claims *claims);
 
 #endif
