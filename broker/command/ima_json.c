@@ -251,22 +251,21 @@ ima_json(const struct ima_view *view)
 	bool keys = view->given.key_count > 0;
 	bool known = view->kinds[ATTEST_IMA_VIOLATION] == 0;
 
-	bool good =
-		set(object, "status", json_string(view->verified ? "verified" : "not verified")) &&
-		set(object, "verified", json_boolean(view->verified)) &&
-		set(object, "form", json_string(view->ascii ? "ascii" : "binary")) &&
-		counts_set(object, view) &&
-		set(object, "templates", tally_json(&view->templates)) &&
-		set(object, "algorithms", tally_json(&view->algorithms)) &&
-		set(object, "pcrs", pcrs_json(view)) && set(object, "pcr10", pcr10_json(view)) &&
-		set_number(object, "listed", view->listed) &&
-		set(object, "allListed",
-		    answer_json(allow, known && view->problems[IMA_PROBLEM_UNLISTED] == 0)) &&
-		set(object, "signatures", signatures_json(view)) &&
-		set(object, "allSigned",
-		    answer_json(keys, known && view->problems[IMA_PROBLEM_UNSIGNED] == 0)) &&
-		set_number(object, "mismatches", view->problems[IMA_PROBLEM_DIGEST]) &&
-		set(object, "problems", problems_json(view)) &&
-		set(object, "measurements", entries_json(view));
+	bool good = set(object, "status", json_string(ima_status_word(view))) &&
+		    set(object, "form", json_string(view->ascii ? "ascii" : "binary")) &&
+		    counts_set(object, view) &&
+		    set(object, "templates", tally_json(&view->templates)) &&
+		    set(object, "algorithms", tally_json(&view->algorithms)) &&
+		    set(object, "pcrs", pcrs_json(view)) &&
+		    set(object, "pcr10", pcr10_json(view)) &&
+		    set_number(object, "listed", view->listed) &&
+		    set(object, "allListed",
+			answer_json(allow, known && view->problems[IMA_PROBLEM_UNLISTED] == 0)) &&
+		    set(object, "signatures", signatures_json(view)) &&
+		    set(object, "allSigned",
+			answer_json(keys, known && view->problems[IMA_PROBLEM_UNSIGNED] == 0)) &&
+		    set_number(object, "mismatches", view->problems[IMA_PROBLEM_DIGEST]) &&
+		    set(object, "problems", problems_json(view)) &&
+		    set(object, "measurements", entries_json(view));
 	return good ? json_incref(object) : NULL;
 }
