@@ -80,6 +80,14 @@ mutation "a disk that failed" $keeper/worker.c 's/if \(status == STORE_IO\)/if (
 mutation "a record's own name in its seal" store/keyring.c 's/(associate_record\(&associated, \w+, )key/$1"x"/g' unit store-tamper
 mutation "the digest of all records" store/digest.c 's/if \(sodium_memcmp\(digest, head->digest, DIGEST_SIZE\) != 0\)/if (false)/' \
 	story test_store.py older
+view=broker/command/eventlog_view.c
+mutation "a log with which nothing was compared" $view 's/return checked != 0;/return true;/' story test_eventlog_command.py nothing_compared
+mutation "an unexplained PCR" $view 's/(verdict == ATTEST_PCR_UNEXPLAINED)(\)\s+return false;)/false$2/' \
+	story test_eventlog_command.py another_value
+mutation "banks that tell two stories" $view 's/if \(!first && \(one != proof/if (!first \&\& false \&\& (one != proof/' \
+	story test_eventlog_command.py one_bank_alone
+mutation "a log's texts for a terminal" broker/command/words.c 's/if \(!printable\(c\)\)/if (false)/' \
+	story test_eventlog_command.py terminal_is_not
 
 echo "$tried tried, $survived not noticed"
 [ "$tried" -gt 0 ] && [ "$survived" = 0 ]

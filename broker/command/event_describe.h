@@ -23,7 +23,7 @@ event_describer describe_variable, describe_authority;
 /* firmware_words.c */
 event_describer describe_image, describe_partitions, describe_blob, describe_blob2;
 event_describer describe_tables, describe_tables2, describe_crtm_version, describe_post_code;
-event_describer describe_no_action;
+event_describer describe_no_action, describe_hcrtm;
 /* system_words.c */
 event_describer describe_separator, describe_action, describe_ipl, describe_tag;
 /* Any other: its text, or the first of its bytes. */

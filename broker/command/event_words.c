@@ -43,7 +43,7 @@ static const struct {
 	{0x8000000b, "EV_EFI_HANDOFF_TABLES2", describe_tables2},
 	{0x8000000c, "EV_EFI_VARIABLE_BOOT2", describe_variable},
 	{0x8000000d, "EV_EFI_GPT_EVENT2", describe_partitions},
-	{0x80000010, "EV_EFI_HCRTM_EVENT", describe_bytes},
+	{0x80000010, "EV_EFI_HCRTM_EVENT", describe_hcrtm},
 	{EVENT_AUTHORITY, "EV_EFI_VARIABLE_AUTHORITY", describe_authority},
 	{0x800000e1, "EV_EFI_SPDM_FIRMWARE_BLOB", describe_bytes},
 	{0x800000e2, "EV_EFI_SPDM_FIRMWARE_CONFIG", describe_bytes},

@@ -139,6 +139,20 @@ events_json(const struct eventlog_view *view)
 	}
 }
 
+/* ["sha256"] */
+static json_t *
+banks_json(uint32_t banks)
+{
+	auto_json *list = json_array();
+
+	for (unsigned bank = 0; bank < ATTEST_BANKS; bank++)
+		if ((banks >> bank & 1) != 0 &&
+		    json_array_append_new(
+			    list, json_string(attest_bank_name((enum attest_bank)bank))) != 0)
+			return NULL;
+	return json_incref(list);
+}
+
 static json_t *
 verdicts_json(const struct eventlog_view *view)
 {
@@ -162,6 +176,8 @@ judgement_set(json_t *object, const struct eventlog_view *view)
 {
 	if (view->refused != NULL &&
 	    json_object_set_new(object, "refused", json_string(view->refused)) != 0)
+		return -1;
+	if (json_object_set_new(object, "judged", banks_json(view->judged)) != 0)
 		return -1;
 	if (!view->compared)
 		return json_object_set_new(object, "claims_if_quoted", json_true());

@@ -98,6 +98,8 @@ values_print(const struct eventlog_view *view, uint32_t pcr)
 	}
 	if (eventlog_view_verdict(view, pcr, &verdict))
 		(void)printf("  %s\n", verdict_sentence(view, pcr, verdict));
+	else if (view->compared && pcr >= ATTEST_PCR_COUNT)
+		(void)puts("  not judged: PCR 16-23 can be reset after boot");
 	else if (view->compared)
 		(void)puts("  not judged: no value of it was given that could be");
 }
@@ -249,7 +251,9 @@ verdict_print(const struct eventlog_view *view)
 	if (view->refused != NULL) {
 		(void)printf("\nNOT VERIFIED: %s\n", view->refused);
 	} else if (view->verified) {
-		(void)fputs("\nVerified: the log explains PCR", stdout);
+		(void)fputs("\nVerified, by ", stdout);
+		banks_print(view->judged);
+		(void)fputs(": the log explains PCR", stdout);
 		numbers_print(checked);
 		if ((eventlog_view_expected(view) & ~checked) == 0)
 			return;

@@ -200,6 +200,13 @@ describe_post_code(struct words *words, const struct attest_event *event)
 	}
 }
 
+void
+describe_hcrtm(struct words *words, const struct attest_event *event)
+{
+	words_add(words, "hardware measured the firmware before it ran (H-CRTM): ");
+	describe_bytes(words, event);
+}
+
 /* ---- EV_NO_ACTION: notes that extend nothing, 10.4.5 ---- */
 
 static void

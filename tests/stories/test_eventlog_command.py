@@ -112,6 +112,7 @@ def verdicts(show, log, values, status):
 def test_the_tpm_has_these_values(show, banks):
     log = boot(banks)
     shown = verdicts(show, log, log.values(), OK)
+    assert shown["judged"] == [bank for bank in banks if bank != "sha1"]
     assert shown["verdicts"] == {str(pcr): "exact" for pcr in range(16)} and shown["claims"]["secureBoot"] is True
 
 
@@ -165,7 +166,7 @@ def test_a_part_of_the_pcrs_is_named(show):
     log = boot()
     values = {"sha256": {pcr: log.values()["sha256"][pcr] for pcr in ("4", "7")}}
     text = show(log.data, values, as_json=False)
-    assert "Verified: the log explains PCR 4 7\nNot compared, for no value was given: PCR 0 1 2 3 5 6 8 9 14\n" in text
+    assert "Verified, by sha256: the log explains PCR 4 7\nNot compared, for no value was given: PCR 0 1 2 3 5 6 8 9 14\n" in text
 
 
 # ---- SHA-1 ----
