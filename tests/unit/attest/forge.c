@@ -110,6 +110,18 @@ forge_remove(struct forge *forge, size_t index)
 		(forge->count - index) * sizeof(forge->events[0]));
 }
 
+/* From the last event: a count of one, its algorithm and itself, and the size of the data follow
+ * the PCR and the type. */
+static void
+strip_digest(struct software_log *log, size_t data_size)
+{
+	uint8_t *count = log->data + log->size - data_size - 4 - ATTEST_HASH_SIZE - 2 - 4;
+
+	*count = 0;
+	memmove(count + 4, count + 4 + 2 + ATTEST_HASH_SIZE, 4 + data_size);
+	log->size -= 2 + ATTEST_HASH_SIZE;
+}
+
 void
 forge_examine(const struct forge *forge, struct attest_report *ret_report)
 {
@@ -117,9 +129,12 @@ forge_examine(const struct forge *forge, struct attest_report *ret_report)
 	struct attest_error err = {0};
 
 	software_log_begin(&log);
-	for (size_t i = 0; i < forge->count; i++)
+	for (size_t i = 0; i < forge->count; i++) {
 		software_log_event_with(&log, forge->events[i].pcr, forge->events[i].type,
 					forge->events[i].digest, forge->events[i].data);
+		if (forge->events[i].bare)
+			strip_digest(&log, forge->events[i].data.size);
+	}
 	enum attest_status status = attest_eventlog_examine((struct bytes){log.data, log.size},
 							    quoted(forge->pcrs), ret_report, &err);
 	if (status == ATTEST_MALFORMED)

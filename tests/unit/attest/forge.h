@@ -20,6 +20,7 @@
 struct forge_event {
 	uint32_t pcr;
 	uint32_t type;
+	bool bare;			  /* logged without a digest, so it extended nothing */
 	uint8_t digest[ATTEST_HASH_SIZE]; /* SHA-256 */
 	struct bytes data;		  /* somebody else's */
 };

@@ -537,6 +537,39 @@ nothing_measured_is_claimed_of_an_image_alone(void **state)
 	assert_int_equal(after.claims.size, 0);
 }
 
+/* An event that extended another bank alone says that firmware left ours out: nothing of the PCR is
+ * all that there was. */
+static void
+an_event_of_another_bank_ends_all_claims(void **state)
+{
+	static const struct {
+		void (*boot)(struct forge *forge);
+		uint32_t pcr;
+		enum attest_claim_id claim;
+	} cases[] = {
+		{boot_grub, 0, FIRMWARE},      {boot_grub, 4, IMAGES},
+		{boot_grub, 8, LINES},	       {boot_grub, 9, FILES},
+		{boot_uki, 11, SECTIONS},      {boot_uki, 12, STUB},
+		{boot_windows, 12, SIGNING},   {boot_windows, 13, SIGNING},
+		{boot_grub, 14, CLAIM_MOK},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		cases[i].boot(&honest);
+		forge_examine(&honest, &before);
+		forged = honest;
+		const struct forgery bare = {.pcr = cases[i].pcr, .data = FORGE_TEXT("bare")};
+		size_t at = forge_find(&forged, cases[i].pcr, 0);
+		insert(&forged, at, EV_IPL, &bare);
+		forged.events[at].bare = true;
+		forge_examine(&forged, &after);
+		assert_int_equal(after.pcrs[cases[i].pcr], before.pcrs[cases[i].pcr]);
+		if (forge_fate(&before.claims, &after.claims, cases[i].claim) != FORGE_GONE)
+			fail_msg("PCR %u", cases[i].pcr);
+	}
+}
+
 /* ---- real logs, all claims ---- */
 
 static const char *const REAL[] = {
@@ -681,6 +714,7 @@ main(void)
 		cmocka_unit_test(sections_can_only_be_added_behind),
 		cmocka_unit_test(what_may_start_a_kernel_is_listed),
 		cmocka_unit_test(nothing_measured_is_claimed_of_an_image_alone),
+		cmocka_unit_test(an_event_of_another_bank_ends_all_claims),
 		cmocka_unit_test(no_edit_of_a_real_log_lies),
 		cmocka_unit_test(no_extension_of_a_real_log_lies),
 	};

@@ -264,6 +264,33 @@ settings_of_windows(void **state)
 	}
 }
 
+/* Of a log with both banks: SHA-384 proves the same texts, by digests of its own. */
+static void
+the_other_bank_proves_the_same(void **state)
+{
+	static const enum attest_claim_id texts[] = {CLAIM_FIRMWARE_VERSION,
+						     CLAIM_GRUB_COMMAND_LINES};
+	static struct attest_pcrs pcrs[ATTEST_BANKS];
+	static struct attest_report other;
+	struct attest_error err;
+	struct attest_claim claim;
+	uint32_t banks;
+
+	(void)state;
+	corpora_need();
+	struct bytes log = examine(TOOLS "cos-101-amd-sev.bin");
+	assert_int_equal(attest_eventlog_replay(log, pcrs, &banks, &err), ATTEST_OK);
+	assert_int_equal(attest_eventlog_examine(log, &pcrs[ATTEST_SHA384], &other, &err),
+			 ATTEST_OK);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		assert_int_equal(forge_fate(&report.claims, &other.claims, texts[i]), FORGE_SAME);
+	assert_true(attest_claims_find(&other.claims, CLAIM_BOOT_IMAGES, &claim));
+	assert_int_equal(claim.count, 4);
+	for (uint32_t i = 0; i < claim.count; i++)
+		assert_int_equal(attest_claim_next_value(&claim).size, 48);
+	corpora_unload(log);
+}
+
 int
 main(void)
 {
@@ -273,6 +300,7 @@ main(void)
 		cmocka_unit_test(command_lines_are_the_stated_ones),
 		cmocka_unit_test(command_lines_of_systemd_boot),
 		cmocka_unit_test(settings_of_windows),
+		cmocka_unit_test(the_other_bank_proves_the_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
