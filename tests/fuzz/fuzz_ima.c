@@ -61,10 +61,25 @@ struct seen {
 	size_t ends[64]; /* where entries of PCR 10 end */
 };
 
+/* Made once for each choice: most inputs are no list, and to fetch hash functions costs more than
+ * to see that. */
+static struct attest_ima_judge *
+judge_for(const struct attest_ima_input *input)
+{
+	static struct attest_ima_judge *judges[4];
+	size_t choice = 2 * (input->allowed != NULL) + (input->key_count > 0);
+	struct attest_error err;
+
+	if (judges[choice] == NULL)
+		demand(attest_ima_judge_new(input->allowed, input->keys, input->key_count,
+					    &judges[choice], &err) == ATTEST_OK);
+	return judges[choice];
+}
+
 static bool
 read_all(const struct attest_ima_input *input, struct seen *seen)
 {
-	struct attest_ima_judge *judge = NULL;
+	struct attest_ima_judge *judge = judge_for(input);
 	struct attest_ima_entry entry;
 	struct attest_ima_verdict verdict;
 	struct attest_error err;
@@ -72,8 +87,6 @@ read_all(const struct attest_ima_input *input, struct seen *seen)
 
 	*seen = (struct seen){.all_listed = input->allowed != NULL,
 			      .all_signed = input->key_count > 0};
-	demand(attest_ima_judge_new(input->allowed, input->keys, input->key_count, &judge, &err) ==
-	       ATTEST_OK);
 	bool good = attest_ima_open(input->list, &list, &err) == ATTEST_OK;
 	while (good && !end) {
 		good = attest_ima_next(&list, &entry, &end, &err) == ATTEST_OK;
@@ -92,7 +105,6 @@ read_all(const struct attest_ima_input *input, struct seen *seen)
 		seen->all_listed &= other || verdict.listed;
 		seen->all_signed &= other || verdict.signature == ATTEST_IMA_SIGNATURE_GOOD;
 	}
-	attest_ima_judge_free(judge);
 	return good;
 }
 
