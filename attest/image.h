@@ -30,6 +30,7 @@ struct attest_image_section {
 struct attest_image { /* opened by attest_image_open; points into the file */
 	struct bytes file;
 	bool pe32_plus;
+	uint16_t version; /* MajorImageVersion: of a Linux kernel 1 from 5.8 on */
 	uint32_t section_count;
 	struct attest_image_section sections[ATTEST_IMAGE_SECTIONS_MAX]; /* as the table has them */
 	struct bytes certificates; /* the attribute certificate table; empty: not signed */

@@ -59,6 +59,9 @@ mutation "the PCR digest" attest/quote.c 's/if \(!bytes_equal\(message->pcr_dige
 	story test_refusals.py "other and values"
 mutation "the clock" attest/quote.c 's/if \(previous == NULL \|\| !clock_is_before\(seen, previous\)\)/if (true)/' \
 	story test_refusals.py goes_back
+mutation "what the stub passes over" attest/image/uki.c 's/image->stub < TAKEN\[i\]\.since/false/' \
+	story test_baseline_predict.py "documents"
+mutation "the order of sections in a file" attest/image/authenticode.c 's/at > first && /false && /' unit attest-image
 mutation "the challenge's MAC" $keeper/challenge.c 's/if \(sodium_memcmp\(expected, seen\.data, sizeof\(expected\)\) != 0\)/if (false)/' \
 	story test_refusals.py "one_bit and challenge"
 mutation "one use of a challenge" $keeper/release.c 's/enum challenge_verdict verdict =\s*challenge_consume\([^;]*;/enum challenge_verdict verdict = CHALLENGE_GOOD;/' \

@@ -16,6 +16,7 @@
 #define PE32_MAGIC	  0x10b
 #define PE32_PLUS_MAGIC	  0x20b
 #define COFF_SIZE	  24 /* signature and file header */
+#define VERSION_AT	  44 /* MajorImageVersion */
 #define HEADERS_SIZE_AT	  60 /* in the optional header, of both forms */
 #define CHECKSUM_AT	  64
 #define DIRECTORIES_MAX	  16
@@ -79,7 +80,9 @@ read_optional(struct attest_image *image, struct layout *layout)
 	if (file.failed || (magic != PE32_MAGIC && magic != PE32_PLUS_MAGIC))
 		return false;
 	image->pe32_plus = magic == PE32_PLUS_MAGIC;
-	read_bytes(&r, HEADERS_SIZE_AT - 2);
+	read_bytes(&r, VERSION_AT - 2);
+	image->version = read_le16(&r);
+	read_bytes(&r, HEADERS_SIZE_AT - VERSION_AT - 2);
 	image->headers_size = read_le32(&r);
 	read_le32(&r); /* CheckSum */
 	image->checksum = layout->optional_at + CHECKSUM_AT;

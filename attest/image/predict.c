@@ -16,6 +16,7 @@
 #define ACTION_BOOT_OPTION "Calling EFI Application from Boot Option"
 #define OS_SEPARATOR	   "os-separator"
 #define STUB_RUNS_KERNEL   258 /* from here on the stub starts the kernel without LoadImage() */
+#define KERNEL_LOADED	   1   /* kernels with a lower image version get a handover instead */
 #define BOOT_PASSES_LINE   252 /* this boot menu hands an image its own command line, as if given */
 #define BOOT_UNCLEAR	   253
 #define ZEROS_MAX	   65536
@@ -134,6 +135,9 @@ measure_kernel(struct course *course, const struct attest_boot *boot,
 	if (status != ATTEST_OK)
 		return attest_fail(course->err, status, "image.kernel",
 				   "section .linux is no PE/COFF image that firmware could load");
+	if (kernel.version < KERNEL_LOADED)
+		return attest_fail(course->err, ATTEST_UNSUPPORTED, "image.kernel",
+				   "a kernel before 5.8 is started otherwise");
 	course->prediction->kernel_measured = true;
 	return measure_image(course, "the kernel in it", &kernel);
 }

@@ -63,6 +63,14 @@ def test_a_command_line_from_an_entry_of_systemds_menu(parts, image):
     assert seen.line == OTHER_LINE
 
 
+def test_the_image_started_by_shim(parts, image):
+    shim = machine.shim(parts[0])
+    if shim is None:
+        pytest.skip("shim-signed cannot be fetched")
+    seen = machine.boot(parts[0], {"EFI/BOOT/BOOTX64.EFI": shim, "EFI/BOOT/grubx64.efi": image})
+    foretold(seen, image, "--via", shim)
+
+
 def test_secure_boot_and_a_signed_image(parts, image):
     signed = machine.signed(parts[0], image)
     seen = machine.boot(parts[0], {"EFI/BOOT/BOOTX64.EFI": signed}, secure=True)

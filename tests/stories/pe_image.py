@@ -28,7 +28,7 @@ def build(sections, program=None):
         body += contents.ljust(raw, b"\0")
         address += aligned(max(len(contents), 1), 0x1000)
     coff = struct.pack("<4sHHIIIHH", b"PE\0\0", 0x8664, len(rows), 0, 0, 0, 240, 0x22)
-    optional = struct.pack("<H58xIIHH32xII", 0x20b, headers, 0x1234, 10, 0, 0, 16) + bytes(128)
+    optional = struct.pack("<H42xH14xIIHH32xII", 0x20b, 1, headers, 0x1234, 10, 0, 0, 16) + bytes(128)
     return (b"MZ".ljust(0x3c, b"\0") + struct.pack("<I", 0x40) + coff + optional + table).ljust(headers, b"\0") + body
 
 

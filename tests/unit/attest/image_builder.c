@@ -61,6 +61,7 @@ headers_put(struct built *built, const struct built_recipe *recipe, size_t count
 	put(data + PE_AT + 8, 0x61626364, 4); /* TimeDateStamp */
 	put(data + PE_AT + 20, built->table - built->optional, 2);
 	put(data + built->optional, recipe->pe32 ? 0x10b : 0x20b, 2);
+	put(data + built->optional + 44, recipe->old_kernel ? 0 : 1, 2);
 	put(data + built->optional + 60, headers, 4);
 	put(data + built->checksum, 0xcafe, 4);
 	put(data + built->optional + fixed - 4, DIRECTORIES, 4);

@@ -17,6 +17,7 @@ struct built_section {
 
 struct built_recipe {
 	bool pe32;	     /* not PE32+ */
+	bool old_kernel;     /* MajorImageVersion 0 */
 	const char *program; /* "systemd-stub 252.1": goes to a section .sdmagic; NULL: none */
 	struct built_section sections[BUILT_SECTIONS_MAX]; /* ended by one without a name */
 	size_t certificates;				   /* bytes of them at the end */

@@ -370,6 +370,16 @@ refuses_without_a_kernel_or_with_overlaps(void **state)
 			 ATTEST_MALFORMED);
 	assert_string_equal(err.check, "image.kernel");
 	free(uki.built.data);
+	struct built kernel = image_build(&(struct built_recipe){
+		.old_kernel = true, .sections = {{.name = ".text", .text = "4.19"}}});
+	const struct built_recipe old = {.program = STUB,
+					 .sections = {{.name = ".linux",
+						       .text = (const char *)kernel.data,
+						       .size = kernel.size}}};
+	uki = make(&old);
+	refused(&(struct attest_boot){.uki = &uki.image}, "image.kernel");
+	free(uki.built.data);
+	free(kernel.data);
 	uki = make_uki(STUB, SECTIONS);
 	uki.image.sections[1].address = uki.image.sections[0].address;
 	refused(&(struct attest_boot){.uki = &uki.image}, "image.loaded");
