@@ -321,7 +321,7 @@ HTTP = [  # (name, method, path, body, status, word)
     ("other evidence", "POST", "/v1/attest/challenge", b'{"evidence":"snp","ak_public":"AAAA"}', 400, "malformed"),
     ("no such route", "POST", "/v1/secret/data/db", b"{}", 404, None),
     ("no such method", "DELETE", "/v1/attest/challenge", b"", 405, None),
-    ("larger than the limit", "POST", "/v1/attest/release", b" " * (4 * 1024 * 1024 + 1), 413, "limit"),
+    ("larger than the limit", "POST", "/v1/attest/release", b" " * (14 * 1024 * 1024 + 1), 413, "limit"),
 ]
 
 
