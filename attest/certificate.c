@@ -7,6 +7,8 @@
 
 #include "error.h"
 
+#include <openssl/asn1err.h>
+#include <openssl/ecerr.h>
 #include <openssl/err.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
@@ -274,12 +276,56 @@ certificate_check_algorithm(const X509_ALGOR *algorithm, const char *check,
 		nid == NID_undef ? "unknown" : OBJ_nid2ln(nid), "how it is signed is not accepted");
 }
 
-bool
-crypto_ran_out(void)
+/* Of the kinds that a signature algorithm names, whatever the hash. */
+static bool
+key_fits(const X509_ALGOR *algorithm, const EVP_PKEY *key)
 {
-	bool found = false;
+	const ASN1_OBJECT *object = NULL;
+	int hash = NID_undef;
+	int kind = NID_undef;
+	int type = EVP_PKEY_get_base_id(key);
+
+	X509_ALGOR_get0(&object, NULL, NULL, algorithm);
+	int nid = OBJ_obj2nid(object);
+	if (nid == NID_rsassaPss)
+		return type == EVP_PKEY_RSA || type == EVP_PKEY_RSA_PSS;
+	if (OBJ_find_sigid_algs(nid, &hash, &kind) != 1)
+		return false;
+	return kind == NID_rsaEncryption ? type == EVP_PKEY_RSA
+					 : kind == NID_X9_62_id_ecPublicKey && type == EVP_PKEY_EC;
+}
+
+/* What a signature of another key leaves in the queue. All else, as a failed allocation or what
+ * follows one, says that nothing was verified. */
+static bool
+is_plain_no(unsigned long error)
+{
+	int reason = ERR_GET_REASON(error);
+
+	if (reason == ERR_R_MALLOC_FAILURE || reason == ERR_R_INTERNAL_ERROR)
+		return false;
+	switch (ERR_GET_LIB(error)) {
+	case ERR_LIB_RSA:
+		return true;
+	case ERR_LIB_ASN1:
+		return reason != ASN1_R_WRONG_PUBLIC_KEY_TYPE; /* key_fits was asked before */
+	case ERR_LIB_EC:
+		return reason == EC_R_BAD_SIGNATURE;
+	case ERR_LIB_PROV:
+		return reason == ERR_R_RSA_LIB;
+	default:
+		return false;
+	}
+}
+
+enum attest_status
+signature_verdict(const X509_ALGOR *algorithm, const EVP_PKEY *key, int verified)
+{
+	bool plain = true;
 
 	for (unsigned long error = ERR_get_error(); error != 0; error = ERR_get_error())
-		found = found || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
-	return found;
+		plain = plain && is_plain_no(error);
+	if (verified == 1)
+		return ATTEST_OK;
+	return plain || !key_fits(algorithm, key) ? ATTEST_SIGNATURE : ATTEST_MEMORY;
 }

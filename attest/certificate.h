@@ -40,9 +40,11 @@ __attribute__((warn_unused_result)) enum attest_status
 certificate_check_algorithm(const X509_ALGOR *algorithm, const char *check,
 			    struct attest_error *err);
 
-/* After a signature that did not verify, for OpenSSL answers "no" in both cases. Clears its queue
- * of errors. */
-bool crypto_ran_out(void);
+/* What X509_verify and its like mean: ATTEST_OK, ATTEST_SIGNATURE (another key's), or
+ * ATTEST_MEMORY, for OpenSSL answers "no" also where it could not look. Clears its queue of errors.
+ */
+enum attest_status signature_verdict(const X509_ALGOR *algorithm, const EVP_PKEY *key,
+				     int verified);
 
 /* ---- purpose.c: what it is for ---- */
 

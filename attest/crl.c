@@ -177,14 +177,17 @@ check_signature(X509_CRL *crl, X509 *issuer, const char *prefix, struct attest_e
 
 	if (key == NULL) /* an issuer's key was looked at before, so memory ran out */
 		return attest_fail_memory(err);
-	/* First of all, for the rest is said of this issuer's CRLs alone. */
-	int verified = X509_CRL_verify(crl, key);
-	if (crypto_ran_out() && verified != 1)
-		return attest_fail_memory(err);
 	X509_CRL_get0_signature(crl, NULL, &algorithm);
-	if (verified != 1)
+	/* First of all, for the rest is said of this issuer's CRLs alone. */
+	enum attest_status status = signature_verdict(algorithm, key, X509_CRL_verify(crl, key));
+	/* As in path.c: said twice. */
+	if (status == ATTEST_SIGNATURE)
+		status = signature_verdict(algorithm, key, X509_CRL_verify(crl, key));
+	if (status == ATTEST_SIGNATURE)
 		return refuse(err, ATTEST_SIGNATURE, prefix, "signature",
 			      "the CRL of that issuer's name is not signed by its key");
+	if (status != ATTEST_OK)
+		return attest_fail_memory(err);
 	snprintf(check, sizeof(check), "%s.algorithm", prefix);
 	return certificate_check_algorithm(algorithm, check, err);
 }

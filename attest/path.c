@@ -66,18 +66,25 @@ is_issuer_by_name(const X509 *issuer, const X509 *subject)
 static enum attest_status
 verify_signature(struct search *search, const X509 *issuer, X509 *subject, struct attest_error *err)
 {
+	const X509_ALGOR *algorithm = NULL;
+
 	if (search->signatures++ >= SIGNATURES_MAX)
 		return refuse(search, err, ATTEST_LIMIT, "work",
 			      "too many CAs of one name: no answer within the bound on work");
 	EVP_PKEY *key = X509_get0_pubkey(issuer);
-	int verified = key == NULL ? 0 : X509_verify(subject, key);
-	bool memory = crypto_ran_out();
-	if (verified == 1)
-		return ATTEST_OK;
-	if (memory)
-		return attest_fail_memory(err);
-	return refuse(search, err, ATTEST_SIGNATURE, "signature",
-		      "the issuer of that name did not sign the certificate");
+	ERR_clear_error();
+	if (key == NULL) /* not "it did not sign": nobody knows */
+		return refuse(search, err, ATTEST_UNSUPPORTED, "key",
+			      "the key of an issuer of that name cannot be read");
+	X509_get0_signature(NULL, &algorithm, subject);
+	enum attest_status status = signature_verdict(algorithm, key, X509_verify(subject, key));
+	/* Some allocations fail without a trace: "no" is believed when it is said twice. */
+	if (status == ATTEST_SIGNATURE)
+		status = signature_verdict(algorithm, key, X509_verify(subject, key));
+	if (status == ATTEST_SIGNATURE)
+		return refuse(search, err, ATTEST_SIGNATURE, "signature",
+			      "the issuer of that name did not sign the certificate");
+	return status == ATTEST_OK ? ATTEST_OK : attest_fail_memory(err);
 }
 
 static enum attest_status
