@@ -35,8 +35,10 @@ label_fits(const char *label, enum attest_item kind)
 {
 	switch (kind) {
 	case ATTEST_CERTIFICATE:
+		/* The last is no certificate of a key, which its reader will say. */
 		return strcmp(label, PEM_STRING_X509) == 0 ||
-		       strcmp(label, PEM_STRING_X509_OLD) == 0;
+		       strcmp(label, PEM_STRING_X509_OLD) == 0 ||
+		       strcmp(label, "ATTRIBUTE CERTIFICATE") == 0;
 	case ATTEST_CRL:
 		return strcmp(label, PEM_STRING_X509_CRL) == 0;
 	}
