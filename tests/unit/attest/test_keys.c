@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "software_signer.h"
 #include "software_tpm.h"
 #include "spoil.h"
 
@@ -123,6 +124,52 @@ an_ak_of_another_template_is_refused_by_name(void **state)
 		    err.status != ATTEST_REFUSED || strcmp(err.check, spoils[i].check) != 0)
 			fail_msg("%s: %s", spoils[i].name, err.check);
 	}
+}
+
+static void
+an_rsa_ak_is_taken_by_its_own_template(void **state)
+{
+	static const struct {
+		const char *name;
+		size_t offset;
+		uint8_t value;
+		const char *check;
+	} spoils[] = {
+		{"an ECC key laid out as RSA", 1, 0x23, "ak.scheme"},
+		{"named with SHA-1", 3, 0x04, "ak.nameAlg"},
+		{"not restricted", 5, 0x04, "ak.attributes"},
+		{"another policy", 12, 0x00, "ak.policy"},
+		{"a symmetric algorithm", 43, 0x06, "ak.symmetric"},
+		{"RSAPSS", 45, 0x16, "ak.scheme"},
+		{"signs with SHA-384", 47, 0x0c, "ak.scheme"},
+		{"of 3072 bits", 48, 0x0c, "ak.bits"},
+		{"65537 written out", 51, 0x01, "ak.exponent"},
+		{"exponent 3", 53, 0x03, "ak.exponent"},
+		{"an even modulus", 311, 0x00, "ak.modulus"},
+		{"a short modulus", 56, 0x01, "ak.modulus"},
+	};
+	struct software_signer signer = {.type = SOFTWARE_RSA,
+					 .bits = 2048,
+					 .scheme = 0x0014,
+					 .hash = 0x000b,
+					 .postern = true};
+	struct attest_error err;
+
+	(void)state;
+	software_signer_open(&signer);
+	struct bytes good = {signer.public_area, signer.public_size};
+	assert_int_equal(good.size, 312);
+	assert_true(ak_accepts(good, &err));
+	refuses_other_sizes(good, ak_accepts, &err);
+	refuses_flips(good, 0, 56, ak_accepts, &err);
+	for (size_t i = 0; i < sizeof(spoils) / sizeof(spoils[0]); i++) {
+		uint8_t area[312];
+		memcpy(area, good.data, sizeof(area));
+		area[spoils[i].offset] = spoils[i].value;
+		if (ak_accepts(BYTES_OF(area), &err) || strcmp(err.check, spoils[i].check) != 0)
+			fail_msg("%s: %s", spoils[i].name, err.check);
+	}
+	software_signer_close(&signer);
 }
 
 /* What an operator reads: both values, and a long one cut with its size beside it. */
@@ -318,6 +365,7 @@ main(void)
 		cmocka_unit_test(an_ak_of_another_size_is_refused),
 		cmocka_unit_test(an_ak_with_any_bit_flipped_is_refused),
 		cmocka_unit_test(an_ak_of_another_template_is_refused_by_name),
+		cmocka_unit_test(an_rsa_ak_is_taken_by_its_own_template),
 		cmocka_unit_test(a_refusal_shows_what_was_expected_and_seen),
 		cmocka_unit_test(an_ak_with_short_or_padded_coordinates_is_refused),
 		cmocka_unit_test(eks_of_each_template_are_taken),

@@ -2,8 +2,10 @@
 /* Every allocation that OpenSSL makes for the verifier fails once: nothing bad is accepted for it,
  * nothing crashes. */
 #include "attest/endorsement.h"
+#include "attest/inspect.h"
 #include "quoted.h"
 #include "software_ca.h"
+#include "software_signer.h"
 #include "software_tpm.h"
 
 #include <openssl/crypto.h>
@@ -58,7 +60,26 @@ static struct software_tpm
 static struct software_quote good;
 static struct software_quote forged;
 static struct software_log honest;
+static const struct attest_pcrs inspected_pcrs = {.bank = ATTEST_SHA256, .known = 0xff};
+static char pss_pem[1024];
+static struct software_quote pss_good;
+static struct software_quote pss_forged;
 static const uint8_t QUALIFYING[32] = {1};
+
+static void
+make_inspected(void)
+{
+	struct software_signer signer = {
+		.type = SOFTWARE_RSA, .bits = 2048, .scheme = 0x0016, .hash = 0x000b, .salt = 32};
+
+	software_signer_open(&signer);
+	software_signer_pem(&signer, pss_pem, sizeof(pss_pem));
+	software_signer_fill(&signer, &inspected_pcrs, 0xff, (struct bytes){0}, &pss_good);
+	software_signer_sign(&signer, &pss_good);
+	pss_forged = pss_good;
+	pss_forged.message[60] ^= 1;
+	software_signer_close(&signer);
+}
 
 static int
 set_up(void **state)
@@ -79,6 +100,7 @@ set_up(void **state)
 	forged = good;
 	forged.message[80] ^= 1;
 	software_log_boot(&honest, 20, false);
+	make_inspected();
 	return 0;
 }
 
@@ -123,6 +145,33 @@ static enum attest_status
 verify_forged(void)
 {
 	return verify(&forged) == ATTEST_OK ? ATTEST_OK : ATTEST_REFUSED;
+}
+
+/* A key in PEM, whose hash the signature names, and whose salt has two lengths. */
+static enum attest_status
+inspect(const struct software_quote *quote)
+{
+	struct attest_inspect_input input = {.key = {(const uint8_t *)pss_pem, strlen(pss_pem)},
+					     .message = {quote->message, quote->message_size},
+					     .signature = {quote->signature, quote->signature_size},
+					     .pcrs = &inspected_pcrs,
+					     .pcrs_count = 1};
+	struct attest_inspection seen;
+	struct attest_error err;
+
+	return attest_inspect_quote(&input, &seen, &err);
+}
+
+static enum attest_status
+inspect_good(void)
+{
+	return inspect(&pss_good);
+}
+
+static enum attest_status
+inspect_forged(void)
+{
+	return inspect(&pss_forged) == ATTEST_OK ? ATTEST_OK : ATTEST_REFUSED;
 }
 
 static enum attest_status
@@ -202,6 +251,8 @@ each_allocation_may_fail(void **state)
 	} cases[] = {
 		{"a good quote", verify_good, ATTEST_OK},
 		{"a forged quote", verify_forged, ATTEST_REFUSED},
+		{"an inspected quote", inspect_good, ATTEST_OK},
+		{"an inspected forgery", inspect_forged, ATTEST_REFUSED},
 		{"an event log", examine, ATTEST_OK},
 		{"an RSA EK", judge_rsa, ATTEST_OK},
 		{"an ECC EK", judge_ecc, ATTEST_OK},

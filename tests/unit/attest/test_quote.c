@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "software_signer.h"
 #include "software_tpm.h"
 #include "spoil.h"
 
@@ -423,6 +424,51 @@ no_truncation_and_no_flip_passes(void **state)
 	refuses_flips(input.signature, 0, input.signature.size, signature_accepted, &input);
 }
 
+/* The RSA template's quotes: the same checks under the same names. */
+static void
+an_rsa_ak_quotes_as_well(void **state)
+{
+	struct software_signer signer = {.type = SOFTWARE_RSA,
+					 .bits = 2048,
+					 .scheme = 0x0014,
+					 .hash = 0x000b,
+					 .postern = true};
+	struct attest_pcrs pcrs;
+	struct software_quote quote;
+	struct attest_quote seen;
+	struct attest_error err;
+	struct attest_ak *rsa = NULL;
+
+	(void)state;
+	software_signer_open(&signer);
+	attest_pcrs_of_quote(software_tpm_pcrs(&tpm), &pcrs);
+	software_signer_fill(&signer, &pcrs, 0x00ffff, BYTES_OF(QUALIFYING), &quote);
+	software_signer_sign(&signer, &quote);
+	assert_int_equal(attest_ak_decode((struct bytes){signer.public_area, signer.public_size},
+					  &rsa, &err),
+			 ATTEST_OK);
+	struct attest_quote_input input = input_of(&quote);
+	input.ak = rsa;
+	assert_int_equal(attest_quote_verify(&input, &seen, &err), ATTEST_OK);
+	assert_int_equal(seen.clock.reset_count, 3);
+	refuses_other_sizes(input.message, message_accepted, &input);
+	refuses_flips(input.message, 0, input.message.size, message_accepted, &input);
+	refuses_other_sizes(input.signature, signature_accepted, &input);
+	refuses_flips(input.signature, 0, input.signature.size, signature_accepted, &input);
+
+	/* Its own signature, but by PSS. */
+	signer.scheme = 0x0016;
+	software_signer_sign_message(&signer, &quote);
+	assert_int_equal(attest_quote_verify(&input, &seen, &err), ATTEST_REFUSED);
+	assert_string_equal(err.check, "quote.scheme");
+	/* Another AK's: the qualified signer is not this key. */
+	input.ak = ak;
+	assert_int_equal(attest_quote_verify(&input, &seen, &err), ATTEST_REFUSED);
+	assert_string_equal(err.check, "quote.signer");
+	attest_ak_free(rsa);
+	software_signer_close(&signer);
+}
+
 static void
 oversized_input_is_a_limit(void **state)
 {
@@ -483,6 +529,7 @@ main(void)
 		cmocka_unit_test(a_clock_that_went_back_is_told_in_words),
 		cmocka_unit_test(pcr_values_that_were_not_quoted_are_refused),
 		cmocka_unit_test(no_truncation_and_no_flip_passes),
+		cmocka_unit_test(an_rsa_ak_quotes_as_well),
 		cmocka_unit_test(oversized_input_is_a_limit),
 		cmocka_unit_test(short_and_padded_numbers_verify),
 	};
