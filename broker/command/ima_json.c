@@ -10,6 +10,7 @@
 
 #define NAME_MAX_SHOWN 4096
 #define PROBLEMS_MAX   10000 /* entries named per problem; the counts are of all */
+#define ENTRIES_MAX    65536 /* entries shown */
 
 static const char *const KINDS[] = {
 	[ATTEST_IMA_UNREADABLE] = "unreadable", [ATTEST_IMA_VIOLATION] = "violations",
@@ -121,9 +122,11 @@ static bool
 entry_add(const struct attest_ima_entry *entry, const struct attest_ima_verdict *verdict,
 	  void *user)
 {
-	json_t *object = json_object();
 	struct words words = {.size = 0};
 
+	if (json_array_size(user) == ENTRIES_MAX)
+		return false;
+	json_t *object = json_object();
 	if (json_array_append_new(user, object) != 0 || !entry_words_set(object, entry, verdict))
 		return false;
 	if (verdict->kind == ATTEST_IMA_BUFFER && words_add_if_text(&words, entry->third))
@@ -137,8 +140,8 @@ entries_json(const struct ima_view *view)
 {
 	auto_json *list = json_array();
 
-	return view->list.size == 0 || ima_view_each(view, entry_add, list) ? json_incref(list)
-									    : NULL;
+	bool all = view->list.size == 0 || ima_view_each(view, entry_add, list);
+	return all || json_array_size(list) == ENTRIES_MAX ? json_incref(list) : NULL;
 }
 
 struct problem_lists {
