@@ -193,7 +193,20 @@ check_signature(X509_CRL *crl, X509 *issuer, const char *prefix, struct attest_e
 }
 
 static enum attest_status
-check_form(X509_CRL *crl, X509 *issuer, const char *prefix, struct attest_error *err)
+check_form(X509_CRL *crl, const char *prefix, struct attest_error *err)
+{
+	bool understood = is_understood(crl);
+
+	ERR_clear_error();
+	if (!understood)
+		return refuse(err, ATTEST_REFUSED, prefix, "form",
+			      "a CRL without nextUpdate, a delta or indirect one, or one with a "
+			      "critical extension that is not understood");
+	return ATTEST_OK;
+}
+
+static enum attest_status
+check_usage(X509 *issuer, const char *prefix, struct attest_error *err)
 {
 	uint32_t usage = X509_get_key_usage(issuer);
 
@@ -202,12 +215,6 @@ check_form(X509_CRL *crl, X509 *issuer, const char *prefix, struct attest_error 
 	if ((usage & KU_CRL_SIGN) == 0)
 		return refuse(err, ATTEST_REFUSED, prefix, "usage",
 			      "a CRL of a CA whose key usage has no cRLSign");
-	bool understood = is_understood(crl);
-	ERR_clear_error();
-	if (!understood)
-		return refuse(err, ATTEST_REFUSED, prefix, "form",
-			      "a CRL without nextUpdate, a delta or indirect one, or one with a "
-			      "critical extension that is not understood");
 	return ATTEST_OK;
 }
 
@@ -300,7 +307,9 @@ ask(struct revocation *revocation, struct bytes der, X509 *issuer, const X509 *s
 		return elsewhere ? ATTEST_OK : status;
 	}
 	if (status == ATTEST_OK)
-		status = check_form(crl, issuer, prefix, err);
+		status = check_usage(issuer, prefix, err);
+	if (status == ATTEST_OK)
+		status = check_form(crl, prefix, err);
 	if (status != ATTEST_OK)
 		return status;
 	if (!certificate_time(X509_CRL_get0_lastUpdate(crl), &issued) ||
@@ -428,10 +437,12 @@ attest_crl_describe(struct bytes der, const struct bytes *issuers, size_t issuer
 	if (crl == NULL)
 		return attest_fail(err, ATTEST_MALFORMED, "crl.parse", "%zu bytes are not a CRL",
 				   der.size);
-	enum attest_status status = pile_load(issuers, issuer_count, false, &pile, err);
+	enum attest_status status = check_form(crl, "crl", err);
+	if (status == ATTEST_OK)
+		status = pile_load(issuers, issuer_count, false, &pile, err);
 	if (status == ATTEST_OK)
 		status = find_issuer(crl, &pile, &issuer, err);
 	if (status == ATTEST_OK)
-		status = check_form(crl, issuer, "crl", err);
+		status = check_usage(issuer, "crl", err);
 	return status == ATTEST_OK ? describe(crl, issuer, ret_crl, err) : status;
 }
