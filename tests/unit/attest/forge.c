@@ -178,3 +178,11 @@ forge_fate(const struct attest_claims *honest, const struct attest_claims *forge
 		return FORGE_FALSE;
 	return a.count == b.count ? FORGE_SAME : FORGE_MORE;
 }
+
+const char *
+forge_fate_name(enum forge_fate fate)
+{
+	static const char *const names[] = {"none", "same", "gone", "more", "new", "FALSE"};
+
+	return names[fate];
+}

@@ -57,5 +57,6 @@ enum forge_fate {
 };
 enum forge_fate forge_fate(const struct attest_claims *honest, const struct attest_claims *forged,
 			   enum attest_claim_id id);
+const char *forge_fate_name(enum forge_fate fate);
 
 #endif
