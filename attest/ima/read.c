@@ -110,6 +110,17 @@ is_zero(const uint8_t *bytes, size_t size)
 	return any == 0;
 }
 
+/* Editors leave empty lines behind a text. Asked where a line begins, so it costs the rest of the
+ * list only once: what begins with a line's end and goes on otherwise does not parse. */
+static bool
+only_line_ends(struct reader rest)
+{
+	while (rest.left > 0)
+		if (read_u8(&rest) != '\n')
+			return false;
+	return true;
+}
+
 enum attest_status
 attest_ima_next(struct attest_ima_list *list, struct attest_ima_entry *ret_entry, bool *ret_end,
 		struct attest_error *err)
@@ -117,7 +128,7 @@ attest_ima_next(struct attest_ima_list *list, struct attest_ima_entry *ret_entry
 	struct attest_ima_entry entry = {.number = list->count,
 					 .offset = list->whole.size - list->reader.left};
 
-	if (list->reader.left == 0) {
+	if (list->reader.left == 0 || (list->ascii && only_line_ends(list->reader))) {
 		*ret_end = true;
 		return ATTEST_OK;
 	}

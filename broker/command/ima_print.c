@@ -32,7 +32,7 @@ template_meaning(const char *name)
 	for (size_t i = 0; i < sizeof(TEMPLATES) / sizeof(*TEMPLATES); i++)
 		if (strcmp(name, TEMPLATES[i].name) == 0)
 			return TEMPLATES[i].meaning;
-	return "fields as its name spells them";
+	return strchr(name, '|') != NULL ? "fields as its name spells them" : "not known here";
 }
 
 static const char *

@@ -138,7 +138,9 @@ lines_are_read_or_refused(void **state)
 		{"a number, none", PLAIN "d-ng|n-ng|imode " S256 " /a x\n", false},
 		{"ima with a digest of SHA-256", PLAIN "ima " D32 " /a\n", false},
 		{"a name with a line's end", PLAIN "ima-ng " S256 " /a\nb\n", false},
-		{"an empty line", PLAIN "ima-ng " S256 " /a\n\n", false},
+		{"empty lines at the end", PLAIN "ima-ng " S256 " /a\n\n\n", true},
+		{"an empty line between", PLAIN "ima-ng " S256 " /a\n\n" PLAIN "ima-ng " S256 " /a\n", false},
+		{"a space at the end", PLAIN "ima-ng " S256 " /a\n\n ", false},
 		{"words", "this is text not an ima entry\n", false},
 		{"a digit and words", "10 words\n", false},
 	};
