@@ -9,6 +9,7 @@
 #include "error.h"
 
 #include <ctype.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <string.h>
@@ -34,11 +35,17 @@ sized_contents(struct bytes input, bool *ret_sized)
 	return *ret_sized ? inner : input;
 }
 
-/* Just as OpenSSL would write it: what it reads is BER, in which one key has many spellings. */
+/* Just as OpenSSL would write it: what it reads is BER, in which one key has many spellings, and a
+ * point may be compressed or hybrid. */
 static bool
 spelled_so(EVP_PKEY *key, struct bytes der)
 {
 	unsigned char *again = NULL;
+
+	if (EVP_PKEY_get_base_id(key) == EVP_PKEY_EC &&
+	    EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+					   OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_UNCOMPRESSED) != 1)
+		return false;
 	int size = i2d_PUBKEY(key, &again);
 	bool same = size > 0 && bytes_equal(der, (struct bytes){again, (size_t)size});
 
