@@ -447,7 +447,7 @@ signature_lists_parse_wholly_or_not(void **state)
 		{"a header larger than the list", 21, 1, false},
 		{"signatures without data", 24, 16, false},
 		{"signatures of size 0", 24, 0, false},
-		{"hashes of 31 bytes", 24, 47, false},
+		{"hashes of 8 bytes", 24, 24, false},
 		{"signatures of 16 MiB", 27, 1, false},
 	};
 	/* clang-format on */
