@@ -24,9 +24,9 @@ static const char *const KIND[] = {
 };
 static const char *const SIGNATURES[] = {
 	[ATTEST_IMA_UNSIGNED] = "none",
-	[ATTEST_IMA_SIGNATURE_OTHER] = "otherForm",
+	[ATTEST_IMA_SIGNATURE_OTHER] = "other_form",
 	[ATTEST_IMA_SIGNATURE_MALFORMED] = "malformed",
-	[ATTEST_IMA_SIGNATURE_NO_KEY] = "unknownKey",
+	[ATTEST_IMA_SIGNATURE_NO_KEY] = "unknown_key",
 	[ATTEST_IMA_SIGNATURE_BAD] = "bad",
 	[ATTEST_IMA_SIGNATURE_GOOD] = "good",
 };
@@ -107,8 +107,8 @@ entry_words_set(json_t *object, const struct attest_ima_entry *entry,
 	if (!set_number(object, "entry", entry->number) || !set_number(object, "pcr", entry->pcr) ||
 	    !set(object, "template", name_json(entry->template_name)) ||
 	    !set(object, "kind", json_string(KIND[verdict->kind])) ||
-	    !set(object, "templateDigest", hex_json(entry->digest, entry->digest_size)) ||
-	    !set(object, "templateDigestMatches", json_boolean(verdict->digest_matches)))
+	    !set(object, "template_digest", hex_json(entry->digest, entry->digest_size)) ||
+	    !set(object, "template_digest_matches", json_boolean(verdict->digest_matches)))
 		return false;
 	if (!entry->readable || entry->violation)
 		return true;
@@ -215,8 +215,8 @@ pcr10_json(const struct ima_view *view)
 			       : NULL;
 	attest_ima_claims(report, &made);
 	claims = claims_json(&made);
-	return set_number(object, "droppedBytes", report->dropped) &&
-			       set(object, "bootAggregate",
+	return set_number(object, "dropped_bytes", report->dropped) &&
+			       set(object, "boot_aggregate",
 				   answer_json(report->boot_aggregate != ATTEST_UNKNOWN,
 					       report->boot_aggregate == ATTEST_YES)) &&
 			       json_object_set(object, "claims", claims) == 0
@@ -228,7 +228,7 @@ static bool
 counts_set(json_t *object, const struct ima_view *view)
 {
 	bool good = set_number(object, "entries", view->entries) &&
-		    set_number(object, "otherPcrs", view->other_pcrs);
+		    set_number(object, "other_pcrs", view->other_pcrs);
 
 	for (unsigned i = 0; i < sizeof(KINDS) / sizeof(*KINDS); i++)
 		good = good && set_number(object, KINDS[i], view->kinds[i]);
@@ -255,17 +255,17 @@ ima_json(const struct ima_view *view)
 	bool known = view->kinds[ATTEST_IMA_VIOLATION] == 0;
 
 	bool good = set(object, "status", json_string(ima_status_word(view))) &&
-		    set(object, "form", json_string(view->ascii ? "ascii" : "binary")) &&
+		    set(object, "format", json_string(view->ascii ? "ascii" : "binary")) &&
 		    counts_set(object, view) &&
 		    set(object, "templates", tally_json(&view->templates)) &&
 		    set(object, "algorithms", tally_json(&view->algorithms)) &&
 		    set(object, "pcrs", pcrs_json(view)) &&
 		    set(object, "pcr10", pcr10_json(view)) &&
 		    set_number(object, "listed", view->listed) &&
-		    set(object, "allListed",
+		    set(object, "all_listed",
 			answer_json(allow, known && view->problems[IMA_PROBLEM_UNLISTED] == 0)) &&
 		    set(object, "signatures", signatures_json(view)) &&
-		    set(object, "allSigned",
+		    set(object, "all_signed",
 			answer_json(keys, known && view->problems[IMA_PROBLEM_UNSIGNED] == 0)) &&
 		    set_number(object, "mismatches", view->problems[IMA_PROBLEM_DIGEST]) &&
 		    set(object, "problems", problems_json(view)) &&

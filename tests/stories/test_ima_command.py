@@ -93,7 +93,7 @@ def allow(tmp_path):
 def test_every_bank_of_both_forms(show, bank, form):
     made = machine(bank)
     shown = show(getattr(made, form))
-    assert shown["form"] == ("binary" if form == "binary" else "ascii")
+    assert shown["format"] == ("binary" if form == "binary" else "ascii")
     assert {name: values["10"] for name, values in shown["pcrs"].items()} == {name: made.pcr[name].hex() for name in BANKS}
     assert (shown["entries"], shown["violations"], shown["files"], shown["buffers"]) == (4, 0, 2, 1)
     assert shown["templates"] == {"ima-ng": 3, "ima-buf": 1} and shown["algorithms"] == {"sha256": 4}
@@ -136,7 +136,7 @@ def test_what_follows_the_value_is_dropped(show):
     later = machine().file("/bin/evil", b"evil")
     for tail in [later.binary[len(made.binary):], b"\xff" * 100, b"\0"]:
         shown = show(made.binary + tail, "--pcr10", made.pcr10())
-        assert shown["entries"] == 4 and shown["pcr10"]["droppedBytes"] == len(tail)
+        assert shown["entries"] == 4 and shown["pcr10"]["dropped_bytes"] == len(tail)
 
 
 @pytest.mark.parametrize("name, spoil", [
@@ -160,9 +160,9 @@ def test_values_from_a_file(show, tmp_path):
     made.add("ima-ng", [b"sha256:\0" + digest, b"boot_aggregate\0"], [])
     path = tmp_path / "pcrs"
     path.write_text(json.dumps({"sha256": {**pcrs, "10": made.pcr["sha256"].hex()}}))
-    assert show(made.binary, "--pcrs", path)["pcr10"]["bootAggregate"] is True
+    assert show(made.binary, "--pcrs", path)["pcr10"]["boot_aggregate"] is True
     path.write_text(json.dumps({"sha256": {**pcrs, "0": "00" * 32, "10": made.pcr["sha256"].hex()}}))
-    assert show(made.binary, "--pcrs", path)["pcr10"]["bootAggregate"] is False
+    assert show(made.binary, "--pcrs", path)["pcr10"]["boot_aggregate"] is False
     path.write_text(json.dumps({"sha256": pcrs}))
     show(made.binary, "--pcrs", path, status=MALFORMED)
 
@@ -172,13 +172,13 @@ def test_values_from_a_file(show, tmp_path):
 def test_all_files_are_listed_or_not(show, allow):
     made = machine()
     shown = show(made.binary, "--allow", allow(b"true", b"false"), "--pcr10", made.pcr10())
-    assert shown["allListed"] is True and shown["listed"] == 2 and shown["allSigned"] is None
+    assert shown["all_listed"] is True and shown["listed"] == 2 and shown["all_signed"] is None
     assert shown["pcr10"]["claims"]["imaAllListed"] is True
     shown = show(made.binary, "--allow", allow(b"true"), status=NOT_VERIFIED)
-    assert shown["allListed"] is False and shown["problems"]["unlisted"] == [{"entry": 3, "name": "/usr/bin/false"}]
+    assert shown["all_listed"] is False and shown["problems"]["unlisted"] == [{"entry": 3, "name": "/usr/bin/false"}]
     violated = machine().file("/v", b"", violation=True)
     shown = show(violated.binary, "--allow", allow(b"true", b"false"), status=NOT_VERIFIED)
-    assert shown["allListed"] is False and shown["problems"]["violation"] == [{"entry": 4}]
+    assert shown["all_listed"] is False and shown["problems"]["violation"] == [{"entry": 4}]
     sha1 = machine().file("/old", b"true", algorithm="sha1")
     shown = show(sha1.binary, "--allow", allow(b"true", b"false"), status=NOT_VERIFIED)
     assert [found["name"] for found in shown["problems"]["unlisted"]] == ["/old"]
@@ -188,7 +188,7 @@ def test_allow_lists_are_as_sha256sum_writes_them(show, allow):
     digests = [hashlib.sha256(content).hexdigest() for content in (b"true", b"false")]
     for lines in [f"{digests[1]}  /x\n{digests[0]} */y\n", f"# good\n\n\\{digests[0]}  /a\\nb\n{digests[1]}", f"{digests[0]}\r\n" * 2 +
                   f"{digests[1].upper()}\n"]:
-        assert show(machine().binary, "--allow", allow(lines=lines))["allListed"] is True, lines
+        assert show(machine().binary, "--allow", allow(lines=lines))["all_listed"] is True, lines
     for lines in [digests[0][:-1] + "\n", digests[0] + "0\n", "x" * 64 + "\n", f"{digests[0]}\n{'0' * 40}  /sha1\n"]:
         assert "is not a SHA-256 digest" in show(machine().binary, "--allow", allow(lines=lines), status=MALFORMED)
 
@@ -214,11 +214,11 @@ def test_signed_files(show, tmp_path):
     made = List().file("boot_aggregate", b"PCRs").file("/a", b"a", signature_of(keys[0], b"a")).file(
         "/b", b"b", signature_of(keys[1], b"b"))
     shown = show(made.text, *options, "--pcr10", made.pcr10())
-    assert shown["allSigned"] is True and shown["signatures"]["good"] == 2
+    assert shown["all_signed"] is True and shown["signatures"]["good"] == 2
     assert shown["pcr10"]["claims"]["imaAllSigned"] is True
     shown = show(made.binary, *options[:2], status=NOT_VERIFIED)
-    assert shown["allSigned"] is False and shown["problems"]["unsigned"] == [{"entry": 2, "name": "/b"}]
-    assert shown["signatures"]["unknownKey"] == 1
+    assert shown["all_signed"] is False and shown["problems"]["unsigned"] == [{"entry": 2, "name": "/b"}]
+    assert shown["signatures"]["unknown_key"] == 1
     exchanged = List().file("/b", b"b", signature_of(keys[1], b"a"))
     assert show(exchanged.binary, *options, status=NOT_VERIFIED)["signatures"]["bad"] == 1
     cut = List().file("/b", b"b", signature_of(keys[1], b"b")[:-1])  # is malformed whether a key was given or not
@@ -243,10 +243,10 @@ def test_a_template_digest_that_is_not(show):
 def test_other_pcrs_are_left_aside(show):
     made = machine().file("/x", b"x", pcr=11)
     shown = show(made.binary, "--pcr10", made.pcr10())
-    assert (shown["entries"], shown["otherPcrs"]) == (4, 0)  # it follows
+    assert (shown["entries"], shown["other_pcrs"]) == (4, 0)  # it follows
     made.file("/y", b"y")
     shown = show(made.binary, "--pcr10", made.pcr10())
-    assert (shown["entries"], shown["otherPcrs"], shown["pcr10"]["claims"]["imaEntries"]) == (6, 1, 5)
+    assert (shown["entries"], shown["other_pcrs"], shown["pcr10"]["claims"]["imaEntries"]) == (6, 1, 5)
     assert set(shown["pcrs"]["sha256"]) == {"10", "11"}
 
 
