@@ -13,8 +13,8 @@
 #define ANSWER_SIZE (4096 + ATTEST_CLAIMS_MAX)
 /* Several times what the largest log and chain took; an appraiser beyond them has been taken over
  * by its input. */
-#define MEMORY_MAX	  (512UL * 1024 * 1024)
-#define ENROLMENT_SECONDS 5 /* of CPU: an enrolment's appraiser does nothing else */
+#define MEMORY_MAX   (512UL * 1024 * 1024)
+#define ONCE_SECONDS 8 /* of CPU: an enrolment's or a large list's appraiser does nothing else */
 
 static const struct settings_key keys[] = {
 	{"once", false, false},
@@ -156,7 +156,7 @@ serve(bool once)
 static bool
 limit_resources(bool once)
 {
-	const struct rlimit seconds = {ENROLMENT_SECONDS, ENROLMENT_SECONDS};
+	const struct rlimit seconds = {ONCE_SECONDS, ONCE_SECONDS};
 	if (once && setrlimit(RLIMIT_CPU, &seconds) < 0)
 		return false;
 #ifndef POSTERN_SANITIZED /* whose shadow memory is terabytes of address space */

@@ -113,6 +113,38 @@ examine(struct appraiser_link *link, const struct frame *request,
 	return APPRAISE_NONE;
 }
 
+/* Its end of a new channel; -1: none. */
+static int
+fresh_appraiser(struct appraiser_link *link)
+{
+	struct frame_buffer buffer = {0};
+	struct frame answer = {.descriptor = -1};
+	struct frame request = {FRAME_NEED_APPRAISER, next_id(link), {0}, -1};
+
+	pthread_mutex_lock(&link->supervisor_mutex);
+	bool good = channel_send(link->supervisor, &request) == CHANNEL_OK &&
+		    await(link->supervisor, request.id, FRAME_APPRAISER, link->timeout_ms, &buffer,
+			  &answer);
+	pthread_mutex_unlock(&link->supervisor_mutex);
+	frame_buffer_clear(&buffer);
+	return good ? answer.descriptor : -1;
+}
+
+/* By an appraiser of its own, which then ends. */
+static bool
+examine_apart(struct appraiser_link *link, const struct frame *request,
+	      struct wire_appraisal *ret_appraisal)
+{
+	bool answered;
+	int channel = fresh_appraiser(link);
+
+	if (channel < 0)
+		return false;
+	bool good = exchange(link, channel, request, ret_appraisal, &answered);
+	close(channel);
+	return good;
+}
+
 static size_t
 question_size(const struct wire_examine_log *request)
 {
@@ -136,29 +168,17 @@ appraise_log(struct appraiser_link *link, const struct wire_examine_log *request
 	struct writer w = writer_of(memory, capacity);
 	wire_examine_log_write(&w, request);
 	struct frame frame = {FRAME_EXAMINE_LOG, next_id(link), writer_bytes(&w), -1};
-	pthread_mutex_lock(&link->channel_mutex);
-	enum appraise_outcome outcome =
-		w.failed ? APPRAISE_NONE : examine(link, &frame, ret_appraisal);
-	pthread_mutex_unlock(&link->channel_mutex);
+	enum appraise_outcome outcome = APPRAISE_NONE;
+	if (!w.failed && request->ima_log.size > APPRAISE_SHARED_IMA_MAX) {
+		outcome =
+			examine_apart(link, &frame, ret_appraisal) ? APPRAISE_DONE : APPRAISE_NONE;
+	} else if (!w.failed) {
+		pthread_mutex_lock(&link->channel_mutex);
+		outcome = examine(link, &frame, ret_appraisal);
+		pthread_mutex_unlock(&link->channel_mutex);
+	}
 	free(memory);
 	return outcome;
-}
-
-/* Its end of a new channel; -1: none. */
-static int
-fresh_appraiser(struct appraiser_link *link)
-{
-	struct frame_buffer buffer = {0};
-	struct frame answer = {.descriptor = -1};
-	struct frame request = {FRAME_NEED_APPRAISER, next_id(link), {0}, -1};
-
-	pthread_mutex_lock(&link->supervisor_mutex);
-	bool good = channel_send(link->supervisor, &request) == CHANNEL_OK &&
-		    await(link->supervisor, request.id, FRAME_APPRAISER, link->timeout_ms, &buffer,
-			  &answer);
-	pthread_mutex_unlock(&link->supervisor_mutex);
-	frame_buffer_clear(&buffer);
-	return good ? answer.descriptor : -1;
 }
 
 bool
@@ -166,17 +186,13 @@ appraise_enrolment(struct appraiser_link *link, const struct wire_examine_enrolm
 		   struct wire_appraisal *ret_appraisal)
 {
 	uint8_t *memory = malloc(FRAME_BODY_MAX);
-	bool answered;
 
 	if (!memory)
 		return false;
 	struct writer w = writer_of(memory, FRAME_BODY_MAX);
 	wire_examine_enrolment_write(&w, request);
-	int channel = w.failed ? -1 : fresh_appraiser(link);
 	struct frame frame = {FRAME_EXAMINE_ENROLMENT, next_id(link), writer_bytes(&w), -1};
-	bool good = channel >= 0 && exchange(link, channel, &frame, ret_appraisal, &answered);
-	if (channel >= 0)
-		close(channel);
+	bool good = !w.failed && examine_apart(link, &frame, ret_appraisal);
 	free(memory);
 	return good;
 }

@@ -9,10 +9,12 @@
 
 #define APPRAISE_TIMEOUT_MS 10000
 #define APPRAISE_HUNG_MS    60000 /* without an answer: it will never come */
+/* Larger IMA lists, which may have thousands of signatures, get an appraiser of their own. */
+#define APPRAISE_SHARED_IMA_MAX (256 * 1024)
 
 struct appraiser_link {
 	int channel;	/* to the lasting appraiser, for logs */
-	int supervisor; /* who starts one for each enrolment */
+	int supervisor; /* who starts one for each enrolment, and each large list */
 	pthread_mutex_t channel_mutex;
 	pthread_mutex_t supervisor_mutex;
 	uint64_t next_id; /* under either mutex: atomic */
@@ -30,8 +32,9 @@ enum appraise_outcome {
 	APPRAISE_NONE, /* no answer, in time or at all */
 	APPRAISE_HUNG, /* none for so long that there will be none */
 };
-/* One log after another. While one is overdue the next are refused at once: a log that the
- * appraiser hangs on must not hold every worker for its whole time, one by one. */
+/* One log after another, but for large IMA lists. While one is overdue the next are refused at
+ * once: a log that the appraiser hangs on must not hold every worker for its whole time, one by
+ * one. */
 __attribute__((warn_unused_result)) enum appraise_outcome
 appraise_log(struct appraiser_link *link, const struct wire_examine_log *request,
 	     struct wire_appraisal *ret_appraisal);

@@ -143,6 +143,19 @@ def test_ima_offset_over_http(house):
     assert refused.value.word == "limit"
 
 
+def test_a_large_list_has_an_appraiser_of_its_own(house):
+    guest = house.admitted()
+    ima = ImaList(guest.tpm.extend)
+    for number in range(3000):
+        ima.file(f"/usr/lib/python3/dist-packages/{number}", str(number).encode())
+    assert len(ima.data) > 256 * 1024
+    want(house, 'context.claims.ima == "verified" && context.claims.imaEntries == 3001')
+    ask(house, guest, ima_log=b64(ima.data))
+    with pytest.raises(Refused) as refused:
+        ask(house, guest, ima_log=b64(ima.data[:-1]))
+    assert refused.value.word == "policy"
+
+
 # ---- IMA, with the command and swtpm ----
 
 

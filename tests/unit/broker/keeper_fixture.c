@@ -86,6 +86,19 @@ examine_ima(const struct wire_examine_log *request, struct wire_appraisal *appra
 	snprintf(appraisal->ima_error, sizeof(appraisal->ima_error), "%s", err.message);
 }
 
+static void
+answer_log(struct house *house, const struct frame *frame, struct wire_appraisal *appraisal)
+{
+	struct wire_examine_log request;
+
+	*appraisal = (struct wire_appraisal){0};
+	assert(frame->type == FRAME_EXAMINE_LOG && wire_examine_log_read(frame->body, &request));
+	examine_log(request.event_log, request.pcrs, appraisal);
+	examine_ima(&request, appraisal);
+	if (house->lie)
+		house->lie(&request, appraisal);
+}
+
 static void *
 run_appraiser(void *argument)
 {
@@ -95,14 +108,8 @@ run_appraiser(void *argument)
 
 	house_own_thread = true;
 	while (channel_receive(house->appraiser, &buffer, &frame) == CHANNEL_OK) {
-		struct wire_examine_log request;
-		struct wire_appraisal appraisal = {0};
-		assert(frame.type == FRAME_EXAMINE_LOG &&
-		       wire_examine_log_read(frame.body, &request));
-		examine_log(request.event_log, request.pcrs, &appraisal);
-		examine_ima(&request, &appraisal);
-		if (house->lie)
-			house->lie(&request, &appraisal);
+		struct wire_appraisal appraisal;
+		answer_log(house, &frame, &appraisal);
 		bool hung = false;
 		for (; atomic_load(&house->hangs); hung = true)
 			usleep(1000);
@@ -114,16 +121,14 @@ run_appraiser(void *argument)
 }
 
 static void
-examine_enrolment(int channel)
+examine_enrolment(int channel, const struct frame *asked)
 {
-	struct frame_buffer buffer = {0};
-	struct frame frame;
+	struct frame frame = *asked;
 	struct wire_examine_enrolment request;
 	struct wire_appraisal appraisal = {0};
 	struct attest_ek *ek = NULL;
 	struct attest_error err = {0};
 
-	assert(channel_receive(channel, &buffer, &frame) == CHANNEL_OK);
 	assert(wire_examine_enrolment_read(frame.body, &request));
 	assert(attest_ek_decode(request.ek_public, &ek, &err) == ATTEST_OK);
 	if (request.certificate_count > 0) {
@@ -140,6 +145,24 @@ examine_enrolment(int channel)
 	examine_log(request.event_log, request.pcrs, &appraisal);
 	assert(send_appraisal(channel, frame.id, &appraisal));
 	attest_ek_free(ek);
+}
+
+/* One question to an appraiser of its own. */
+static void
+examine_apart(struct house *house, int channel)
+{
+	struct frame_buffer buffer = {0};
+	struct frame frame;
+	struct wire_appraisal appraisal;
+
+	assert(channel_receive(channel, &buffer, &frame) == CHANNEL_OK);
+	if (frame.type == FRAME_EXAMINE_LOG) {
+		house->apart++;
+		answer_log(house, &frame, &appraisal);
+		assert(send_appraisal(channel, frame.id, &appraisal));
+	} else {
+		examine_enrolment(channel, &frame);
+	}
 	frame_buffer_clear(&buffer);
 }
 
@@ -158,7 +181,7 @@ run_supervisor(void *argument)
 		struct frame answer = {FRAME_APPRAISER, frame.id, {0}, ends[0]};
 		assert(channel_send(house->supervisor, &answer) == CHANNEL_OK);
 		close(ends[0]);
-		examine_enrolment(ends[1]);
+		examine_apart(house, ends[1]);
 		close(ends[1]);
 	}
 	frame_buffer_clear(&buffer);

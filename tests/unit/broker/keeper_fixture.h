@@ -41,6 +41,7 @@ struct house {
 	bool serving;
 	bool ended;		     /* house_await_end's */
 	bool served;		     /* what keeper_serve answered */
+	atomic_uint apart;	     /* logs that had an appraiser of their own */
 	atomic_bool hangs;	     /* the appraiser, with a log in its hands */
 	struct house_operator alice; /* whom the genesis introduces: role admin */
 	uint8_t release_key[32], intake_key[32], answer_key[32]; /* public */

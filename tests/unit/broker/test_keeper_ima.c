@@ -365,6 +365,10 @@ test_keys_are_counted_and_named_by_what_they_are(void **state)
 	uint8_t der[2] = {0};
 	char hex[65];
 
+	struct operation_request misnamed = key_request(BYTES_OF(der), hex);
+	hex[0] = hex[0] == '0' ? '1' : '0';
+	assert_int_equal(outcome_of(house_operate(&world->house, &world->house.alice, &misnamed)),
+			 OUTCOME_INVALID);
 	for (unsigned i = 0; i <= ATTEST_IMA_KEYS_MAX; i++) {
 		der[0] = (uint8_t)i;
 		struct operation_request request = key_request(BYTES_OF(der), hex);
@@ -372,10 +376,6 @@ test_keys_are_counted_and_named_by_what_they_are(void **state)
 			outcome_of(house_operate(&world->house, &world->house.alice, &request)),
 			i < ATTEST_IMA_KEYS_MAX ? OUTCOME_OK : OUTCOME_INVALID);
 	}
-	struct operation_request request = key_request(BYTES_OF(der), hex);
-	hex[0] = hex[0] == '0' ? '1' : '0';
-	assert_int_equal(outcome_of(house_operate(&world->house, &world->house.alice, &request)),
-			 OUTCOME_INVALID);
 	/* Keys that are no keys make no list verified, and the keeper stands. */
 	assert_int_equal(ask(world, "signed", 0, NULL), WIRE_POLICY);
 }
@@ -472,6 +472,53 @@ test_an_appraiser_answers_what_was_asked(void **state)
 	software_log_free(&log);
 }
 
+/* ---- an act, and a list that is large ---- */
+
+static struct world *acting;
+
+static void
+act_meanwhile(const struct wire_examine_log *request, struct wire_appraisal *appraisal)
+{
+	static const char *const contents[] = {"one", "two"};
+	struct world *world = acting;
+
+	(void)request;
+	(void)appraisal;
+	world->house.lie = NULL;
+	assert_int_equal(outcome_of(allow_add(world, "late", contents, 2)), OUTCOME_OK);
+}
+
+/* While the appraiser looks, what it compares with changes: it looks again. */
+static void
+test_an_act_in_between(void **state)
+{
+	struct world *world = *state;
+
+	acting = world;
+	world->house.lie = act_meanwhile;
+	assert_int_equal(ask(world, "listed", 0, NULL), WIRE_OK);
+	assert_newest(world, "\"imaAllListed\":true");
+}
+
+static void
+test_a_large_list_holds_up_nobody(void **state)
+{
+	struct world *world = *state;
+	struct bytes list = software_ima_bytes(&world->list);
+	uint8_t *large = calloc(1, APPRAISE_SHARED_IMA_MAX + 1);
+	char *value = NULL;
+
+	memcpy(large, list.data, list.size);
+	struct guest_release how = {.path = "clean", .ima_log = {large, APPRAISE_SHARED_IMA_MAX}};
+	assert_int_equal(guest_release(&world->house, &world->guest, &how, NULL), WIRE_OK);
+	assert_int_equal(world->house.apart, 0);
+	how.ima_log.size++;
+	assert_int_equal(guest_release(&world->house, &world->guest, &how, &value), WIRE_OK);
+	assert_int_equal(world->house.apart, 1);
+	free(value);
+	free(large);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -488,6 +535,8 @@ main(void)
 		TEST(test_keys),
 		TEST(test_keys_are_counted_and_named_by_what_they_are),
 		TEST(test_an_appraiser_answers_what_was_asked),
+		TEST(test_an_act_in_between),
+		TEST(test_a_large_list_holds_up_nobody),
 	};
 
 	return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
