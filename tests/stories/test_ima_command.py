@@ -163,6 +163,13 @@ def test_values_from_a_file(show, tmp_path):
     assert show(made.binary, "--pcrs", path)["pcr10"]["boot_aggregate"] is True
     path.write_text(json.dumps({"sha256": {**pcrs, "0": "00" * 32, "10": made.pcr["sha256"].hex()}}))
     assert show(made.binary, "--pcrs", path)["pcr10"]["boot_aggregate"] is False
+    values = {bank: {"10": made.pcr[bank].hex()} for bank in BANKS}
+    path.write_text(json.dumps(values))
+    assert show(made.binary, "--pcrs", path)["pcr10"]["bank"] == "sha256"
+    for bank in ("sha1", "sha384", "sha512"):  # the other banks must agree
+        path.write_text(json.dumps({**values, bank: {"10": "5a" * len(made.pcr[bank])}}))
+        shown = show(made.binary, "--pcrs", path, status=NOT_VERIFIED)
+        assert bank in shown["pcr10"]["message"] and "claims" not in shown["pcr10"]
     path.write_text(json.dumps({"sha256": pcrs}))
     show(made.binary, "--pcrs", path, status=MALFORMED)
 
