@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * public_area_decode takes whatever a TPM can print; what of it is accepted is decided here, by
- * name. Whatever form a key came in, OpenSSL's is made anew from
- * its numbers, so that there is one place that looks at them.
+ * name. Whatever form a key came in, OpenSSL's is made anew from its numbers, so that there is one
+ * place that looks at them.
  */
 #include "publickey.h"
 
 #include "error.h"
+#include "inspect.h"
 #include "tpm.h"
 
 #include <openssl/ec.h>
@@ -90,9 +91,10 @@ load_scheme(const struct public_area *area, struct signing_key *key, struct atte
 
 	if (!fits || hash == NULL)
 		return attest_fail(err, ATTEST_UNSUPPORTED, "ak.scheme",
-				   "signs by scheme %04x with hash %04x; accepted are ECDSA, "
+				   "the key signs by %s (%04x) with %s (%04x); accepted are ECDSA, "
 				   "RSASSA and RSAPSS with SHA-256, SHA-384 or SHA-512",
-				   area->scheme, area->scheme_hash);
+				   attest_algorithm_name(area->scheme), area->scheme,
+				   attest_algorithm_name(area->scheme_hash), area->scheme_hash);
 	key->scheme = area->scheme;
 	key->scheme_hash = area->scheme_hash;
 	key->hash = EVP_MD_fetch(NULL, hash->name, NULL);
