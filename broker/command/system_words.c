@@ -35,7 +35,7 @@ describe_separator(struct words *words, const struct attest_event *event)
 	if (!reader_finished(&r))
 		add_quoted(words, "separator, of no usual form: ", event->data);
 	else if (value == 0x4c434257) /* "WBCL" */
-		words_add(words, "separator: Windows' own measurements begin");
+		words_add(words, "separator: Windows' own measurements end");
 	else if (value == 1)
 		words_add(words, "separator that reports an ERROR: the firmware could not measure");
 	else if (value != 0 && value != 0xffffffff)

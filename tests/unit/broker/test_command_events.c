@@ -357,7 +357,7 @@ static const struct sample {
 	{"separator of an error", 4, 0x4, "01000000",
 	 "separator that reports an ERROR: the firmware could not measure"},
 	{"separator of a byte", 4, 0x4, "ff", "separator, of no usual form: 1 bytes, ff"},
-	{"Windows separator", 12, 0x4, "5742434c", "separator: Windows' own measurements begin"},
+	{"Windows separator", 12, 0x4, "5742434c", "separator: Windows' own measurements end"},
 	{"action", 4, 0x80000007,
 	 "43616c6c696e6720454649204170706c69636174696f6e2066726f6d20426f6f74204f70"
 	 "74696f6e",
