@@ -17,8 +17,8 @@
 #define OS_SEPARATOR	   "os-separator"
 #define STUB_RUNS_KERNEL   258 /* from here on the stub starts the kernel without LoadImage() */
 #define KERNEL_LOADED	   1   /* kernels with a lower image version get a handover instead */
-#define BOOT_PASSES_LINE   252 /* this boot menu hands an image its own command line, as if given */
-#define BOOT_UNCLEAR	   253
+#define BOOT_PASSES_LINE   254 /* until then this menu hands an image its own line, as if given */
+#define BOOT_KEEPS_LINE	   257 /* from here on it does not; of those between nothing is known here */
 #define ZEROS_MAX	   65536
 
 static const uint8_t ZEROS[ZEROS_MAX];
@@ -202,8 +202,8 @@ measure_line(struct course *course, const char *who, struct bytes line)
 	return measure(course, 12, what, writer_bytes(&w), (struct bytes){NULL, 0});
 }
 
-/* A menu of systemd's passes lines on and measures them itself; 252 also that which stands in the
- * image. What 253 does with the latter is not settled here. */
+/* A menu of systemd's passes lines on and measures them itself; older ones also that which stands
+ * in the image. */
 static enum attest_status
 measure_lines(struct course *course, const struct attest_boot *boot, const struct uki *uki)
 {
@@ -215,9 +215,9 @@ measure_lines(struct course *course, const struct attest_boot *boot, const struc
 		menu = boot->loaders[i]->boot != 0 ? boot->loaders[i]->boot : menu;
 	if (boot->command_line != NULL) {
 		line = bytes_of_text(boot->command_line, strlen(boot->command_line));
-	} else if (menu == BOOT_UNCLEAR && uki->line.size > 0) {
+	} else if (menu > BOOT_PASSES_LINE && menu < BOOT_KEEPS_LINE && uki->line.size > 0) {
 		return attest_fail(course->err, ATTEST_UNSUPPORTED, "image.boot",
-				   "systemd-boot 253: say which command line it passes");
+				   "systemd-boot %u: say which command line it passes", menu);
 	} else if (menu != 0 && menu <= BOOT_PASSES_LINE) {
 		line = uki->line;
 	}

@@ -265,8 +265,8 @@ pcr_12_by_who_passes_a_line(void **state)
 		 false,
 		 NULL,
 		 {LINE, LINE}},
-		{"the same under Secure Boot", "systemd-boot 252", true, true, NULL, {LINE, NULL}},
-		{"its own, and a newer menu", "systemd-boot 254", true, false, NULL, {NULL, NULL}},
+		{"the same under Secure Boot", "systemd-boot 254", true, true, NULL, {LINE, NULL}},
+		{"its own, and a newer menu", "systemd-boot 257", true, false, NULL, {NULL, NULL}},
 		{"its own, and a loader of others", "shim 16", true, false, NULL, {NULL, NULL}},
 	};
 
@@ -289,6 +289,30 @@ pcr_12_by_who_passes_a_line(void **state)
 		free(uki.built.data);
 		free(menu.built.data);
 	}
+}
+
+/* What these do with an image's own line was not seen. */
+static void
+refuses_menus_between(void **state)
+{
+	static const char *const MENUS[] = {"systemd-boot 255", "systemd-boot 256"};
+	struct made uki = make_uki(STUB, SECTIONS), bare = make_uki(STUB, SECTIONS + 1);
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct made menu = make_uki(MENUS[i], NULL);
+		struct attest_boot boot = {
+			.uki = &uki.image, .loaders = {&menu.image}, .loader_count = 1};
+		refused(&boot, "image.boot");
+		boot.command_line = LINE;
+		predicted(&boot);
+		boot = (struct attest_boot){
+			.uki = &bare.image, .loaders = {&menu.image}, .loader_count = 1};
+		predicted(&boot);
+		free(menu.built.data);
+	}
+	free(uki.built.data);
+	free(bare.built.data);
 }
 
 static void
@@ -418,6 +442,7 @@ main(void)
 		cmocka_unit_test(pcr_4_without_the_kernel),
 		cmocka_unit_test(pcr_11_in_the_stubs_order),
 		cmocka_unit_test(pcr_12_by_who_passes_a_line),
+		cmocka_unit_test(refuses_menus_between),
 		cmocka_unit_test(separator_of_the_system),
 		cmocka_unit_test(phases_extend_by_words),
 		cmocka_unit_test(refuses_what_is_not_decided_by_the_image),
