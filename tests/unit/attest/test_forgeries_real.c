@@ -165,7 +165,8 @@ no_extension_of_a_real_log_lies(void **state)
 				forge_examine(&forged, &after);
 				expect_no_lie(REAL[log], "unlogged word", pcr, true, own);
 			}
-			for (size_t k = 0; k < honest.count; k++) {
+			/* Of PCRs with claims. */
+			for (size_t k = 0; k < honest.count && (0x7b91 >> pcr & 1) != 0; k++) {
 				forged = honest;
 				forge_measure_digest(&forged, pcr, honest.events[k].type,
 						     honest.events[k].digest,
