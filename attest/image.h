@@ -80,7 +80,8 @@ struct attest_prediction {
 	struct attest_step steps[ATTEST_IMAGE_STEPS_MAX]; /* in order */
 };
 /* What depends on more than these files is refused as ATTEST_UNSUPPORTED, not guessed: other stubs
- * than systemd's 252-260, sections that the stub picks by hardware, several profiles. */
+ * than systemd's 252-260, sections that the stub picks by hardware. Of several profiles it is the
+ * first. */
 __attribute__((warn_unused_result)) enum attest_status
 attest_boot_predict(const struct attest_boot *boot, enum attest_bank bank,
 		    struct attest_prediction *ret_prediction, struct attest_error *err);

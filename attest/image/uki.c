@@ -21,23 +21,52 @@ static const struct {
 };
 #define TAKEN_COUNT (sizeof(TAKEN) / sizeof(*TAKEN))
 
+#define PROFILES_SINCE 257
+
 struct found {
 	const struct attest_image_section *section;
-	uint32_t count;
+	uint32_t count; /* of the one name, where it is there most often */
 };
 
 static struct found
-find(const struct attest_image *image, const char *name)
+find_within(const struct attest_image *image, const char *name, uint32_t from, uint32_t until)
 {
 	struct found found = {NULL, 0};
 
-	for (uint32_t i = 0; i < image->section_count; i++) {
+	for (uint32_t i = from; i < until; i++) {
 		if (strcmp(image->sections[i].name, name) != 0)
 			continue;
 		found.section = found.count == 0 ? &image->sections[i] : found.section;
 		found.count++;
 	}
 	return found;
+}
+
+/* The next .profile from `at` on, or the end. */
+static uint32_t
+profile_from(const struct attest_image *image, uint32_t at)
+{
+	while (at < image->section_count && strcmp(image->sections[at].name, ".profile") != 0)
+		at++;
+	return at;
+}
+
+/* As the stub takes it when no profile is asked for: of the first profile, which begins with the
+ * first .profile and ends before the next, or else of what stands before all profiles. */
+static struct found
+find(const struct attest_image *image, const char *name)
+{
+	uint32_t end = image->section_count;
+	uint32_t first = image->stub >= PROFILES_SINCE ? profile_from(image, 0) : end;
+	struct found base = find_within(image, name, 0, first);
+
+	if (first == end)
+		return base;
+	struct found own = find_within(image, name, first, profile_from(image, first + 1));
+	if (own.count == 0)
+		return base;
+	own.count = own.count > base.count ? own.count : base.count;
+	return own;
 }
 
 /* Sections that overlap in memory are not what they are in the file. */
@@ -67,9 +96,6 @@ check_stub(const struct attest_image *image, struct attest_error *err)
 		return attest_fail(err, ATTEST_UNSUPPORTED, "image.stub",
 				   "systemd-stub %u: known are %d to %d", image->stub,
 				   ATTEST_STUB_OLDEST, ATTEST_STUB_NEWEST);
-	if (find(image, ".profile").count > 0)
-		return attest_fail(err, ATTEST_UNSUPPORTED, "image.profiles",
-				   "an image with profiles measures what is chosen at boot");
 	if (overlaps_loaded(image))
 		return attest_fail(err, ATTEST_UNSUPPORTED, "image.loaded",
 				   "two sections overlap when they are loaded");

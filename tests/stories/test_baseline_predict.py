@@ -123,7 +123,7 @@ def test_what_cannot_be_foretold_is_refused(tmp_path):
     for contents, check in (
             (b"", "image.headers"), (b"MZ" * 100, "image.headers"), (pe_image.build(CONTENTS), "image.stub"),
             (pe_image.build(CONTENTS, "systemd-stub 251"), "image.stub"), (pe_image.build(CONTENTS, "systemd-stub 999"), "image.stub"),
-            (pe_image.build({**CONTENTS, ".profile": b"ID=x"}, "systemd-stub 257"), "image.profiles"),
+            (pe_image.build({**CONTENTS, ".dtbauto": b"x"}, "systemd-stub 257"), "image.hardware"),
             (pe_image.build({".osrel": b"x"}, "systemd-stub 257"), "image.kernel"),
             (pe_image.build(CONTENTS, "systemd-stub 257")[:-1], "image.section")):
         assert f"({check})" in predict("--uki", write(tmp_path, "bad.efi", contents), status=MALFORMED).stderr, check

@@ -225,6 +225,47 @@ pcr_11_in_the_stubs_order(void **state)
 	free(newer.built.data);
 }
 
+/* The first profile's own line replaces that of all; the second one is not chosen. */
+static void
+pcr_11_of_the_first_profile(void **state)
+{
+	static const char LINUX[] = ".linux", OSREL[] = ".osrel", CMDLINE[] = ".cmdline",
+			  PROFILE[] = ".profile";
+	static const struct built_section PROFILES[] = {
+		{.name = ".linux", .text = NULL},	{.name = ".cmdline", .text = "all"},
+		{.name = ".osrel", .text = "ID=x"},	{.name = ".profile", .text = "ID=1"},
+		{.name = ".cmdline", .text = "first"},	{.name = ".profile", .text = "ID=2"},
+		{.name = ".cmdline", .text = "second"},
+	};
+	struct built_recipe recipe = {.program = "systemd-stub 257"};
+	uint8_t want[32] = {0};
+
+	(void)state;
+	memcpy(recipe.sections, PROFILES, sizeof(PROFILES));
+	recipe.sections[0].text = (const char *)kernel_data;
+	recipe.sections[0].size = kernel_size;
+	struct made uki = make(&recipe);
+	extend_hash(want, LINUX, sizeof(LINUX));
+	extend_hash(want, kernel_data, kernel_size);
+	extend_hash(want, OSREL, sizeof(OSREL));
+	extend_hash(want, "ID=x", 4);
+	extend_hash(want, CMDLINE, sizeof(CMDLINE));
+	extend_hash(want, "first", 5);
+	extend_hash(want, PROFILE, sizeof(PROFILE));
+	extend_hash(want, "ID=1", 4);
+	assert_memory_equal(predicted(&(struct attest_boot){.uki = &uki.image}).pcrs.values[11],
+			    want, 32);
+	free(uki.built.data);
+	recipe.sections[5].name = ".cmdline"; /* now the first profile has three */
+	uki = make(&recipe);
+	refused(&(struct attest_boot){.uki = &uki.image}, "image.twice");
+	free(uki.built.data);
+	recipe.program = "systemd-stub 256"; /* knows no profiles */
+	uki = make(&recipe);
+	refused(&(struct attest_boot){.uki = &uki.image}, "image.twice");
+	free(uki.built.data);
+}
+
 static void
 wide(uint8_t value[32], const char *line)
 {
@@ -358,7 +399,6 @@ refuses_what_is_not_decided_by_the_image(void **state)
 		{"systemd-boot 252", {.name = ".osrel", .text = "x"}, "image.stub"},
 		{"systemd-stub 251", {.name = ".osrel", .text = "x"}, "image.stub"},
 		{"systemd-stub 261", {.name = ".osrel", .text = "x"}, "image.stub"},
-		{"systemd-stub 257", {.name = ".profile", .text = "ID=x"}, "image.profiles"},
 		{"systemd-stub 257", {.name = ".dtbauto", .text = "x"}, "image.hardware"},
 		{"systemd-stub 258", {.name = ".efifw", .text = "x"}, "image.hardware"},
 		{STUB, {.name = ".linux", .text = "x"}, "image.twice"},
@@ -441,6 +481,7 @@ main(void)
 		cmocka_unit_test(pcr_4_of_qemus_kernel_option),
 		cmocka_unit_test(pcr_4_without_the_kernel),
 		cmocka_unit_test(pcr_11_in_the_stubs_order),
+		cmocka_unit_test(pcr_11_of_the_first_profile),
 		cmocka_unit_test(pcr_12_by_who_passes_a_line),
 		cmocka_unit_test(refuses_menus_between),
 		cmocka_unit_test(separator_of_the_system),
