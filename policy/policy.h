@@ -55,16 +55,14 @@ struct policy_summary {		 /* its texts live as long as the set */
 __attribute__((warn_unused_result)) enum policy_status
 policy_set_parse(struct policy_text source, struct policy_set **ret_set, struct policy_error *err);
 void policy_set_free(struct policy_set *set);
-size_t policy_set_count(const struct policy_set *set);
-/* `index` is below that count, here and in what follows. */
+size_t policy_set_count(const struct policy_set *set); /* `index`, in what follows, is below it */
 void policy_set_summary(const struct policy_set *set, size_t index,
 			struct policy_summary *ret_summary);
 /* Could this policy's action scope cover the action `type::"id"`? Which actions a group holds is
  * not known here: for `in` the answer is true, but for an empty list. */
 bool policy_set_may_cover(const struct policy_set *set, size_t index, struct policy_text type,
 			  struct policy_text id);
-/* Does this text occur anywhere as an identifier or, its escapes undone, as a string? An attribute
- * that does not can be named by no policy; only a whole record that has it can be compared. */
+/* Does it occur as an identifier or a string? An attribute that does not is read by no policy. */
 bool policy_set_mentions(const struct policy_set *set, struct policy_text word);
 
 /* ---- facts: the values and entities that requests are decided on ----

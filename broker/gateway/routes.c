@@ -3,7 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base64.h"
 #include "json.h"
+
+_Static_assert(BASE64_ENCODED_SIZE(ATTEST_EVENTLOG_MAX) + BASE64_ENCODED_SIZE(WIRE_IMA_LOG_MAX) +
+			       64 * 1024 <=
+		       ROUTE_BODY_MAX,
+	       "a release's logs fit a body");
 
 typedef enum frame_type build(struct body *body, struct bytes peer, struct writer *w);
 

@@ -269,7 +269,7 @@ load_machine(void *user, const char *key, uint64_t revision)
 	if (!get(opening, key, &revision))
 		return false;
 	if (!machine_record_read(value_bytes(opening), &record))
-		return fail(opening, "record %s: does not parse", key);
+		return fail(opening, "record %s: does not parse, or is of another version", key);
 	machine_id_of(record.fixed.ek_id.data, id);
 	if (strcmp(id, key + strlen("machine/")) != 0)
 		return fail(opening, "record %s: is of machine %s", key, id);

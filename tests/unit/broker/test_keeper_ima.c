@@ -519,6 +519,68 @@ test_a_large_list_holds_up_nobody(void **state)
 	free(large);
 }
 
+/* ---- claims that are too large to keep ---- */
+
+static void
+say_much(const struct wire_examine_log *request, struct wire_appraisal *appraisal)
+{
+	static uint8_t digests[200][32];
+	struct attest_claims *claims = &appraisal->report.claims;
+	struct bytes values[200];
+
+	(void)request;
+	for (size_t i = 0; i < 200; i++) {
+		digests[i][0] = (uint8_t)i;
+		values[i] = BYTES_OF(digests[i]);
+	}
+	*claims = (struct attest_claims){0};
+	attest_claim_boolean(claims, CLAIM_SECURE_BOOT, true);
+	attest_claim_values(claims, CLAIM_DBX_HASHES, values, 200);
+}
+
+static void
+assert_checked(struct world *world, const char *condition, const char *want)
+{
+	struct operation_request request = {.operation = OPERATION_POLICY_CHECK};
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "forbid (principal, action == Action::\"release\", resource == Secret::\"any\") "
+		 "unless { %s };",
+		 condition);
+	operation_set_text(&request, FIELD_NAME, "new");
+	operation_set_text(&request, FIELD_POLICY, text);
+	struct house_answer answer = house_operate(&world->house, &world->house.alice, &request);
+	if (answer.outcome != OUTCOME_OK || !strstr(answer.json, want))
+		fail_msg("%s: no %s in %s", condition, want, answer.json);
+	free(answer.json);
+}
+
+/* policy-check says what it knows, and of what it does not, that it does not. */
+static void
+test_claims_that_are_too_large_to_keep(void **state)
+{
+	struct world *world = *state;
+	struct software_log log;
+
+	software_log_boot(&log, 20, true);
+	struct guest_release how = {.path = "secureboot", .event_log = {log.data, log.size}};
+	world->house.lie = say_much;
+	assert_int_equal(guest_release(&world->house, &world->guest, &how, NULL), WIRE_OK);
+	assert_newest(world, "\"dbxHashes\":{\"count\":200}");
+	assert_shown(world, OPERATION_MACHINE_SHOW, "\"claims\":{\"secureBoot\":true}");
+	assert_shown(world, OPERATION_MACHINE_SHOW, "\"claims_left_out\":[\"dbxHashes\"]");
+	assert_checked(world, "context.claims.secureBoot", "\"changes\":[]");
+	assert_checked(world, "context.claims.secureBoot", "\"unsure\":0");
+	assert_checked(world, "!context.claims.secureBoot", "\"after\":\"deny\"");
+	assert_checked(world, "context.claims.dbxHashes.contains(\"x\")", "\"unsure\":1");
+	assert_checked(world, "context.claims.dbxHashes.contains(\"x\")", "\"changes\":[]");
+	/* The whole of it is what decides a release. */
+	how.path = "any";
+	assert_int_equal(guest_release(&world->house, &world->guest, &how, NULL), WIRE_OK);
+	software_log_free(&log);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -537,6 +599,7 @@ main(void)
 		TEST(test_an_appraiser_answers_what_was_asked),
 		TEST(test_an_act_in_between),
 		TEST(test_a_large_list_holds_up_nobody),
+		TEST(test_claims_that_are_too_large_to_keep),
 	};
 
 	return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
