@@ -99,14 +99,18 @@ enum attest_status
 signature_read(const char *subject, const struct signing_key *key, struct bytes tpmt_signature,
 	       struct signature *ret_signature, struct attest_error *err)
 {
-	struct signature signature;
+	struct signature signature = {0};
 	struct reader r = reader_of(tpmt_signature);
-	struct signature header = {.algorithm = read_be16(&r), .hash = read_be16(&r)};
 
+	bool decoded = signature_decode(tpmt_signature, &signature);
+	if (!decoded) {
+		signature.algorithm = read_be16(&r);
+		signature.hash = read_be16(&r);
+	}
 	/* Another scheme is told even when its body is laid out otherwise. */
-	if (!r.failed && !scheme_fits(key, &header))
-		return refuse_scheme(subject, key, &header, err);
-	if (!signature_decode(tpmt_signature, &signature))
+	if ((decoded || !r.failed) && !scheme_fits(key, &signature))
+		return refuse_scheme(subject, key, &signature, err);
+	if (!decoded)
 		return attest_fail(err, ATTEST_MALFORMED, check_of(subject, "signature.parse").name,
 				   "TPMT_SIGNATURE: %zu bytes do not parse", tpmt_signature.size);
 	*ret_signature = signature;

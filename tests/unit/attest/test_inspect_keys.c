@@ -221,6 +221,30 @@ signatures_of_other_schemes_are_refused_by_name(void **state)
 	}
 }
 
+/* TPM_ALG_NULL has neither hash nor body. */
+static void
+a_signature_of_nothing_is_refused(void **state)
+{
+	static const uint8_t nothing[] = {0x00, 0x10, 0x00, 0x0b};
+	struct software_quote quote;
+	char pem[2048];
+
+	(void)state;
+	for (unsigned i = 0; i < SIGNERS; i++) {
+		make(&signers[i], ATTEST_SHA256, &quote);
+		software_signer_pem(&signers[i], pem, sizeof(pem));
+		for (size_t size = 0; size <= sizeof(nothing); size++) {
+			struct attest_inspect_input input = input_of(&signers[i], &quote);
+			enum attest_status status = size < 2 ? ATTEST_MALFORMED : ATTEST_REFUSED;
+			const char *check = size < 2 ? "quote.signature.parse" : "quote.scheme";
+			input.signature = (struct bytes){nothing, size};
+			expect("nothing", &input, status, check);
+			input.key = (struct bytes){(const uint8_t *)pem, strlen(pem)};
+			expect("nothing, key in PEM", &input, status, check);
+		}
+	}
+}
+
 static void
 signatures_of_other_sizes_are_refused_by_name(void **state)
 {
@@ -293,6 +317,7 @@ main(void)
 		cmocka_unit_test(small_and_odd_keys_are_refused),
 		cmocka_unit_test(a_pem_is_one_public_key_and_no_more),
 		cmocka_unit_test(signatures_of_other_schemes_are_refused_by_name),
+		cmocka_unit_test(a_signature_of_nothing_is_refused),
 		cmocka_unit_test(signatures_of_other_sizes_are_refused_by_name),
 		cmocka_unit_test(other_salts_are_refused),
 		cmocka_unit_test(another_key_s_signature_is_refused),
