@@ -154,6 +154,28 @@ pcr_0_starts_at_a_locality(void **state)
 	}
 }
 
+/* What was hashed before an event's data is not taken for their hash: the first line is measured
+ * with its prefix, which is tried without it first. */
+static void
+a_hash_is_kept_of_its_data_alone(void **state)
+{
+	static const uint8_t whole[] = "grub_cmd: with its prefix";
+	static const uint8_t line[] = "/vmlinuz quiet";
+	struct software_log log;
+	struct attest_report report;
+	struct attest_error err;
+	struct attest_claim claim;
+
+	(void)state;
+	software_log_begin(&log);
+	software_log_event(&log, 8, EV_IPL, (struct bytes){whole, sizeof(whole) - 1});
+	software_log_event(&log, 8, EV_IPL, (struct bytes){line, sizeof(line) - 1});
+	assert_int_equal(examine(&log, &report, &err), ATTEST_OK);
+	assert_true(attest_claims_find(&report.claims, CLAIM_GRUB_COMMAND_LINES, &claim));
+	assert_int_equal(claim.count, 1);
+	software_log_free(&log);
+}
+
 /* ---- form ---- */
 
 static bool
@@ -434,6 +456,7 @@ main(void)
 		cmocka_unit_test(an_unexplained_pcr_yields_nothing),
 		cmocka_unit_test(known_words_may_follow),
 		cmocka_unit_test(pcr_0_starts_at_a_locality),
+		cmocka_unit_test(a_hash_is_kept_of_its_data_alone),
 		cmocka_unit_test(truncated_logs_do_not_replay),
 		cmocka_unit_test(padding_is_skipped_and_nothing_else),
 		cmocka_unit_test(a_windows_note_extends_nothing),
