@@ -16,7 +16,7 @@
 #define ATTEST_IMAGE_STEPS_MAX	  48
 #define ATTEST_IMAGE_NOTE_MAX	  96
 #define ATTEST_STUB_OLDEST	  252 /* the first to measure into PCR 11 and 12 alone */
-#define ATTEST_STUB_NEWEST	  260 /* 261 measures more */
+#define ATTEST_STUB_NEWEST	  262 /* the newest that was booted and compared */
 
 /* ---- PE/COFF ---- */
 
@@ -80,7 +80,7 @@ struct attest_prediction {
 	struct attest_step steps[ATTEST_IMAGE_STEPS_MAX]; /* in order */
 };
 /* What depends on more than these files is refused as ATTEST_UNSUPPORTED, not guessed: other stubs
- * than systemd's 252-260, sections that the stub picks by hardware. Of several profiles it is the
+ * than systemd's 252-262, sections that the stub picks by hardware. Of several profiles it is the
  * first. */
 __attribute__((warn_unused_result)) enum attest_status
 attest_boot_predict(const struct attest_boot *boot, enum attest_bank bank,

@@ -398,7 +398,7 @@ refuses_what_is_not_decided_by_the_image(void **state)
 		{NULL, {.name = ".osrel", .text = "x"}, "image.stub"},
 		{"systemd-boot 252", {.name = ".osrel", .text = "x"}, "image.stub"},
 		{"systemd-stub 251", {.name = ".osrel", .text = "x"}, "image.stub"},
-		{"systemd-stub 261", {.name = ".osrel", .text = "x"}, "image.stub"},
+		{"systemd-stub 263", {.name = ".osrel", .text = "x"}, "image.stub"},
 		{"systemd-stub 257", {.name = ".dtbauto", .text = "x"}, "image.hardware"},
 		{"systemd-stub 258", {.name = ".efifw", .text = "x"}, "image.hardware"},
 		{STUB, {.name = ".linux", .text = "x"}, "image.twice"},
