@@ -190,6 +190,46 @@ examine(void)
 }
 
 static enum attest_status
+replay(void)
+{
+	static struct attest_pcrs pcrs[ATTEST_BANKS];
+	struct attest_error err;
+	uint32_t banks;
+
+	enum attest_status status = attest_eventlog_replay((struct bytes){honest.data, honest.size},
+							   pcrs, &banks, &err);
+	if (status == ATTEST_OK)
+		assert_memory_equal(pcrs[ATTEST_SHA256].values[7], honest.pcrs[7], 32);
+	return status;
+}
+
+/* Every event of this log is of its data: what is not found out is not told otherwise. */
+static enum attest_status
+prove(void)
+{
+	struct attest_eventlog log;
+	struct attest_event event;
+	struct attest_error err;
+	bool end = false;
+
+	enum attest_status status =
+		attest_eventlog_open((struct bytes){honest.data, honest.size}, &log, &err);
+	while (status == ATTEST_OK) {
+		enum attest_proof proof;
+		struct bytes proved;
+
+		status = attest_eventlog_next(&log, &event, &end, &err);
+		if (status != ATTEST_OK || end)
+			return status;
+		status = attest_event_proof(&event, &proof, &proved, &err);
+		if (status == ATTEST_OK)
+			assert_int_equal(proof,
+					 event.extends ? ATTEST_PROOF_DATA : ATTEST_PROOF_NOTHING);
+	}
+	return status;
+}
+
+static enum attest_status
 judge(const struct software_tpm *tpm, const struct software_tpm *issuer)
 {
 	struct bytes certificate = {tpm->ek_certificate, tpm->ek_certificate_size};
@@ -254,6 +294,8 @@ each_allocation_may_fail(void **state)
 		{"an inspected quote", inspect_good, ATTEST_OK},
 		{"an inspected forgery", inspect_forged, ATTEST_REFUSED},
 		{"an event log", examine, ATTEST_OK},
+		{"a log's values", replay, ATTEST_OK},
+		{"its events' proofs", prove, ATTEST_OK},
 		{"an RSA EK", judge_rsa, ATTEST_OK},
 		{"an ECC EK", judge_ecc, ATTEST_OK},
 		{"an EK of another issuer", judge_strange, ATTEST_REFUSED},
