@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What entries do to a PCR (ima_queue.c). Since Linux 5.8 each bank is extended by its own hash of
- * the template data; kernels before that padded SHA-1, and what rests on SHA-1 is not accepted.
+ * the template data. Older kernels, and newer ones where they lack that hash when IMA starts
+ * (Debian 12: SHA-384), extend SHA-1 and zeros instead: nothing is accepted that rests on SHA-1.
  */
 #include "attest/error.h"
 #include "internal.h"

@@ -4,7 +4,6 @@
 #include "command.h"
 #include "encode.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,28 +199,6 @@ compare(struct ima_view *view, struct attest_error *err)
 	return status == ATTEST_REFUSED ? ATTEST_OK : status;
 }
 
-/* All banks that a file of values has must agree, not only the one that found the prefix. */
-static void
-compare_banks(struct ima_view *view)
-{
-	for (unsigned bank = 0; view->led && view->given.boot != NULL && bank < ATTEST_BANKS;
-	     bank++) {
-		const struct attest_pcrs *given = &view->given.boot[bank];
-		const struct attest_pcrs *found = &view->pcrs[bank];
-
-		if ((given->known >> ATTEST_IMA_PCR & 1) == 0 ||
-		    memcmp(given->values[ATTEST_IMA_PCR], found->values[ATTEST_IMA_PCR],
-			   attest_bank_size((enum attest_bank)bank)) == 0)
-			continue;
-		view->led = false;
-		view->wrong = (struct attest_error){.check = "ima.pcr"};
-		(void)snprintf(view->wrong.message, sizeof(view->wrong.message),
-			       "what leads to PCR 10 of %s does not lead to that of %s",
-			       attest_bank_name(view->given.bank),
-			       attest_bank_name((enum attest_bank)bank));
-	}
-}
-
 static bool
 has_problems(const struct ima_view *view)
 {
@@ -249,8 +226,6 @@ look(struct ima_view *view, struct attest_error *err)
 		status = compare(view, err);
 	if (status == ATTEST_OK)
 		status = attest_ima_replay(view->list, view->pcrs, err);
-	if (status == ATTEST_OK)
-		compare_banks(view);
 	return status;
 }
 

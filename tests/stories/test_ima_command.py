@@ -166,10 +166,11 @@ def test_values_from_a_file(show, tmp_path):
     values = {bank: {"10": made.pcr[bank].hex()} for bank in BANKS}
     path.write_text(json.dumps(values))
     assert show(made.binary, "--pcrs", path)["pcr10"]["bank"] == "sha256"
-    for bank in ("sha1", "sha384", "sha512"):  # the other banks must agree
-        path.write_text(json.dumps({**values, bank: {"10": "5a" * len(made.pcr[bank])}}))
-        shown = show(made.binary, "--pcrs", path, status=NOT_VERIFIED)
-        assert bank in shown["pcr10"]["message"] and "claims" not in shown["pcr10"]
+    # Kernels pad SHA-1 for the banks whose hash they lack: Debian 12 for SHA-384. Those decide nothing, and prove nothing.
+    path.write_text(json.dumps({**values, "sha384": {"10": "5a" * 48}}))
+    assert show(made.binary, "--pcrs", path)["pcr10"]["matches"] is True
+    path.write_text(json.dumps({"sha384": {"10": "5a" * 48}, "sha1": values["sha1"]}))
+    assert show(made.binary, "--pcrs", path, status=NOT_VERIFIED)["pcr10"]["bank"] == "sha384"
     path.write_text(json.dumps({"sha256": pcrs}))
     show(made.binary, "--pcrs", path, status=MALFORMED)
 
