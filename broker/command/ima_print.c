@@ -167,8 +167,9 @@ static void
 pcrs_print(const struct ima_view *view)
 {
 	(void)puts(
-		"\nPCR 10, if these entries were all: each bank by its own hash of the data (Linux "
-		"5.8 or later)");
+		"\nPCR 10, if these entries were all: each bank by its own hash of the data. A "
+		"kernel that\nlacks a hash when it starts (Debian 12: SHA-384) extends SHA-1 and "
+		"zeros: proof of nothing.");
 	for (unsigned bank = 0; bank < ATTEST_BANKS; bank++) {
 		const struct attest_pcrs *pcrs = &view->pcrs[bank];
 		char hex[2 * ATTEST_DIGEST_MAX + 1];
