@@ -67,7 +67,7 @@ static struct attest_ima_judge *
 judge_for(const struct attest_ima_input *input)
 {
 	static struct attest_ima_judge *judges[4];
-	size_t choice = 2 * (input->allowed != NULL) + (input->key_count > 0);
+	size_t choice = (input->allowed != NULL ? 2U : 0U) + (input->key_count > 0 ? 1U : 0U);
 	struct attest_error err;
 
 	if (judges[choice] == NULL)
