@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Claims in the keeper: as Cedar values, as records, and as people see them. */
+#include "keeper_fixture_web.h"
+
 #include "keeper/claims.h"
 #include "keeper/facts.h"
 
@@ -291,6 +293,72 @@ test_people_see_all_or_the_small(void **state)
 	out_clear(&json);
 }
 
+/* ---- claims that are too large to keep ---- */
+
+static void
+say_much(const struct wire_examine_log *request, struct wire_appraisal *appraisal)
+{
+	static uint8_t digests[200][32];
+	struct attest_claims *claims = &appraisal->report.claims;
+	struct bytes values[200];
+
+	(void)request;
+	for (size_t i = 0; i < 200; i++) {
+		digests[i][0] = (uint8_t)i;
+		values[i] = BYTES_OF(digests[i]);
+	}
+	*claims = (struct attest_claims){0};
+	attest_claim_boolean(claims, CLAIM_SECURE_BOOT, true);
+	attest_claim_values(claims, CLAIM_DBX_HASHES, values, 200);
+}
+
+static void
+assert_checked(struct house *house, const char *condition, const char *want)
+{
+	struct operation_request request = {.operation = OPERATION_POLICY_CHECK};
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "forbid (principal, action == Action::\"release\", resource == "
+		 "Secret::\"web/key\") "
+		 "unless { %s };",
+		 condition);
+	operation_set_text(&request, FIELD_NAME, "new");
+	operation_set_text(&request, FIELD_POLICY, text);
+	struct house_answer answer = house_operate(house, &house->alice, &request);
+	if (answer.outcome != OUTCOME_OK || !strstr(answer.json, want))
+		fail_msg("%s: no %s in %s", condition, want, answer.json);
+	free(answer.json);
+}
+
+/* policy-check says what it knows, and of what it does not, that it does not. */
+static void
+test_claims_that_are_too_large_to_keep(void **state)
+{
+	struct house *house = *state;
+	struct software_log log;
+	struct guest guest;
+
+	guest_open(&guest);
+	guest_admit(house, &guest, "first");
+	software_log_boot(&log, 20, true);
+	struct guest_release how = {.event_log = {log.data, log.size}};
+	house->lie = say_much;
+	assert_int_equal(guest_release(house, &guest, &how, NULL), WIRE_OK);
+	assert_explained(house, &guest, "\"dbxHashes\":{\"count\":200}");
+	char *shown = machine_shown(house, &guest);
+	assert_non_null(strstr(shown, "\"claims\":{\"secureBoot\":true}"));
+	assert_non_null(strstr(shown, "\"claims_left_out\":[\"dbxHashes\"]"));
+	free(shown);
+	assert_checked(house, "context.claims.secureBoot", "\"changes\":[]");
+	assert_checked(house, "context.claims.secureBoot", "\"unsure\":0");
+	assert_checked(house, "!context.claims.secureBoot", "\"after\":\"deny\"");
+	assert_checked(house, "context.claims.dbxHashes.contains(\"x\")", "\"unsure\":1");
+	assert_checked(house, "context.claims.dbxHashes.contains(\"x\")", "\"changes\":[]");
+	software_log_free(&log);
+	guest_close(&guest);
+}
+
 int
 main(void)
 {
@@ -301,6 +369,8 @@ main(void)
 		cmocka_unit_test(test_records_leave_out_the_largest),
 		cmocka_unit_test(test_records_round_trip_and_refuse_everything_else),
 		cmocka_unit_test(test_people_see_all_or_the_small),
+		cmocka_unit_test_setup_teardown(test_claims_that_are_too_large_to_keep, web_set_up,
+						web_tear_down),
 	};
 
 	return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
