@@ -11,6 +11,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PREFIX_SIZE 20
@@ -74,6 +75,8 @@ step(const unsigned char **next, const unsigned char *end, int wanted, bool into
 static X509_NAME *
 peek_issuer(struct bytes der)
 {
+	if (der.size == 0)
+		return NULL;
 	const unsigned char *next = der.data;
 	const unsigned char *end = der.data + der.size;
 
@@ -445,4 +448,71 @@ attest_crl_describe(struct bytes der, const struct bytes *issuers, size_t issuer
 	if (status == ATTEST_OK)
 		status = check_usage(issuer, "crl", err);
 	return status == ATTEST_OK ? describe(crl, issuer, ret_crl, err) : status;
+}
+
+/* ---- whom it revokes ---- */
+
+bool
+revocation_link(const uint8_t issuer_id[ATTEST_HASH_SIZE], const ASN1_INTEGER *serial,
+		uint8_t ret_link[ATTEST_HASH_SIZE])
+{
+	uint8_t *der = NULL;
+	auto_hasher hasher = {0};
+	int size = i2d_ASN1_INTEGER(serial, &der);
+	const struct bytes pieces[] = {{issuer_id, ATTEST_HASH_SIZE},
+				       {der, size > 0 ? (size_t)size : 0}};
+
+	bool good = size > 0 && hasher_open(&hasher, "SHA256") &&
+		    hash_pieces(&hasher, pieces, 2, ret_link);
+	OPENSSL_free(der);
+	return good;
+}
+
+static int
+compare_links(const void *one, const void *other)
+{
+	return memcmp(one, other, ATTEST_HASH_SIZE);
+}
+
+static size_t
+keep_each_once(uint8_t (*links)[ATTEST_HASH_SIZE], size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (kept > 0 && compare_links(links[kept - 1], links[i]) == 0)
+			continue;
+		memmove(links[kept++], links[i], ATTEST_HASH_SIZE);
+	}
+	return kept;
+}
+
+enum attest_status
+attest_crl_revoked(struct bytes der, const uint8_t issuer_id[ATTEST_HASH_SIZE], size_t capacity,
+		   uint8_t (*ret_links)[ATTEST_HASH_SIZE], size_t *ret_count,
+		   struct attest_error *err)
+{
+	size_t count = 0;
+
+	auto_crl *crl = der.size <= ATTEST_CRL_MAX ? parse(der) : NULL;
+	if (crl == NULL)
+		return attest_fail(err, ATTEST_MALFORMED, "crl.parse", "%zu bytes are not a CRL",
+				   der.size);
+	STACK_OF(X509_REVOKED) *entries = X509_CRL_get_REVOKED(crl);
+	for (int i = 0; i < sk_X509_REVOKED_num(entries); i++) {
+		const X509_REVOKED *entry = sk_X509_REVOKED_value(entries, i);
+
+		if (is_taken_back(entry))
+			continue;
+		if (count == capacity)
+			return attest_fail(err, ATTEST_LIMIT, "crl.count",
+					   "the CRL revokes more than %zu certificates", capacity);
+		if (!revocation_link(issuer_id, X509_REVOKED_get0_serialNumber(entry),
+				     ret_links[count++]))
+			return attest_fail_memory(err);
+	}
+	if (count > 0)
+		qsort(ret_links, count, ATTEST_HASH_SIZE, compare_links);
+	*ret_count = keep_each_once(ret_links, count);
+	return ATTEST_OK;
 }

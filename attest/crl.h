@@ -20,4 +20,8 @@ __attribute__((warn_unused_result)) enum attest_status
 revocation_check(struct revocation *revocation, X509 *issuer, const X509 *subject, bool *ret_asked,
 		 struct attest_error *err);
 
+/* SHA-256 of the issuer's id and a serial number. False: out of memory. */
+bool revocation_link(const uint8_t issuer_id[ATTEST_HASH_SIZE], const ASN1_INTEGER *serial,
+		     uint8_t ret_link[ATTEST_HASH_SIZE]);
+
 #endif

@@ -17,6 +17,7 @@
 #define ATTEST_CRL_MAX		(1024 * 1024)	  /* bytes of one */
 #define ATTEST_BUNDLE_MAX	(4 * 1024 * 1024) /* bytes of a file of certificates or CRLs */
 #define ATTEST_SUBJECT_SIZE	160
+#define ATTEST_LINKS_MAX	8 /* certificates of a path, or above it, that a known CA issued */
 
 /* Google's instance-info extension, 1.3.6.1.4.1.11129.2.1.21: which machine of whose. Whoever is
  * trusted to certify EKs can write it: it says something where ca_ids names one of Google's CAs. */
@@ -43,6 +44,9 @@ struct attest_chain {
 	char version[16];
 	int64_t expires; /* the earliest notAfter of the path */
 	struct attest_instance instance;
+	/* Each certificate that one of the CAs issued, as attest_crl_revoked names it. */
+	uint32_t link_count;
+	uint8_t links[ATTEST_LINKS_MAX][ATTEST_HASH_SIZE];
 };
 
 /* What a verification leans on, beside what the guest sent. */
@@ -81,6 +85,12 @@ struct attest_crl {
 __attribute__((warn_unused_result)) enum attest_status
 attest_crl_describe(struct bytes der, const struct bytes *issuers, size_t issuer_count,
 		    struct attest_crl *ret_crl, struct attest_error *err);
+/* Whom a CRL that attest_crl_describe has taken revokes: SHA-256 of issuer_id and serial number
+ * (DER, tag and length included), ascending, each once. ATTEST_LIMIT: more than `capacity`. */
+__attribute__((warn_unused_result)) enum attest_status
+attest_crl_revoked(struct bytes der, const uint8_t issuer_id[ATTEST_HASH_SIZE], size_t capacity,
+		   uint8_t (*ret_links)[ATTEST_HASH_SIZE], size_t *ret_count,
+		   struct attest_error *err);
 
 /* ---- a cloud's AK: TPM2_Certify of Postern's AK by the key that the cloud certified ---- */
 

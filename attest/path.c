@@ -271,11 +271,32 @@ is_twin(const X509 *one, const X509 *other, bool *ret_twin, struct attest_error 
 	return ATTEST_OK;
 }
 
+/* Every link that a CRL could cut later. */
+static enum attest_status
+add_link(struct search *search, struct attest_chain *chain, const X509 *issuer, const X509 *subject,
+	 struct attest_error *err)
+{
+	uint8_t id[ATTEST_HASH_SIZE];
+	uint8_t link[ATTEST_HASH_SIZE];
+
+	if (!certificate_id(issuer, id) ||
+	    !revocation_link(id, X509_get0_serialNumber(subject), link))
+		return attest_fail_memory(err);
+	for (uint32_t i = 0; i < chain->link_count; i++)
+		if (memcmp(chain->links[i], link, sizeof(link)) == 0)
+			return ATTEST_OK;
+	if (chain->link_count == ATTEST_LINKS_MAX)
+		return refuse(search, err, ATTEST_REFUSED, "depth",
+			      "too many anchors above the path");
+	memcpy(chain->links[chain->link_count++], link, sizeof(link));
+	return ATTEST_OK;
+}
+
 /* Anything but a signature that does not verify is a refusal: what could not be looked at may be
  * what was revoked. A root that lists itself is believed. */
 static enum attest_status
 climb_to(struct search *search, struct members *members, X509 *member, X509 *anchor,
-	 struct attest_error *err)
+	 struct attest_chain *chain, struct attest_error *err)
 {
 	bool twin = false;
 	bool asked = false;
@@ -289,6 +310,8 @@ climb_to(struct search *search, struct members *members, X509 *member, X509 *anc
 			status = revocation_check(&search->revocation, anchor, member, &asked, err);
 		else if (status == ATTEST_SIGNATURE)
 			return twin ? add_member(search, members, anchor, false, err) : ATTEST_OK;
+		if (status == ATTEST_OK)
+			status = add_link(search, chain, anchor, member, err);
 		if (status != ATTEST_OK)
 			return status;
 		return add_member(search, members, anchor, asked, err);
@@ -297,13 +320,14 @@ climb_to(struct search *search, struct members *members, X509 *member, X509 *anc
 }
 
 static enum attest_status
-climb(struct search *search, struct members *members, struct attest_error *err)
+climb(struct search *search, struct members *members, struct attest_chain *chain,
+      struct attest_error *err)
 {
 	for (size_t m = 0; m < members->count; m++)
 		for (size_t i = 0; i < search->anchors.count; i++) {
 			enum attest_status status =
 				climb_to(search, members, members->items[m],
-					 search->anchors.items[i].certificate, err);
+					 search->anchors.items[i].certificate, chain, err);
 			if (status != ATTEST_OK)
 				return status;
 		}
@@ -364,13 +388,18 @@ report(struct search *search, X509 *leaf, struct attest_chain *ret_chain, struct
 	struct attest_chain chain = {.expires = INT64_MAX};
 	struct members members = {.count = search->path_size};
 
+	enum attest_status status = ATTEST_OK;
+
 	expire_no_later(&chain, leaf);
-	for (size_t i = 0; i < search->path_size; i++) {
+	for (size_t i = 0; i < search->path_size && status == ATTEST_OK; i++) {
 		members.items[i] = search->path[i];
 		members.asked[i] = search->asked[i];
 		expire_no_later(&chain, search->path[i]);
+		status = add_link(search, &chain, search->path[i],
+				  i == 0 ? leaf : search->path[i - 1], err);
 	}
-	enum attest_status status = climb(search, &members, err);
+	if (status == ATTEST_OK)
+		status = climb(search, &members, &chain, err);
 	for (size_t i = 0; i < members.count && status == ATTEST_OK; i++) {
 		status = add_ca(search, &chain, members.items[i], members.asked[i], err);
 		if (i + 1 == search->path_size)
