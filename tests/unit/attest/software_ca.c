@@ -231,7 +231,7 @@ add_crl_extensions(X509_CRL *crl, const struct software_crl *recipe)
 	ASN1_INTEGER_set_uint64(number, 5);
 	assert(X509_CRL_add1_ext_i2d(crl, NID_crl_number, number, 0, 0) == 1);
 	if (recipe->delta)
-		assert(X509_CRL_add1_ext_i2d(crl, NID_delta_crl, number, 1, 0) == 1);
+		assert(X509_CRL_add1_ext_i2d(crl, NID_delta_crl, number, 0, 0) == 1);
 	ASN1_INTEGER_free(number);
 	if (recipe->issuer_key_id != NULL) {
 		AUTHORITY_KEYID *key_id = key_id_new(recipe->issuer_key_id);

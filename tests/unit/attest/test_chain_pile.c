@@ -261,6 +261,26 @@ the_root_above_a_twin_is_named(void **state)
 	}
 }
 
+/* Neither of the two is signed by itself, so that no signature leads from one to the other. */
+static void
+a_twin_is_known_by_its_key(void **state)
+{
+	(void)state;
+	/* Which of the two ends the path is chance: by their fingerprints. */
+	for (unsigned i = 1; i <= 10; i++) {
+		struct software_certificate recipe = ca("a", keys[0], "x", keys[3]);
+
+		clear();
+		recipe.serial = i;
+		add(&anchors, &recipe);
+		add_ca(&anchors, "a", keys[0], "b", keys[1]);
+		add_ca(&anchors, "b", keys[1], "b", keys[1]);
+		struct answer answer = ask_in_any_order(&helpers, &anchors, NULL, 0);
+		assert_int_equal(answer.status, ATTEST_OK);
+		assert_true(names(&answer.chain, keys[1]));
+	}
+}
+
 /* And its CRL counts, for the twin that it revoked is no less this CA. */
 static void
 a_revoked_twin_is_a_revoked_ca(void **state)
@@ -394,9 +414,10 @@ masks_are_of_sha2(void **state)
 		const char *mask;
 		bool good;
 	} cases[] = {
-		{"SHA256", "SHA256", true},  {"SHA384", "SHA256", true}, {"SHA256", "SHA512", true},
-		{"SHA256", "SHA1", false},   {"SHA1", "SHA1", false},	 {"SHA1", "SHA256", false},
-		{"SHA256", "SHA224", false},
+		{"SHA256", "SHA256", true},  {"SHA384", "SHA256", true},
+		{"SHA256", "SHA512", true},  {"SHA256", "SHA1", false},
+		{"SHA1", "SHA1", false},     {"SHA1", "SHA256", false},
+		{"SHA256", "SHA224", false}, {"SHA224", "SHA256", false},
 	};
 	struct attest_chain chain;
 	struct attest_error err;
@@ -505,6 +526,7 @@ main(void)
 		cmocka_unit_test(namesakes_are_told_apart),
 		cmocka_unit_test(cross_signed_cas_lead_anywhere),
 		cmocka_unit_test(the_root_above_a_twin_is_named),
+		cmocka_unit_test(a_twin_is_known_by_its_key),
 		cmocka_unit_test(a_revoked_twin_is_a_revoked_ca),
 		cmocka_unit_test(another_way_than_the_revoked_may_do),
 		cmocka_unit_test(wrong_identifiers_hide_nothing),
