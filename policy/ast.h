@@ -121,6 +121,7 @@ struct scope {
 	const struct text *type;
 	const struct policy_value *const *entities; /* one; any number for an action's `in [...]` */
 	size_t count;
+	bool slot; /* `?principal` or `?resource` stands for the entity: there are none here */
 };
 
 struct condition {
@@ -134,6 +135,7 @@ struct annotation {
 };
 
 struct policy {
+	enum policy_kind kind;
 	enum policy_effect effect;
 	struct position at;
 	struct scope scopes[VARIABLE_CONTEXT]; /* by enum variable */
@@ -142,6 +144,7 @@ struct policy {
 	const struct annotation *annotations;
 	size_t annotation_count;
 	const struct text *id;
+	size_t template_index; /* of a link, which has that template's parts but for the scopes */
 };
 
 struct policy_set {

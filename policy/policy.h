@@ -11,7 +11,7 @@
 
 #define POLICY_SOURCE_MAX   (1024 * 1024) /* bytes of one policy set's text */
 #define POLICY_NESTING_MAX  64		  /* depth of expressions, sets and records */
-#define POLICY_POLICIES_MAX 10000	  /* policies in one set */
+#define POLICY_POLICIES_MAX 10000	  /* policies, templates and links in one set */
 
 enum policy_status {
 	POLICY_OK = 0,
@@ -38,17 +38,24 @@ struct policy_text { /* UTF-8, not terminated */
 
 struct policy_set;
 enum policy_effect { POLICY_PERMIT, POLICY_FORBID };
+/* A template has slots (`?principal`, `?resource`) in its scope and is not evaluated; a link, made
+ * with builder.h, is a template with entities in its slots. */
+enum policy_kind { POLICY_STATIC, POLICY_TEMPLATE, POLICY_LINK };
 /* In this order: `principal`, `== E`, `in E` (or `in [E, ...]`), `is T`, `is T in E`. */
 enum policy_scope { POLICY_ANY, POLICY_EQUALS, POLICY_IN, POLICY_IS, POLICY_IS_IN };
 
-struct policy_summary {		 /* its texts live as long as the set */
-	struct policy_text id;	 /* "policy0", "policy1", ... in the order of the text */
+struct policy_summary {	       /* its texts live as long as the set */
+	struct policy_text id; /* "policy0", "policy1", ... in the order of the text */
+	enum policy_kind kind;
+	size_t template_index; /* of a link: the template it was made from */
+	bool principal_slot;   /* of a template: it has `?principal` */
+	bool resource_slot;
 	struct policy_text name; /* the @id annotation's value; empty where there is none */
 	enum policy_effect effect;
 	enum policy_scope principal;
 	enum policy_scope action;
 	enum policy_scope resource;
-	uint32_t line; /* where the policy begins */
+	uint32_t line; /* where the policy begins in its text; of a link: where its template does */
 	uint32_t column;
 };
 
@@ -59,7 +66,7 @@ size_t policy_set_count(const struct policy_set *set); /* `index`, in what follo
 void policy_set_summary(const struct policy_set *set, size_t index,
 			struct policy_summary *ret_summary);
 /* Could this policy's action scope cover the action `type::"id"`? Which actions a group holds is
- * not known here: for `in` the answer is true, but for an empty list. */
+ * not known here: for `in` the answer is true, but for an empty list. A template covers nothing. */
 bool policy_set_may_cover(const struct policy_set *set, size_t index, struct policy_text type,
 			  struct policy_text id);
 /* Does it occur as an identifier or a string? An attribute that does not is read by no policy. */
