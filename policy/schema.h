@@ -45,6 +45,25 @@ __attribute__((warn_unused_result)) enum policy_status
 policy_schema_add_actions(const struct policy_schema *schema, struct policy_facts *facts,
 			  struct policy_error *err);
 
+/* ---- validation: whole sets of policies, as Cedar's strict mode has it ---- */
+
+/* The callback's text is only lent to it. */
+struct policy_finding {
+	size_t policy; /* index in the set */
+	bool warning;  /* the policy can never apply: no error, and no reason to refuse it */
+	uint32_t line;
+	uint32_t column;
+	const char *message;
+};
+typedef void policy_finding_function(void *user, const struct policy_finding *finding);
+
+/* Tells `tell` (which may be NULL) each finding, policy by policy. POLICY_OK: there were no errors,
+ * so that no evaluation of a request that fits the schema can fail but by overflow or a missing
+ * entity; POLICY_INVALID: there were, and `err` holds the first; POLICY_LIMIT, POLICY_MEMORY. */
+__attribute__((warn_unused_result)) enum policy_status
+policy_validate(const struct policy_schema *schema, const struct policy_set *set,
+		policy_finding_function *tell, void *user, struct policy_error *err);
+
 /* ---- types: they tell readers of JSON what a bare string or object stands for ---- */
 
 struct policy_type; /* lives as long as the schema */
