@@ -5,6 +5,7 @@
 #define POLICY_AST_H
 
 #include "extension.h"
+#include "index.h"
 #include "names.h"
 #include "policy.h"
 
@@ -152,6 +153,7 @@ struct policy_set {
 	const struct policy *policies;
 	size_t count;
 	struct names words; /* every identifier and string of the text */
+	struct index index;
 };
 
 #endif

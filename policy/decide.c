@@ -107,21 +107,48 @@ add_failure(struct tally *tally, struct arena *arena, size_t index, const char *
 
 /* False when memory ran out. */
 static bool
+tally_policy(const struct policy_set *set, struct evaluation *evaluation, struct tally *tally,
+	     size_t index)
+{
+	const struct policy *policy = &set->policies[index];
+	struct policy_facts *facts = evaluation->facts;
+	enum outcome outcome = evaluate_policy(evaluation, policy);
+
+	if (facts->failed != POLICY_OK)
+		return false;
+	if (outcome == OUTCOME_TRUE)
+		return add_satisfied(tally, &facts->arena, policy->effect, index);
+	if (outcome == OUTCOME_FAILED)
+		return add_failure(tally, &facts->arena, index, evaluation->message);
+	return true;
+}
+
+/* Room for a bit for each policy: kept from one decision to the next. */
+static uint64_t *
+take_marks(struct policy_facts *facts, size_t words)
+{
+	if (facts->marks == NULL || facts->mark_words < words) {
+		facts->marks = arena_take(&facts->arena, words, sizeof(facts->marks[0]));
+		facts->mark_words = facts->marks != NULL ? words : 0;
+	}
+	return facts->marks;
+}
+
+/* In ascending order, which a bit for each policy keeps at no cost. */
+static bool
 tally_policies(const struct policy_set *set, struct evaluation *evaluation, struct tally *tally)
 {
-	struct policy_facts *facts = evaluation->facts;
+	const struct index *index = &set->index;
+	uint64_t *marks = take_marks(evaluation->facts, index->words);
 
-	for (size_t i = 0; i < set->count; i++) {
-		bool kept = true;
-		enum outcome outcome = evaluate_policy(evaluation, &set->policies[i]);
-		if (facts->failed != POLICY_OK)
-			return false;
-		if (outcome == OUTCOME_TRUE)
-			kept = add_satisfied(tally, &facts->arena, set->policies[i].effect, i);
-		else if (outcome == OUTCOME_FAILED)
-			kept = add_failure(tally, &facts->arena, i, evaluation->message);
-		if (!kept)
-			return false;
+	if (marks == NULL || !index_mark(index, evaluation->facts, evaluation->variables, marks))
+		return false;
+	for (size_t i = 0; i < index->words; i++) {
+		for (uint64_t left = marks[i]; left != 0; left &= left - 1) {
+			size_t bit = (size_t)__builtin_ctzll(left);
+			if (!tally_policy(set, evaluation, tally, i * INDEX_WORD_BITS + bit))
+				return false;
+		}
 	}
 	return true;
 }

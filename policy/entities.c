@@ -72,8 +72,8 @@ find_ancestor_slot(const struct ancestors *ancestors, const struct policy_value 
 	return slot;
 }
 
-static bool
-has_ancestor(const struct ancestors *ancestors, const struct policy_value *name)
+bool
+ancestors_have(const struct ancestors *ancestors, const struct policy_value *name)
 {
 	if (ancestors->slot_count > 0)
 		return ancestors->slots[find_ancestor_slot(ancestors, name)] != NULL;
@@ -105,7 +105,7 @@ index_ancestors(struct arena *arena, struct ancestors *ancestors)
 static bool
 add_ancestor(struct arena *arena, struct ancestors *ancestors, const struct policy_value *name)
 {
-	if (has_ancestor(ancestors, name))
+	if (ancestors_have(ancestors, name))
 		return true;
 	const struct policy_value **items = arena_grow(arena, ancestors->items, ancestors->count,
 						       sizeof(*items), &ancestors->capacity);
@@ -144,8 +144,8 @@ collect_ancestors(struct policy_facts *facts, struct ancestors *ancestors,
 
 /* A request asks for the same few entities again and again. The cache outlives the decision, so it
  * keeps the entity's own name: the one asked with may be of a policy set that goes away. */
-static const struct ancestors *
-ancestors_of(struct policy_facts *facts, const struct policy_value *name)
+const struct ancestors *
+facts_ancestors(struct policy_facts *facts, const struct policy_value *name)
 {
 	struct ancestors *cached = &facts->cache[name->hash & (ANCESTORS_CACHED - 1)];
 
@@ -169,8 +169,8 @@ facts_entity_in(struct policy_facts *facts, const struct policy_value *entity,
 {
 	if (value_equal(entity, group))
 		return true;
-	const struct ancestors *ancestors = ancestors_of(facts, entity);
-	return ancestors != NULL && has_ancestor(ancestors, group);
+	const struct ancestors *ancestors = facts_ancestors(facts, entity);
+	return ancestors != NULL && ancestors_have(ancestors, group);
 }
 
 /* ---- adding ---- */
@@ -241,7 +241,7 @@ check_cycle(struct policy_facts *facts, const struct entity *entity, struct poli
 		return POLICY_OK;
 	if (!collect_ancestors(facts, &ancestors, entity))
 		return policy_fail(err, POLICY_MEMORY, "out of memory");
-	if (has_ancestor(&ancestors, entity->name))
+	if (ancestors_have(&ancestors, entity->name))
 		return policy_fail(err, POLICY_INVALID, "an entity may not be its own ancestor");
 	return POLICY_OK;
 }

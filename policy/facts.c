@@ -34,6 +34,8 @@ policy_facts_clear(struct policy_facts *facts)
 	facts->entities = NULL;
 	facts->slot_count = 0;
 	facts->entity_count = 0;
+	facts->marks = NULL;
+	facts->mark_words = 0;
 	memset(facts->cache, 0, sizeof(facts->cache));
 }
 

@@ -7,18 +7,16 @@
 
 /* ---- scopes ---- */
 
-/* A slot belongs where its own variable is compared; there it makes the policy a template. */
-static void *
-refuse_slot(struct parser *parser, enum variable variable)
+/* A slot stands where its own variable is compared. */
+static bool
+at_slot(const struct parser *parser, enum variable variable)
 {
-	const struct token *slot = &parser->token;
+	const struct token *token = &parser->token;
 	const char *name = variable_names[variable];
 
-	if (variable != VARIABLE_ACTION && slot->size == strlen(name) + 1 &&
-	    memcmp(slot->data + 1, name, slot->size - 1) == 0)
-		return parser_refuse(parser, POLICY_UNSUPPORTED, slot->at,
-				     "templates are not implemented");
-	return parser_unexpected(parser, "an entity");
+	return token->kind == TOKEN_SLOT && variable != VARIABLE_ACTION &&
+	       token->size == strlen(name) + 1 &&
+	       memcmp(token->data + 1, name, token->size - 1) == 0;
 }
 
 /* Takes as many '(' as there are: Cedar allows them around entities. */
@@ -66,8 +64,6 @@ parse_bare_entity(struct parser *parser, enum variable variable)
 {
 	struct path path;
 
-	if (parser->token.kind == TOKEN_SLOT)
-		return refuse_slot(parser, variable);
 	if (!parser_path(parser, "an entity", &path))
 		return NULL;
 	if (path.id == NULL)
@@ -78,19 +74,6 @@ parse_bare_entity(struct parser *parser, enum variable variable)
 				     "an action's type must be `Action`");
 	const struct policy_value *entity = value_entity(parser->arena, path.name, path.id);
 	return entity != NULL ? entity : parser_out_of_memory(parser);
-}
-
-static const struct policy_value *
-parse_entity(struct parser *parser, enum variable variable)
-{
-	unsigned int parentheses;
-
-	if (!open_parentheses(parser, &parentheses))
-		return NULL;
-	const struct policy_value *entity = parse_bare_entity(parser, variable);
-	if (entity == NULL || !close_parentheses(parser, parentheses))
-		return NULL;
-	return entity;
 }
 
 static bool
@@ -109,6 +92,23 @@ set_entity(struct parser *parser, struct scope *scope, const struct policy_value
 	return true;
 }
 
+/* What a scope compares with: Ref | SLOT, in parentheses or not */
+static bool
+parse_entity(struct parser *parser, enum variable variable, struct scope *scope)
+{
+	unsigned int parentheses;
+
+	if (!open_parentheses(parser, &parentheses))
+		return false;
+	if (at_slot(parser, variable)) {
+		scope->slot = true;
+		parser_advance(parser);
+	} else if (!set_entity(parser, scope, parse_bare_entity(parser, variable))) {
+		return false;
+	}
+	return close_parentheses(parser, parentheses);
+}
+
 /* '[' [Ref {',' Ref} [',']] ']', from behind the bracket on */
 static bool
 parse_actions(struct parser *parser, struct scope *scope)
@@ -118,8 +118,11 @@ parse_actions(struct parser *parser, struct scope *scope)
 	size_t count = 0;
 
 	while (!parser_accept(parser, TOKEN_CLOSE_BRACKET)) {
-		const struct policy_value *entity = parse_entity(parser, VARIABLE_ACTION);
-		if (entity == NULL)
+		unsigned int parentheses;
+		if (!open_parentheses(parser, &parentheses))
+			return false;
+		const struct policy_value *entity = parse_bare_entity(parser, VARIABLE_ACTION);
+		if (entity == NULL || !close_parentheses(parser, parentheses))
 			return false;
 		entities = arena_grow(parser->arena, entities, count, sizeof(*entities), &capacity);
 		if (entities == NULL)
@@ -169,7 +172,7 @@ parse_scope_type(struct parser *parser, enum variable variable, struct scope *sc
 	if (!parser_accept_word(parser, "in"))
 		return true;
 	scope->shape = POLICY_IS_IN;
-	return set_entity(parser, scope, parse_entity(parser, variable));
+	return parse_entity(parser, variable, scope);
 }
 
 /* VariableDef := VAR ['is' Name ['in' Ref] | '==' Ref | 'in' (Ref | '[' [RefList] ']')] */
@@ -187,14 +190,14 @@ parse_scope(struct parser *parser, enum variable variable, struct scope *scope)
 		return parse_scope_type(parser, variable, scope);
 	if (parser_accept(parser, TOKEN_EQUAL)) {
 		scope->shape = POLICY_EQUALS;
-		return set_entity(parser, scope, parse_entity(parser, variable));
+		return parse_entity(parser, variable, scope);
 	}
 	if (!parser_accept_word(parser, "in"))
 		return true;
 	scope->shape = POLICY_IN;
 	if (variable == VARIABLE_ACTION)
 		return parse_action_group(parser, scope);
-	return set_entity(parser, scope, parse_entity(parser, variable));
+	return parse_entity(parser, variable, scope);
 }
 
 /* '(' VariableDef ',' VariableDef ',' VariableDef [','] ')' */
@@ -349,52 +352,17 @@ parse_effect(struct parser *parser, enum policy_effect *ret_effect)
 	return true;
 }
 
-static bool
-name_policy(struct parser *parser, struct policy *policy, size_t index)
-{
-	char id[32];
-	int size = snprintf(id, sizeof(id), "policy%zu", index);
-
-	policy->id =
-		names_intern(&parser->names, parser->arena, &parser->scratch, id, (size_t)size);
-	return policy->id != NULL || parser_out_of_memory(parser) != NULL;
-}
-
 /* Policy := {Annotation} ('permit' | 'forbid') '(' Scope ')' {Cond} ';' */
-static bool
-parse_policy(struct parser *parser, struct policy *policy)
-{
-	*policy = (struct policy){.at = parser->token.at};
-	return parse_annotations(parser, policy) && parse_effect(parser, &policy->effect) &&
-	       parse_scopes(parser, policy) && parse_conditions(parser, policy);
-}
-
 bool
-parse_policies(struct parser *parser, struct policy_set *set)
+parse_policy(struct parser *parser, struct policy *ret_policy)
 {
-	struct policy *policies = NULL;
-	size_t capacity = 0;
-	size_t count = 0;
+	struct policy policy = {.at = parser->token.at};
 
-	while (parser->token.kind != TOKEN_END) {
-		if (count == POLICY_POLICIES_MAX)
-			return parser_refuse(parser, POLICY_LIMIT, parser->token.at,
-					     "more than %d policies", POLICY_POLICIES_MAX) != NULL;
-		policies =
-			arena_grow(&parser->scratch, policies, count, sizeof(*policies), &capacity);
-		if (policies == NULL)
-			return parser_out_of_memory(parser) != NULL;
-		if (!parse_policy(parser, &policies[count]) ||
-		    !name_policy(parser, &policies[count], count))
-			return false;
-		count++;
-	}
-	struct policy *kept = arena_take(parser->arena, count, sizeof(*kept));
-	if (kept == NULL)
-		return parser_out_of_memory(parser) != NULL;
-	if (count > 0)
-		memcpy(kept, policies, count * sizeof(*kept));
-	set->policies = kept;
-	set->count = count;
+	if (!parse_annotations(parser, &policy) || !parse_effect(parser, &policy.effect) ||
+	    !parse_scopes(parser, &policy) || !parse_conditions(parser, &policy))
+		return false;
+	if (policy.scopes[VARIABLE_PRINCIPAL].slot || policy.scopes[VARIABLE_RESOURCE].slot)
+		policy.kind = POLICY_TEMPLATE;
+	*ret_policy = policy;
 	return true;
 }

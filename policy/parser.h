@@ -89,7 +89,7 @@ const struct expression *make_many(struct parser *parser, enum expression_kind k
 
 /* ---- parse_policy.c ---- */
 
-/* All policies of the text, into the set. */
-bool parse_policies(struct parser *parser, struct policy_set *set);
+/* One policy or template, whole but for its id. */
+bool parse_policy(struct parser *parser, struct policy *ret_policy);
 
 #endif

@@ -128,9 +128,6 @@ static const struct {
 	{"slot for an action", S("principal", "action == ?action", "resource"), POLICY_SYNTAX, 1,
 	 28},
 	{"slot in a condition", W("principal == ?principal"), POLICY_SYNTAX, 2, 21},
-	{"template", S("principal == ?principal", "action", "resource"), POLICY_UNSUPPORTED, 1, 21},
-	{"template with is", S("principal", "action", "resource is A in ?resource"),
-	 POLICY_UNSUPPORTED, 1, 42},
 	{"partial evaluation", W("unknown(\"a\")"), POLICY_UNSUPPORTED, 2, 8},
 	/* relations */
 	{"relations chain", W("1 < 2 < 3"), POLICY_SYNTAX, 2, 14},
