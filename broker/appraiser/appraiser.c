@@ -65,6 +65,45 @@ examine_ima(const struct wire_examine_log *request, struct wire_appraisal *appra
 	memcpy(appraisal->ima_error, err.message, sizeof(appraisal->ima_error));
 }
 
+/* What both chains of an enrolment rest on. */
+static struct attest_trust
+trust_of(const struct wire_examine_enrolment *request)
+{
+	return (struct attest_trust){.anchors = request->anchors,
+				     .anchor_count = request->anchor_count,
+				     .crls = request->crls,
+				     .crl_count = request->crl_count,
+				     .stale_crls = request->stale_crls,
+				     .now = request->now};
+}
+
+static void
+examine_cloud(const struct wire_examine_enrolment *request, struct wire_appraisal *appraisal)
+{
+	const struct wire_cloud *cloud = &request->cloud;
+
+	if (!cloud->sent)
+		return;
+	const struct attest_trust trust = trust_of(request);
+	struct attest_error err = {0};
+	struct attest_ak *ak = NULL;
+	enum attest_status status = attest_ak_decode(request->ak_public, &ak, &err);
+	if (status == ATTEST_OK) {
+		struct attest_cloud_input input = {.ak = ak,
+						   .cloud_public = cloud->public_area,
+						   .certificates = cloud->certificates,
+						   .certificate_count = cloud->certificate_count,
+						   .message = cloud->message,
+						   .signature = cloud->signature};
+		memcpy(input.qualifying, request->transcript.data, sizeof(input.qualifying));
+		status = attest_cloud_verify(&input, &trust, &appraisal->cloud_chain, &err);
+	}
+	attest_ak_free(ak);
+	appraisal->cloud = status == ATTEST_OK ? WIRE_VERIFIED : WIRE_REFUSED;
+	if (status != ATTEST_OK)
+		memcpy(appraisal->cloud_error, err.message, sizeof(appraisal->cloud_error));
+}
+
 static void
 examine_chain(const struct wire_examine_enrolment *request, struct wire_appraisal *appraisal)
 {
@@ -73,13 +112,10 @@ examine_chain(const struct wire_examine_enrolment *request, struct wire_appraisa
 	struct attest_error err = {0};
 	struct attest_ek *ek = NULL;
 	enum attest_status status = attest_ek_decode(request->ek_public, &ek, &err);
+	const struct attest_trust trust = trust_of(request);
 	if (status == ATTEST_OK)
-		status = attest_chain_verify(
-			ek, request->certificates, request->certificate_count,
-			&(const struct attest_trust){.anchors = request->anchors,
-						     .anchor_count = request->anchor_count,
-						     .now = request->now},
-			&appraisal->ek_chain, &err);
+		status = attest_chain_verify(ek, request->certificates, request->certificate_count,
+					     &trust, &appraisal->ek_chain, &err);
 	attest_ek_free(ek);
 	appraisal->chain = status == ATTEST_OK ? WIRE_VERIFIED : WIRE_REFUSED;
 	if (status != ATTEST_OK)
@@ -100,6 +136,7 @@ examine(const struct frame *frame, struct wire_appraisal *ret_appraisal)
 		   wire_examine_enrolment_read(frame->body, &enrolment)) {
 		examine_log(enrolment.event_log, enrolment.pcrs, &appraisal);
 		examine_chain(&enrolment, &appraisal);
+		examine_cloud(&enrolment, &appraisal);
 	} else {
 		return false;
 	}

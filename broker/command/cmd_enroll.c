@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "ek.h"
 #include "encode.h"
+#include "enroll_cloud.h"
 #include "guest.h"
 #include "output.h"
 #include "wire/transcript.h"
@@ -16,19 +17,26 @@
 /* clang-format off: these lines are as wide as they will be read. */
 const char help_enroll[] =
 	"postern enroll [--config FILE] [--tcti TCTI] [--event-log FILE|none]\n"
-	"               [--ek rsa-2048|p256|p384]\n"
+	"               [--ek rsa-2048|p256|p384] [--certificate FILE]...\n"
 	"\n"
 	"Run on a guest: makes its TPM known to the broker that guest.conf pins. The broker learns "
 	"the\n"
 	"endorsement key, its certificate where the TPM has one, Postern's attestation key, and "
 	"what\n"
-	"was booted. Nothing is kept on the guest, and enrolling again changes nothing.\n"
+	"was booted. Where a cloud has put a key of its own into the TPM, with its certificate, "
+	"as\n"
+	"Google and Azure do, that key certifies Postern's: the broker then knows which machine "
+	"of\n"
+	"the cloud this is. Nothing is kept on the guest, and enrolling again changes nothing.\n"
 	"\n"
 	"  --config FILE     default /etc/postern/guest.conf\n"
 	"  --tcti TCTI       as tpm2-tools write it; default device:/dev/tpmrm0\n"
 	"  --event-log FILE  default the kernel's, where it may be read; none: do not send one\n"
 	"  --ek KIND         which endorsement key; default the one with a certificate. A machine\n"
 	"                    keeps the one that it first enrolled with\n"
+	"  --certificate FILE  CAs' certificates to send along, where the TPM has none between "
+	"its\n"
+	"                    own and what the broker trusts (an intermediate CA of a cloud)\n"
 	"  --json            {\"machine\": ID, \"state\": \"pending\" or \"admitted\"}\n"
 	"\n"
 	"Prints the machine's id, and on stderr whether it is admitted.\n"
@@ -37,6 +45,7 @@ const char help_enroll[] =
 
 struct enrolment {
 	struct guest *guest;
+	struct certificate_files helpers;
 	struct attester_ek ek;
 	json_t *answer;
 };
@@ -60,19 +69,18 @@ keys_body(const struct enrolment *enrolment)
 			 json_base64(ak_public(enrolment)));
 }
 
+/* The EK's must be the first: without it, what could help does not. */
 static json_t *
-certificates_json(const struct attester_ek *ek)
+certificates_json(const struct enrolment *enrolment)
 {
-	json_t *list = json_array();
+	static const struct certificate_files none;
+	const struct attester_ek *ek = &enrolment->ek;
+	struct bytes own[1 + ATTEST_CHAIN_MAX];
 
-	for (uint32_t i = 0; i < ek->certificate_count; i++) {
-		struct bytes der = {ek->certificates[i].der, ek->certificates[i].size};
-		if (json_array_append_new(list, json_base64(der)) != 0) {
-			json_decref(list);
-			return NULL;
-		}
-	}
-	return list;
+	for (uint32_t i = 0; i < ek->certificate_count; i++)
+		own[i] = (struct bytes){ek->certificates[i].der, ek->certificates[i].size};
+	return enroll_certificates(own, ek->certificate_count,
+				   ek->certificate_count > 0 ? &enrolment->helpers : &none);
 }
 
 /* What only the TPM that holds both keys can answer. */
@@ -101,7 +109,8 @@ proof_make(struct enrolment *enrolment, const json_t *answer, const uint8_t tran
 }
 
 static json_t *
-second_body(const struct enrolment *enrolment, const uint8_t *challenge, const uint8_t proof[32],
+second_body(const struct enrolment *enrolment, const uint8_t *challenge,
+	    const uint8_t transcript[TRANSCRIPT_SIZE], const uint8_t proof[32],
 	    const struct attester_quote *quote)
 {
 	auto_json *body = keys_body(enrolment);
@@ -110,7 +119,8 @@ second_body(const struct enrolment *enrolment, const uint8_t *challenge, const u
 	    json_object_set_new(body, "challenge",
 				json_base64((struct bytes){challenge, WIRE_CHALLENGE_SIZE})) != 0 ||
 	    json_object_set_new(body, "proof", json_base64((struct bytes){proof, 32})) != 0 ||
-	    json_object_set_new(body, "ek_certificates", certificates_json(&enrolment->ek)) != 0 ||
+	    json_object_set_new(body, "ek_certificates", certificates_json(enrolment)) != 0 ||
+	    !enroll_cloud(enrolment->guest->attester, transcript, &enrolment->helpers, body) ||
 	    !guest_evidence(enrolment->guest, quote, body))
 		return NULL;
 	return json_incref(body);
@@ -137,8 +147,8 @@ enrol_at(void *user, size_t index, struct broker_problem *problem)
 	    !guest_quote(guest, transcript, &quote, problem))
 		return false;
 	return broker_post(&guest->broker, index, "/v1/attest/enroll",
-			   second_body(enrolment, challenge, proof, &quote), &enrolment->answer,
-			   problem);
+			   second_body(enrolment, challenge, transcript, proof, &quote),
+			   &enrolment->answer, problem);
 }
 
 static int
@@ -196,28 +206,49 @@ enrol_report(const struct enrolment *enrolment, bool json)
 }
 
 static int
-enrol_run(struct guest *guest, enum attester_ek_kind kind, bool json)
+helpers_read(struct enrolment *enrolment, const struct text_list *paths)
 {
-	struct enrolment *enrolment = calloc(1, sizeof(*enrolment));
+	int status = 0;
+
+	for (size_t i = 0; i < paths->count && status == 0; i++)
+		status = certificate_files_read(&enrolment->helpers, paths->items[i],
+						ATTEST_CERTIFICATE);
+	return status;
+}
+
+static int
+enrol_ask(struct enrolment *enrolment, enum attester_ek_kind kind, bool json)
+{
+	struct guest *guest = enrolment->guest;
 	struct attester_error err = {.status = ATTESTER_OK};
 	struct broker_problem problem;
-	int status = 0;
+
+	enum attester_status read = attester_ek(guest->attester, kind, &enrolment->ek, &err);
+	if (read != ATTESTER_OK)
+		return complain(attester_exit(read), "%s", err.message);
+	if (broker_try(&guest->broker, enrol_at, enrolment, &problem))
+		return enrol_report(enrolment, json);
+	complain(problem.status, "%s%s", problem.status == EX_NOPERM ? "denied: " : "",
+		 problem.message);
+	if (problem.status == EX_NOPERM && strcmp(problem.word, "identity") == 0)
+		remark("a machine keeps the EK that it first enrolled with (--ek); an operator "
+		       "sees what is suspended or revoked with `postern machine list`");
+	return problem.status;
+}
+
+static int
+enrol_run(struct guest *guest, enum attester_ek_kind kind, const struct text_list *paths, bool json)
+{
+	struct enrolment *enrolment = calloc(1, sizeof(*enrolment));
 
 	if (enrolment == NULL)
 		return complain(EX_SOFTWARE, "out of memory");
 	enrolment->guest = guest;
-	enum attester_status read = attester_ek(guest->attester, kind, &enrolment->ek, &err);
-	if (read != ATTESTER_OK)
-		status = complain(attester_exit(read), "%s", err.message);
-	else if (broker_try(&guest->broker, enrol_at, enrolment, &problem))
-		status = enrol_report(enrolment, json);
-	else
-		status = complain(problem.status, "%s%s",
-				  problem.status == EX_NOPERM ? "denied: " : "", problem.message);
-	if (status == EX_NOPERM && strcmp(problem.word, "identity") == 0)
-		remark("a machine keeps the EK that it first enrolled with (--ek); an operator "
-		       "sees what is suspended or revoked with `postern machine list`");
+	int status = helpers_read(enrolment, paths);
+	if (status == 0)
+		status = enrol_ask(enrolment, kind, json);
 	json_decref(enrolment->answer);
+	certificate_files_clear(&enrolment->helpers);
 	free(enrolment);
 	return status;
 }
@@ -226,11 +257,13 @@ int
 cmd_enroll(int argc, char **argv)
 {
 	struct guest_options options = {.config = NULL};
-	struct text_list positional;
+	struct text_list positional, certificates = {.count = 0};
 	const char *ek = NULL;
 	bool json = false;
-	const struct option_rule rules[] = {
-		GUEST_RULES(options), {"--json", OPTION_FLAG, &json}, {"--ek", OPTION_TEXT, &ek}};
+	const struct option_rule rules[] = {GUEST_RULES(options),
+					    {"--json", OPTION_FLAG, &json},
+					    {"--ek", OPTION_TEXT, &ek},
+					    {"--certificate", OPTION_LIST, &certificates}};
 	enum attester_ek_kind kind = ATTESTER_EK_ANY;
 	auto_guest guest = {.settings = NULL};
 
@@ -238,5 +271,5 @@ cmd_enroll(int argc, char **argv)
 	    arguments_expect(&positional, 0, 0, "") != 0 || kind_parse(ek, &kind) != 0)
 		return EX_USAGE;
 	int status = guest_open(&guest, &options);
-	return status != 0 ? status : enrol_run(&guest, kind, json);
+	return status != 0 ? status : enrol_run(&guest, kind, &certificates, json);
 }

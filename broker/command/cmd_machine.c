@@ -37,11 +37,10 @@ const char help_machine_pending[] =
 const char help_machine_admit[] =
 	"postern machine admit ID --name NAME [--group G]...\n"
 	"\n"
-	"Admits a machine that waits. Shows what its TPM's certificate proves (\"absent\": "
-	"nothing\n"
-	"does, as on libvirt: then be sure by other means that this is your machine), and signs "
-	"the\n"
-	"EK and the attestation key that were shown.\n"
+	"Admits a machine that waits. Shows what its TPM's certificate proves, and what a cloud's\n"
+	"key in its TPM does (both \"absent\": nothing does, as on libvirt: then be sure by other\n"
+	"means that this is your machine), and signs the EK and the attestation key that were\n"
+	"shown.\n"
 	"\n"
 	"Example: postern machine admit m-0123456789abcdef --name web-1 --group web\n"
 	"Next: `postern baseline capture` if its image is a new one, and a policy for its group.\n";
@@ -89,6 +88,7 @@ static const struct column list_columns[] = {{"ID", "id", COLUMN_TEXT},
 					     {"STATE", "state", COLUMN_TEXT},
 					     {"GROUPS", "groups", COLUMN_TEXT},
 					     {"CHAIN", "endorsement.verdict", COLUMN_TEXT},
+					     {"CLOUD", "cloud.verdict", COLUMN_TEXT},
 					     {"LAST SEEN", "last_seen", COLUMN_TIME}};
 
 static const struct column show_columns[] = {
@@ -108,6 +108,14 @@ static const struct column show_columns[] = {
 	{"  model", "endorsement.model", COLUMN_TEXT},
 	{"  version", "endorsement.version", COLUMN_TEXT},
 	{"  anchor", "endorsement.anchor", COLUMN_TEXT},
+	{"cloud's key", "cloud.verdict", COLUMN_TEXT},
+	{"  problem", "cloud.problem", COLUMN_TEXT},
+	{"  anchor", "cloud.anchor", COLUMN_TEXT},
+	{"  project", "cloud.instance.project", COLUMN_TEXT},
+	{"  project number", "cloud.instance.project_number", COLUMN_TEXT},
+	{"  zone", "cloud.instance.zone", COLUMN_TEXT},
+	{"  instance", "cloud.instance.instance_name", COLUMN_TEXT},
+	{"  instance id", "cloud.instance.instance_id", COLUMN_TEXT},
 	{"event log", "event_log", COLUMN_TEXT},
 	{"IMA list", "ima", COLUMN_TEXT},
 	{"secure boot", "secure_boot", COLUMN_TEXT},

@@ -58,6 +58,26 @@ build_release(struct body *body, struct bytes peer, struct writer *w)
 	return FRAME_RELEASE;
 }
 
+/* All of the four members, or none. */
+static struct wire_cloud
+build_cloud(struct body *body)
+{
+	static const char *const members[] = {"cloud_public", "cloud_certificates", "cloud_message",
+					      "cloud_signature"};
+	struct wire_cloud cloud = {0};
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		cloud.sent = cloud.sent || body_has(body, members[i]);
+	if (!cloud.sent)
+		return cloud;
+	cloud.public_area = body_base64(body, "cloud_public", true);
+	cloud.certificate_count = (uint8_t)body_base64_array(
+		body, "cloud_certificates", ATTEST_CERTIFICATES_MAX, cloud.certificates);
+	cloud.message = body_base64(body, "cloud_message", true);
+	cloud.signature = body_base64(body, "cloud_signature", true);
+	return cloud;
+}
+
 /* The second step of an enrolment is known by its challenge. */
 static enum frame_type
 build_activate(struct body *body, struct bytes peer, struct writer *w)
@@ -71,6 +91,7 @@ build_activate(struct body *body, struct bytes peer, struct writer *w)
 		.signature = body_base64(body, "signature", true),
 		.pcrs = body_base64(body, "pcrs", true),
 		.event_log = body_log(body, "event_log", ATTEST_EVENTLOG_MAX),
+		.cloud = build_cloud(body),
 		.peer = peer,
 	};
 

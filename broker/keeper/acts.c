@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "acts.h"
 
+#include "acts_crl.h"
 #include "acts_ima.h"
 #include "acts_machine.h"
 #include "acts_policy.h"
@@ -315,6 +316,8 @@ static const struct act {
 	{OPERATION_IMA_KEY_ADD, act_check_ima_key_add, act_apply_ima_key_add, false},
 	{OPERATION_IMA_ALLOW_ADD, act_check_ima_allow_add, act_apply_ima_allow_add, false},
 	{OPERATION_IMA_ALLOW_END, act_check_ima_allow_end, act_apply_ima_allow_end, false},
+	{OPERATION_CRL_ADD, act_check_crl_add, act_apply_crl_add, false},
+	{OPERATION_CRL_END, act_check_crl_end, act_apply_crl_end, false},
 };
 
 static const struct act *

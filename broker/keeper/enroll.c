@@ -80,6 +80,8 @@ enrolment_clear(struct enrolment *enrolment)
 {
 	attest_ek_free(enrolment->ek);
 	attest_ak_free(enrolment->ak);
+	for (size_t i = 0; i < ATTEST_CRLS_MAX; i++)
+		crl_bytes_drop(enrolment->crls[i]);
 }
 
 static void
@@ -146,6 +148,7 @@ prove(struct worker *worker, struct enrolment *enrolment)
 		return WIRE_CHALLENGE;
 	transcript_enroll(BYTES_OF(keeper->keys.release_public), request->challenge,
 			  request->ek_public, request->ak_public, input.qualifying);
+	memcpy(enrolment->transcript, input.qualifying, sizeof(enrolment->transcript));
 	if (!proof_holds(worker, request, input.qualifying) ||
 	    attest_quote_verify(&input, &enrolment->quote, &err) != ATTEST_OK)
 		return WIRE_QUOTE;

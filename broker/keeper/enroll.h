@@ -15,8 +15,10 @@ struct enrolment {
 	uint8_t ek_id[ATTEST_HASH_SIZE];
 	char id[MACHINE_ID_SIZE];
 	int64_t now;
+	uint8_t transcript[TRANSCRIPT_SIZE];
 	struct attest_quote quote;
 	struct wire_examine_enrolment examine;
+	struct crl_bytes *crls[ATTEST_CRLS_MAX]; /* held: those that `examine` points at */
 	struct wire_appraisal appraisal;
 	bool proved; /* the caller is the TPM that it says it is */
 	bool admitted;

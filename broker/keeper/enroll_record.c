@@ -15,6 +15,20 @@ has_revoked_ca(const struct trust *trust, const struct attest_chain *chain)
 	return false;
 }
 
+/* By a CRL that was there once, or that came while the appraiser looked: what the newest one makes
+ * of a certificate, and nothing worse. */
+static void
+refuse_revoked(const struct trust *trust, const struct attest_chain *chain,
+	       enum wire_verdict *verdict, char problem[200])
+{
+	for (size_t i = 0; *verdict == WIRE_VERIFIED && i < chain->link_count; i++) {
+		if (!trust_revoked(&trust->revoked_links, BYTES_OF(chain->links[i])))
+			continue;
+		*verdict = WIRE_REFUSED;
+		snprintf(problem, 200, "its issuer has revoked a certificate of the path");
+	}
+}
+
 /* Ids are made of 64 bits of an EK's. */
 static bool
 has_other_ek(struct machine *machine, struct bytes ek_id)
@@ -68,6 +82,38 @@ text_field(const char *text, size_t size)
 }
 
 /* What came from the appraiser is bounded once more here. */
+static struct machine_endorsement
+endorsement_of(enum wire_verdict verdict, const struct attest_chain *chain, const char *problem,
+	       size_t problem_size)
+{
+	struct machine_endorsement endorsement = {.verdict = verdict};
+	size_t cas = chain->ca_count < ATTEST_CHAIN_MAX ? chain->ca_count : ATTEST_CHAIN_MAX;
+	size_t links = chain->link_count < ATTEST_LINKS_MAX ? chain->link_count : ATTEST_LINKS_MAX;
+
+	if (verdict == WIRE_REFUSED)
+		endorsement.problem = text_field(problem, problem_size);
+	if (verdict != WIRE_VERIFIED)
+		return endorsement;
+	endorsement.ca_count = (uint8_t)cas;
+	endorsement.ca_ids = (struct bytes){chain->ca_ids[0], cas * ATTEST_HASH_SIZE};
+	endorsement.link_count = (uint8_t)links;
+	endorsement.links = (struct bytes){chain->links[0], links * ATTEST_HASH_SIZE};
+	return endorsement;
+}
+
+static struct machine_instance
+instance_of(const struct attest_instance *instance)
+{
+	return (struct machine_instance){
+		.known = true,
+		.zone = text_field(instance->zone, sizeof(instance->zone)),
+		.project = text_field(instance->project, sizeof(instance->project)),
+		.project_number = instance->project_number,
+		.number = instance->number,
+		.name = text_field(instance->name, sizeof(instance->name)),
+	};
+}
+
 static void
 describe(const struct enrolment *enrolment, struct machine_fixed *fixed)
 {
@@ -83,19 +129,31 @@ describe(const struct enrolment *enrolment, struct machine_fixed *fixed)
 		.ak_name = name_bytes(attest_ak_name(enrolment->ak)),
 		.ek_id = BYTES_OF(enrolment->ek_id),
 		.ek_kind = text_bytes(kind),
-		.verdict = appraisal->chain,
+		.endorsement = endorsement_of(appraisal->chain, chain, appraisal->chain_error,
+					      sizeof(appraisal->chain_error)),
+		.cloud = endorsement_of(appraisal->cloud, &appraisal->cloud_chain,
+					appraisal->cloud_error, sizeof(appraisal->cloud_error)),
 	};
-	if (appraisal->chain == WIRE_REFUSED)
-		fixed->problem = text_field(appraisal->chain_error, sizeof(appraisal->chain_error));
+	if (appraisal->cloud == WIRE_VERIFIED && appraisal->cloud_chain.instance.known)
+		fixed->instance = instance_of(&appraisal->cloud_chain.instance);
 	if (appraisal->chain != WIRE_VERIFIED)
 		return;
-	fixed->ca_count =
-		(uint8_t)(chain->ca_count < ATTEST_CHAIN_MAX ? chain->ca_count : ATTEST_CHAIN_MAX);
-	fixed->ca_ids =
-		(struct bytes){chain->ca_ids[0], (size_t)fixed->ca_count * ATTEST_HASH_SIZE};
 	fixed->manufacturer = text_field(chain->manufacturer, sizeof(chain->manufacturer));
 	fixed->model = text_field(chain->model, sizeof(chain->model));
 	fixed->version = text_field(chain->version, sizeof(chain->version));
+}
+
+static void
+instance_entry(struct json *json, const struct enrolment *enrolment)
+{
+	const struct attest_instance *instance = &enrolment->appraisal.cloud_chain.instance;
+
+	if (enrolment->appraisal.cloud != WIRE_VERIFIED || !instance->known)
+		return;
+	const struct machine_instance own = instance_of(instance);
+	out_object(json, "instance");
+	out_machine_instance(json, &own);
+	out_object_end(json);
 }
 
 void
@@ -112,6 +170,8 @@ enrolment_entry(struct worker *worker, const struct enrolment *enrolment,
 	out_hex(json, "ek_id", BYTES_OF(enrolment->ek_id));
 	out_hex(json, "ak_name", name_bytes(attest_ak_name(enrolment->ak)));
 	out_text(json, "endorsement", verdicts[enrolment->appraisal.chain]);
+	out_text(json, "cloud", verdicts[enrolment->appraisal.cloud]);
+	instance_entry(json, enrolment);
 	audit_end(worker, true, worker->keeper->trust.revision);
 }
 
@@ -191,7 +251,8 @@ record_again(struct worker *worker, struct enrolment *enrolment, struct machine 
 	if (state == MACHINE_PENDING && !audit_stranger(worker))
 		return WIRE_BUSY;
 	enrolment->admitted = state == MACHINE_ADMITTED;
-	enrolment->appraisal.chain = record.fixed.verdict;
+	enrolment->appraisal.chain = record.fixed.endorsement.verdict;
+	enrolment->appraisal.cloud = record.fixed.cloud.verdict;
 	enrolment_entry(worker, enrolment, machine, machine_state_text(state));
 	pthread_mutex_lock(&machine->mutex);
 	record = machine->record;
@@ -228,6 +289,16 @@ decide_early(struct worker *worker, struct enrolment *enrolment, enum wire_statu
 	examine->certificate_count = enrolment->request.certificate_count;
 	memcpy(examine->certificates, enrolment->request.certificates,
 	       sizeof(examine->certificates));
+	examine->ak_public = enrolment->request.ak_public;
+	examine->transcript = BYTES_OF(enrolment->transcript);
+	examine->cloud = enrolment->request.cloud;
+	examine->crl_count = (uint8_t)trust->crls.count;
+	for (size_t i = 0; i < trust->crls.count; i++) {
+		enrolment->crls[i] = crl_bytes_hold(trust->crls.items[i].bytes);
+		examine->crls[i] =
+			(struct bytes){enrolment->crls[i]->der, enrolment->crls[i]->size};
+	}
+	examine->stale_crls = worker->keeper->options.stale_crls;
 	examine->anchor_count = (uint16_t)trust->anchor_count;
 	for (size_t i = 0; i < trust->anchor_count;
 	     i++) /* their bytes stay as long as the keeper */
@@ -250,12 +321,15 @@ decide_late(struct worker *worker, struct enrolment *enrolment)
 		return status;
 	if (machine && machine->enrolled)
 		return record_again(worker, enrolment, machine);
-	if (enrolment->appraisal.chain == WIRE_VERIFIED &&
-	    has_revoked_ca(trust, &enrolment->appraisal.ek_chain)) {
-		audit_check(worker, "revocation", false, "no revoked CA above its EK",
-			    "one is revoked");
+	struct wire_appraisal *appraisal = &enrolment->appraisal;
+	if ((appraisal->chain == WIRE_VERIFIED && has_revoked_ca(trust, &appraisal->ek_chain)) ||
+	    (appraisal->cloud == WIRE_VERIFIED && has_revoked_ca(trust, &appraisal->cloud_chain))) {
+		audit_check(worker, "revocation", false,
+			    "no revoked CA above its EK or its cloud's key", "one is revoked");
 		return WIRE_IDENTITY;
 	}
+	refuse_revoked(trust, &appraisal->ek_chain, &appraisal->chain, appraisal->chain_error);
+	refuse_revoked(trust, &appraisal->cloud_chain, &appraisal->cloud, appraisal->cloud_error);
 	return record_machine(worker, enrolment, machine);
 }
 

@@ -3,6 +3,8 @@
 
 #include "json_out.h"
 
+#include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -133,13 +135,60 @@ define_path(struct policy_facts *facts, const char *type, struct bytes path)
 	return NULL;
 }
 
+static struct policy_field
+text_member(struct policy_facts *facts, const char *name, struct bytes text)
+{
+	return (struct policy_field){text_of(name), string(facts, text)};
+}
+
+static const struct policy_value *
+ca_set(struct policy_facts *facts, const struct machine_endorsement *endorsement)
+{
+	const struct policy_value *cas[ATTEST_CHAIN_MAX];
+	char hex[2 * ATTEST_HASH_SIZE + 1];
+
+	for (size_t i = 0; i < endorsement->ca_count; i++) {
+		sodium_bin2hex(hex, sizeof(hex), endorsement->ca_ids.data + i * ATTEST_HASH_SIZE,
+			       ATTEST_HASH_SIZE);
+		cas[i] = string(facts, text_bytes(hex));
+	}
+	return policy_value_set(facts, cas, endorsement->ca_count);
+}
+
+/* Numbers of 64 bits do not fit a Long: they are texts. */
+static const struct policy_value *
+cloud_context(struct policy_facts *facts, const struct machine_fixed *fixed)
+{
+	const struct machine_instance *instance = &fixed->instance;
+	bool certified = fixed->cloud.verdict == WIRE_VERIFIED;
+	char project_number[24];
+	char instance_id[24];
+
+	struct policy_field fields[7] = {
+		{text_of("certified"), policy_value_boolean(facts, certified)},
+	};
+	if (!certified)
+		return policy_value_record(facts, fields, 1);
+	fields[1] = (struct policy_field){text_of("cas"), ca_set(facts, &fixed->cloud)};
+	if (!instance->known)
+		return policy_value_record(facts, fields, 2);
+	snprintf(project_number, sizeof(project_number), "%" PRIu64, instance->project_number);
+	snprintf(instance_id, sizeof(instance_id), "%" PRIu64, instance->number);
+	fields[2] = text_member(facts, "zone", instance->zone);
+	fields[3] = text_member(facts, "project", instance->project);
+	fields[4] = text_member(facts, "projectNumber", text_bytes(project_number));
+	fields[5] = text_member(facts, "instanceId", text_bytes(instance_id));
+	fields[6] = text_member(facts, "instanceName", instance->name);
+	return policy_value_record(facts, fields, 7);
+}
+
 static const struct policy_value *
 release_context(struct policy_facts *facts, const struct release_view *view)
 {
 	const struct machine_fixed *fixed = &view->record->fixed;
 	const struct policy_value *baselines[FACTS_BASELINES_MAX];
 	struct bytes none = {(const uint8_t *)"", 0};
-	bool certified = fixed->verdict == WIRE_VERIFIED;
+	bool certified = fixed->endorsement.verdict == WIRE_VERIFIED;
 
 	for (size_t i = 0; i < view->baseline_count; i++)
 		baselines[i] = entity(facts, "Baseline", text_bytes(view->baselines[i]->name));
@@ -147,13 +196,14 @@ release_context(struct policy_facts *facts, const struct release_view *view)
 		{text_of("certified"), policy_value_boolean(facts, certified)},
 		{text_of("manufacturer"), string(facts, certified ? fixed->manufacturer : none)},
 	};
-	struct policy_field fields[4] = {
+	struct policy_field fields[5] = {
 		{text_of("now"), policy_value_long(facts, view->now)},
 		{text_of("baselines"), policy_value_set(facts, baselines, view->baseline_count)},
 		{text_of("claims"), facts_claims(facts, view)},
 		{text_of("ek"), policy_value_record(facts, ek, 2)},
+		{text_of("cloud"), cloud_context(facts, fixed)},
 	};
-	return policy_value_record(facts, fields, 4);
+	return policy_value_record(facts, fields, 5);
 }
 
 /* "web/policy0": the applied text's name, and the policy's own @id or number within all. */

@@ -24,6 +24,7 @@ struct keeper_options {
 	const char *store; /* path */
 	unsigned workers;
 	unsigned pending_max;
+	bool stale_crls;	     /* CRLs past their nextUpdate count, too */
 	uint32_t challenge_lifetime; /* seconds */
 	uint32_t lease_lifetime;     /* seconds */
 	int gateway;		     /* channels; the keeper does not close them */

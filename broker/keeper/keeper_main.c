@@ -12,13 +12,10 @@
 #include <unistd.h>
 
 static const struct settings_key keys[] = {
-	{"store", false, true},
-	{"root_key", false, true},
-	{"workers", false, true},
-	{"challenge_lifetime", false, true},
-	{"lease_lifetime", false, true},
-	{"pending_max", false, true},
-	{NULL, false, false},
+	{"store", false, true},		 {"root_key", false, true},
+	{"workers", false, true},	 {"challenge_lifetime", false, true},
+	{"lease_lifetime", false, true}, {"pending_max", false, true},
+	{"stale_crls", false, true},	 {NULL, false, false},
 };
 
 #define LEASE_LIFETIME_MAX (366L * 24 * 3600)
@@ -41,6 +38,7 @@ read_options(const struct settings *settings, struct keeper_options *ret_options
 		.store = settings_get(settings, "store", 0),
 		.workers = (unsigned)workers,
 		.pending_max = (unsigned)pending_max,
+		.stale_crls = strcmp(settings_get(settings, "stale_crls", 0), "accept") == 0,
 		.challenge_lifetime = (uint32_t)challenge_lifetime,
 		.lease_lifetime = (uint32_t)lease_lifetime,
 		.gateway = KEEPER_GATEWAY_CHANNEL,

@@ -3,11 +3,13 @@
 
 #include "json_out.h"
 
+#include <inttypes.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RECORD_VERSION 2
+#define RECORD_VERSION 3
 
 const char *
 log_state_text(enum log_state state)
@@ -39,6 +41,59 @@ ima_state_text(enum ima_state state)
 	return "absent";
 }
 
+static void
+write_endorsement(struct writer *w, const struct machine_endorsement *endorsement)
+{
+	write_u8(w, (uint8_t)endorsement->verdict);
+	write_u8(w, endorsement->ca_count);
+	write_bytes(w, endorsement->ca_ids);
+	write_u8(w, endorsement->link_count);
+	write_bytes(w, endorsement->links);
+	write_lp(w, endorsement->problem);
+}
+
+static struct machine_endorsement
+read_endorsement(struct reader *r)
+{
+	struct machine_endorsement endorsement;
+
+	endorsement.verdict = (enum wire_verdict)read_count(r, read_u8(r), WIRE_VERIFIED);
+	endorsement.ca_count = (uint8_t)read_count(r, read_u8(r), ATTEST_CHAIN_MAX);
+	endorsement.ca_ids = read_bytes(r, (size_t)endorsement.ca_count * ATTEST_HASH_SIZE);
+	endorsement.link_count = (uint8_t)read_count(r, read_u8(r), ATTEST_LINKS_MAX);
+	endorsement.links = read_bytes(r, (size_t)endorsement.link_count * ATTEST_HASH_SIZE);
+	endorsement.problem = read_lp(r, MACHINE_TEXT_MAX);
+	return endorsement;
+}
+
+static void
+write_instance(struct writer *w, const struct machine_instance *instance)
+{
+	write_u8(w, instance->known);
+	if (!instance->known)
+		return;
+	write_lp(w, instance->zone);
+	write_lp(w, instance->project);
+	write_be64(w, instance->project_number);
+	write_be64(w, instance->number);
+	write_lp(w, instance->name);
+}
+
+static struct machine_instance
+read_instance(struct reader *r)
+{
+	struct machine_instance instance = {.known = read_count(r, read_u8(r), 1) == 1};
+
+	if (!instance.known)
+		return instance;
+	instance.zone = read_lp(r, MACHINE_TEXT_MAX);
+	instance.project = read_lp(r, MACHINE_TEXT_MAX);
+	instance.project_number = read_be64(r);
+	instance.number = read_be64(r);
+	instance.name = read_lp(r, MACHINE_TEXT_MAX);
+	return instance;
+}
+
 void
 machine_fixed_write(struct writer *w, const struct machine_fixed *fixed)
 {
@@ -49,13 +104,12 @@ machine_fixed_write(struct writer *w, const struct machine_fixed *fixed)
 	write_bytes_be16(w, fixed->ak_name);
 	write_bytes(w, fixed->ek_id);
 	write_lp(w, fixed->ek_kind);
-	write_u8(w, (uint8_t)fixed->verdict);
-	write_u8(w, fixed->ca_count);
-	write_bytes(w, fixed->ca_ids);
+	write_endorsement(w, &fixed->endorsement);
 	write_lp(w, fixed->manufacturer);
 	write_lp(w, fixed->model);
 	write_lp(w, fixed->version);
-	write_lp(w, fixed->problem);
+	write_endorsement(w, &fixed->cloud);
+	write_instance(w, &fixed->instance);
 }
 
 static bool
@@ -70,17 +124,73 @@ fixed_read(struct bytes encoded, struct machine_fixed *fixed)
 	fixed->ak_name = read_bytes_be16(&r);
 	fixed->ek_id = read_bytes(&r, ATTEST_HASH_SIZE);
 	fixed->ek_kind = read_lp(&r, MACHINE_TEXT_MAX);
-	fixed->verdict = (enum wire_verdict)read_count(&r, read_u8(&r), WIRE_VERIFIED);
-	fixed->ca_count = (uint8_t)read_count(&r, read_u8(&r), ATTEST_CHAIN_MAX);
-	fixed->ca_ids = read_bytes(&r, (size_t)fixed->ca_count * ATTEST_HASH_SIZE);
+	fixed->endorsement = read_endorsement(&r);
 	fixed->manufacturer = read_lp(&r, MACHINE_TEXT_MAX);
 	fixed->model = read_lp(&r, MACHINE_TEXT_MAX);
 	fixed->version = read_lp(&r, MACHINE_TEXT_MAX);
-	fixed->problem = read_lp(&r, MACHINE_TEXT_MAX);
+	fixed->cloud = read_endorsement(&r);
+	fixed->instance = read_instance(&r);
 	return reader_finished(&r) && fixed->ak_name.size == AK_NAME_SIZE &&
 	       fixed->ek_public.size <= ATTEST_PUBLIC_SIZE_MAX &&
 	       fixed->ak_public.size <= ATTEST_PUBLIC_SIZE_MAX &&
 	       fixed->ek_name.size <= ATTEST_NAME_SIZE_MAX && fixed->first_seen >= 0;
+}
+
+/* The index-th of two rows of hashes. */
+static bool
+pick(struct bytes one, struct bytes other, size_t index, struct bytes *ret_hash)
+{
+	size_t offset = index * ATTEST_HASH_SIZE;
+
+	if (offset >= one.size) {
+		offset -= one.size;
+		one = other;
+	}
+	if (offset >= one.size)
+		return false;
+	*ret_hash = (struct bytes){one.data + offset, ATTEST_HASH_SIZE};
+	return true;
+}
+
+bool
+machine_ca(const struct machine_fixed *fixed, size_t index, struct bytes *ret_id)
+{
+	return pick(fixed->endorsement.ca_ids, fixed->cloud.ca_ids, index, ret_id);
+}
+
+bool
+machine_link(const struct machine_fixed *fixed, size_t index, struct bytes *ret_link)
+{
+	return pick(fixed->endorsement.links, fixed->cloud.links, index, ret_link);
+}
+
+struct bytes
+machine_anchor(const struct machine_endorsement *endorsement)
+{
+	struct bytes anchor = {0};
+
+	if (endorsement->ca_count == 0)
+		return anchor;
+	/* Nearest first: the anchor is the last. */
+	anchor.data =
+		endorsement->ca_ids.data + (endorsement->ca_count - 1u) * (size_t)ATTEST_HASH_SIZE;
+	anchor.size = ATTEST_HASH_SIZE;
+	return anchor;
+}
+
+/* Numbers of 64 bits are texts: JSON's are not sure to hold them. */
+void
+out_machine_instance(struct json *json, const struct machine_instance *instance)
+{
+	char number[24];
+
+	out_string(json, "zone", instance->zone);
+	out_string(json, "project", instance->project);
+	snprintf(number, sizeof(number), "%" PRIu64, instance->project_number);
+	out_text(json, "project_number", number);
+	snprintf(number, sizeof(number), "%" PRIu64, instance->number);
+	out_text(json, "instance_id", number);
+	out_string(json, "instance_name", instance->name);
 }
 
 void

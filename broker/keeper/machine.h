@@ -3,14 +3,17 @@
  * Machines: what acts say of one (trust.c folds it) and what the keeper recorded of it
  * (`machine/<id>`).
  *
- * record = 2:u8 || last_seen:u64 || clock_known:u8 || reset:u32 || restart:u32 || clock:u64 ||
+ * record = 3:u8 || last_seen:u64 || clock_known:u8 || reset:u32 || restart:u32 || clock:u64 ||
  * pcrs:512 || log:u8 || ima:u8 || secure_boot:u8 || claims:32 || suspended:u8 || lp(reason) ||
  * lp(fixed)
  * claims = SHA-256 of the newest quote's (claims.h has their record); zeros: none
  * fixed  =
  * first_seen:u64 || u16-sized ek_public || u16-sized ak_public || u16-sized ek_name || u16-sized
- * ak_name || ek_id:32 || lp(ek_kind) || verdict:u8 || count:u8 || ca_id:32 * count ||
- * lp(manufacturer) || lp(model) || lp(version) || lp(problem)
+ * ak_name || ek_id:32 || lp(ek_kind) || endorsement || lp(manufacturer) || lp(model) || lp(version)
+ * || endorsement (the cloud's) || 0:u8 || or 1:u8 || lp(zone) || lp(project) || project_number:u64
+ * || number:u64 || lp(name)
+ * endorsement = verdict:u8 || count:u8 || ca_id:32 * count || count:u8 || link:32 * count ||
+ * lp(problem)
  */
 #ifndef POSTERN_KEEPER_MACHINE_H
 #define POSTERN_KEEPER_MACHINE_H
@@ -21,7 +24,7 @@
 
 #define MACHINE_ID_SIZE	    19 /* "m-", 16 hex digits, NUL */
 #define NAME_SIZE	    65 /* name_valid's longest and NUL */
-#define MACHINE_RECORD_MAX  6144
+#define MACHINE_RECORD_MAX  8192
 #define MACHINE_REASON_SIZE 120
 #define MACHINE_TEXT_MAX    256 /* bytes of one text of the endorsement */
 
@@ -33,6 +36,26 @@ const char *log_state_text(enum log_state state);
 enum ima_state { IMA_ABSENT = 0, IMA_REFUSED, IMA_VERIFIED };
 const char *ima_state_text(enum ima_state state);
 
+/* What a path of certificates came to, from the EK's or from that of a cloud's AK. */
+struct machine_endorsement {
+	enum wire_verdict verdict;
+	uint8_t ca_count;
+	struct bytes ca_ids; /* ca_count * 32 */
+	uint8_t link_count;
+	struct bytes links;   /* link_count * 32: what CRLs revoke (attest_crl_revoked) */
+	struct bytes problem; /* where it was refused */
+};
+
+/* Which machine of a cloud it is, as the certificate of the cloud's AK has it. */
+struct machine_instance {
+	bool known;
+	struct bytes zone;
+	struct bytes project;
+	uint64_t project_number;
+	uint64_t number;
+	struct bytes name;
+};
+
 /* What enrolment proved; texts and keys point into `encoded`. */
 struct machine_fixed {
 	int64_t first_seen;
@@ -42,14 +65,22 @@ struct machine_fixed {
 	struct bytes ak_name;
 	struct bytes ek_id;
 	struct bytes ek_kind;
-	enum wire_verdict verdict; /* of the EK's certificate chain */
-	uint8_t ca_count;
-	struct bytes ca_ids; /* ca_count * 32 */
+	struct machine_endorsement endorsement; /* of the EK's certificate */
 	struct bytes manufacturer;
 	struct bytes model;
 	struct bytes version;
-	struct bytes problem;
+	struct machine_endorsement cloud; /* of the AK that a cloud certified */
+	struct machine_instance instance;
 };
+/* The CAs above the EK and above the cloud's AK, one after the other, and the links of both paths.
+ * False: there are no more. */
+bool machine_ca(const struct machine_fixed *fixed, size_t index, struct bytes *ret_id);
+bool machine_link(const struct machine_fixed *fixed, size_t index, struct bytes *ret_link);
+/* The CA that is trusted without another above it: empty where nothing was verified. */
+struct bytes machine_anchor(const struct machine_endorsement *endorsement);
+struct json;
+/* As members. */
+void out_machine_instance(struct json *json, const struct machine_instance *instance);
 
 struct machine_record {
 	int64_t last_seen;

@@ -33,6 +33,7 @@ static const struct row {
 	{OPERATION_ACT_READ, RESOURCE_BROKER, operation_act_read},
 	{OPERATION_IMA_KEY_LIST, RESOURCE_BROKER, operation_ima_key_list},
 	{OPERATION_IMA_ALLOW_LIST, RESOURCE_BROKER, operation_ima_allow_list},
+	{OPERATION_CRL_LIST, RESOURCE_BROKER, operation_crl_list},
 	{OPERATION_SECRET_PUT, RESOURCE_SECRET, operation_secret_put},
 	{OPERATION_SECRET_DELETE, RESOURCE_SECRET, operation_secret_delete},
 	{OPERATION_MACHINE_REGISTER, RESOURCE_NEW_MACHINE, operation_act},
@@ -50,6 +51,8 @@ static const struct row {
 	{OPERATION_IMA_KEY_ADD, RESOURCE_IMA_KEY, operation_act},
 	{OPERATION_IMA_ALLOW_ADD, RESOURCE_IMA_ALLOW, operation_act},
 	{OPERATION_IMA_ALLOW_END, RESOURCE_IMA_ALLOW, operation_act},
+	{OPERATION_CRL_ADD, RESOURCE_CRL, operation_act},
+	{OPERATION_CRL_END, RESOURCE_CRL, operation_act},
 	/* OPERATION_GENESIS is not here: nobody may send it. */
 };
 

@@ -38,6 +38,7 @@ enum resource {
 	RESOURCE_POLICY,
 	RESOURCE_OPERATOR, /* and each of its roles */
 	RESOURCE_ANCHOR,
+	RESOURCE_CRL,
 	RESOURCE_IMA_KEY,
 	RESOURCE_IMA_ALLOW,
 	RESOURCE_REVOKED, /* by FIELD_KIND */
@@ -68,6 +69,7 @@ operation_run operation_audit_read;
 operation_run operation_act_read;
 operation_run operation_ima_key_list;
 operation_run operation_ima_allow_list;
+operation_run operation_crl_list;
 operation_run operation_secret_put;
 operation_run operation_secret_delete;
 operation_run operation_act;

@@ -212,12 +212,36 @@ apply(struct worker *worker, struct operation_call *call, uint64_t revision, con
 
 /* ---- the answer ---- */
 
+static int
+compare_hashes(const void *one, const void *other)
+{
+	return memcmp(one, other, ATTEST_HASH_SIZE);
+}
+
+/* By the CRL that was added. */
+static bool
+is_listed(const struct operation_call *call, const struct machine_record *record)
+{
+	struct bytes revoked = call->request.fields[FIELD_DIGESTS];
+	struct bytes link;
+
+	for (size_t i = 0; record && revoked.size > 0 && machine_link(&record->fixed, i, &link);
+	     i++) {
+		if (bsearch(link.data, revoked.data, revoked.size / ATTEST_HASH_SIZE,
+			    ATTEST_HASH_SIZE, compare_hashes))
+			return true;
+	}
+	return false;
+}
+
 static bool
 is_affected(const struct operation_call *call, const struct machine *machine,
 	    const struct machine_record *record, const struct baseline *baseline, struct bytes id)
 {
 	struct bytes kind = call->request.fields[FIELD_KIND];
 
+	if (call->request.operation == OPERATION_CRL_ADD)
+		return is_listed(call, record);
 	if (bytes_equal(kind, text_bytes("machine")))
 		return machine == call->machine;
 	if (bytes_equal(kind, text_bytes("baseline")))
@@ -227,11 +251,11 @@ is_affected(const struct operation_call *call, const struct machine *machine,
 		       (record && bytes_equal(record->fixed.ek_id, id));
 	if (bytes_equal(kind, text_bytes("ak")))
 		return record && bytes_equal(record->fixed.ak_name, id);
+	struct bytes ca;
 	for (size_t i = 0;
-	     record && bytes_equal(kind, text_bytes("ek-ca")) && i < record->fixed.ca_count; i++) {
-		if (bytes_equal((struct bytes){record->fixed.ca_ids.data + i * ATTEST_HASH_SIZE,
-					       ATTEST_HASH_SIZE},
-				id))
+	     record && bytes_equal(kind, text_bytes("ek-ca")) && machine_ca(&record->fixed, i, &ca);
+	     i++) {
+		if (bytes_equal(ca, id))
 			return true;
 	}
 	return false;
@@ -303,7 +327,8 @@ operation_act(struct worker *worker, struct operation_call *call)
 	struct json *json = operation_text(worker);
 	out_number(json, "trust_revision", trust->revision);
 	out_text(json, "effect", change.effect);
-	if (call->request.operation == OPERATION_REVOKE)
+	if (call->request.operation == OPERATION_REVOKE ||
+	    call->request.operation == OPERATION_CRL_ADD)
 		list_affected(worker, call);
 	out_object_end(json);
 	return OUTCOME_OK;

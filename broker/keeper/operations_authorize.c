@@ -83,6 +83,9 @@ operation_resolve(const struct trust *trust, enum resource resource, struct oper
 	case RESOURCE_ANCHOR:
 		set_resource(call, "Anchor", fields[FIELD_ID]);
 		break;
+	case RESOURCE_CRL:
+		set_resource(call, "Crl", fields[FIELD_ID]);
+		break;
 	case RESOURCE_IMA_KEY:
 		set_resource(call, "ImaKey", fields[FIELD_ID]);
 		break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Readings of baselines, policies, operators, anchors, of the audit log and of the acts. */
+/* Readings of baselines, policies, operators, anchors, CRLs, of the audit log and of the acts. */
 #include "operations.h"
 
 #include <sodium.h>
@@ -112,6 +112,33 @@ operation_anchor_list(struct worker *worker, struct operation_call *call)
 		out_object_end(json);
 	}
 	out_array_end(json);
+	out_object_end(json);
+	return OUTCOME_OK;
+}
+
+enum operation_outcome
+operation_crl_list(struct worker *worker, struct operation_call *call)
+{
+	const struct trust *trust = &worker->keeper->trust;
+	struct json *json = operation_text(worker);
+
+	out_array(json, "crls");
+	for (size_t i = 0; i < trust->crls.count; i++) {
+		const struct crl *crl = &trust->crls.items[i];
+		out_object(json, NULL);
+		out_text(json, "id", crl->id);
+		out_text(json, "issuer", crl->issuer);
+		out_number(json, "issued", (uint64_t)crl->issued);
+		out_number(json, "expires", (uint64_t)crl->expires);
+		out_text(json, "state", call->now > crl->expires ? "expired" : "active");
+		out_number(json, "revoked", crl->revoked);
+		out_number(json, "size", crl->bytes->size);
+		out_text(json, "operator", crl->operator_name);
+		out_number(json, "revision", crl->revision);
+		out_object_end(json);
+	}
+	out_array_end(json);
+	out_text(json, "stale_crls", worker->keeper->options.stale_crls ? "accept" : "refuse");
 	out_object_end(json);
 	return OUTCOME_OK;
 }

@@ -12,24 +12,37 @@ text_or_empty(struct bytes text)
 }
 
 static void
-endorsement(struct json *json, const struct machine_record *record)
+endorsement_members(struct json *json, const struct machine_endorsement *endorsement)
 {
 	static const char *const verdicts[] = {"absent", "refused", "verified"};
-	const struct machine_fixed *fixed = &record->fixed;
+	struct bytes anchor = machine_anchor(endorsement);
 
-	out_object(json, "endorsement");
-	out_text(json, "verdict", verdicts[fixed->verdict]);
-	if (fixed->ca_count > 0) /* nearest first: the anchor is the last */
-		out_hex(json, "anchor",
-			(struct bytes){fixed->ca_ids.data +
-					       (fixed->ca_count - 1u) * ATTEST_HASH_SIZE,
-				       ATTEST_HASH_SIZE});
+	out_text(json, "verdict", verdicts[endorsement->verdict]);
+	if (anchor.size > 0)
+		out_hex(json, "anchor", anchor);
 	else
 		out_null(json, "anchor");
+	out_string(json, "problem", text_or_empty(endorsement->problem));
+}
+
+static void
+endorsements(struct json *json, const struct machine_fixed *fixed)
+{
+	out_object(json, "endorsement");
+	endorsement_members(json, &fixed->endorsement);
 	out_string(json, "manufacturer", text_or_empty(fixed->manufacturer));
 	out_string(json, "model", text_or_empty(fixed->model));
 	out_string(json, "version", text_or_empty(fixed->version));
-	out_string(json, "problem", text_or_empty(fixed->problem));
+	out_object_end(json);
+	out_object(json, "cloud");
+	endorsement_members(json, &fixed->cloud);
+	if (fixed->instance.known) {
+		out_object(json, "instance");
+		out_machine_instance(json, &fixed->instance);
+		out_object_end(json);
+	} else {
+		out_null(json, "instance");
+	}
 	out_object_end(json);
 }
 
@@ -68,14 +81,7 @@ unmeasured(struct json *json)
 
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
 		out_null(json, members[i]);
-	out_object(json, "endorsement");
-	out_text(json, "verdict", "absent");
-	out_null(json, "anchor");
-	out_text(json, "manufacturer", "");
-	out_text(json, "model", "");
-	out_text(json, "version", "");
-	out_text(json, "problem", "");
-	out_object_end(json);
+	endorsements(json, &(const struct machine_fixed){0});
 	out_text(json, "event_log", "absent");
 	out_text(json, "ima", "absent");
 	out_null(json, "secure_boot");
@@ -157,7 +163,7 @@ write_machine(struct json *json, const struct trust *trust, struct machine *mach
 		out_hex(json, "ek_id", record.fixed.ek_id);
 		out_string(json, "ek_kind", record.fixed.ek_kind);
 		out_hex(json, "ak_name", record.fixed.ak_name);
-		endorsement(json, &record);
+		endorsements(json, &record.fixed);
 		measured(json, &record);
 	} else {
 		if (machine->ek_known)

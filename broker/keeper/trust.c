@@ -16,6 +16,7 @@ trust_start(struct trust *trust)
 	index_start(&trust->revoked_cas.index);
 	index_start(&trust->revoked_eks.index);
 	index_start(&trust->revoked_aks.index);
+	index_start(&trust->revoked_links.index);
 }
 
 static void
@@ -47,9 +48,11 @@ trust_clear(struct trust *trust)
 	free(trust->policies);
 	policy_set_free(trust->set);
 	trust_ima_clear(&trust->ima);
+	trust_crls_clear(&trust->crls);
 	revoked_clear(&trust->revoked_cas);
 	revoked_clear(&trust->revoked_eks);
 	revoked_clear(&trust->revoked_aks);
+	revoked_clear(&trust->revoked_links);
 	*trust = (struct trust){0};
 }
 
@@ -199,11 +202,14 @@ revocation_of(const struct trust *trust, const struct machine *machine,
 		return "its EK is revoked";
 	if (trust_revoked(&trust->revoked_aks, record->fixed.ak_name))
 		return "its AK is revoked";
-	for (size_t i = 0; i < record->fixed.ca_count; i++) {
-		struct bytes id = {record->fixed.ca_ids.data + i * ATTEST_HASH_SIZE,
-				   ATTEST_HASH_SIZE};
+	struct bytes id;
+	for (size_t i = 0; machine_ca(&record->fixed, i, &id); i++) {
 		if (trust_revoked(&trust->revoked_cas, id))
-			return "a CA above its EK is revoked";
+			return "a CA above its EK, or its cloud's key, is revoked";
+	}
+	for (size_t i = 0; machine_link(&record->fixed, i, &id); i++) {
+		if (trust_revoked(&trust->revoked_links, id))
+			return "a CRL revokes its certificate, or one above it";
 	}
 	return NULL;
 }

@@ -6,6 +6,7 @@
 #ifndef POSTERN_KEEPER_TRUST_H
 #define POSTERN_KEEPER_TRUST_H
 
+#include "crls.h"
 #include "ima_rules.h"
 #include "index.h"
 #include "machine.h"
@@ -76,12 +77,14 @@ struct trust {
 	size_t anchor_count;
 	struct policy_source *policies;
 	size_t policy_count;
-	struct policy_set *set;	    /* all of policies, parsed as one text */
-	uint64_t named_claims;	    /* facts_claims_named of it */
-	struct trust_ima ima;	    /* what IMA lists are compared with */
-	struct revoked revoked_cas; /* ids of 32 bytes */
-	struct revoked revoked_eks; /* ids of 32 bytes */
-	struct revoked revoked_aks; /* AK names */
+	struct policy_set *set;	      /* all of policies, parsed as one text */
+	uint64_t named_claims;	      /* facts_claims_named of it */
+	struct trust_ima ima;	      /* what IMA lists are compared with */
+	struct trust_crls crls;	      /* whom CAs have revoked, for enrolments */
+	struct revoked revoked_cas;   /* ids of 32 bytes */
+	struct revoked revoked_eks;   /* ids of 32 bytes */
+	struct revoked revoked_aks;   /* AK names */
+	struct revoked revoked_links; /* certificates, by CRLs: attest_crl_revoked */
 };
 
 void trust_start(struct trust *trust);

@@ -16,7 +16,7 @@
 /* The door holds two descriptors for each connection, and some for itself. */
 #define DESCRIPTORS_FOR(connections) (2 * (connections) + 64)
 
-enum form { LISTEN, PUBLIC_FILE, PRIVATE_FILE, DIRECTORY, NUMBER };
+enum form { LISTEN, PUBLIC_FILE, PRIVATE_FILE, DIRECTORY, NUMBER, VERDICT };
 
 /* Every key of posternd.conf. */
 static const struct key {
@@ -37,6 +37,7 @@ static const struct key {
 	{"challenge_lifetime", NUMBER, false, 1u << ROLE_KEEPER, 5, 60, 60},
 	{"lease_lifetime", NUMBER, false, 1u << ROLE_KEEPER, 60, 604800, 3600},
 	{"pending_max", NUMBER, false, 1u << ROLE_KEEPER, 1, 1000000, 1000},
+	{"stale_crls", VERDICT, false, 1u << ROLE_KEEPER, 0, 0, 0},
 	{"max_connections", NUMBER, false, 1u << ROLE_DOOR | 1u << ROLE_GATEWAY, 1, 100000, 1000},
 };
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
@@ -226,6 +227,18 @@ load_path(const struct loading *loading, const struct key *key)
 	       check_path(loading, key->key, path, key->form) && give(loading, key, path);
 }
 
+/* "refuse", which is the default, or "accept". */
+static bool
+load_verdict(const struct loading *loading, const struct key *key)
+{
+	const char *value = settings_get(loading->settings, key->key, 0);
+	if (value == NULL)
+		value = "refuse";
+	if (strcmp(value, "refuse") != 0 && strcmp(value, "accept") != 0)
+		return refuse(loading, "%s: refuse or accept", key->key);
+	return give(loading, key, value);
+}
+
 static bool
 load_key(const struct loading *loading, const struct key *key)
 {
@@ -234,6 +247,8 @@ load_key(const struct loading *loading, const struct key *key)
 		return load_listen(loading, key);
 	case NUMBER:
 		return load_number(loading, key);
+	case VERDICT:
+		return load_verdict(loading, key);
 	case PUBLIC_FILE:
 	case PRIVATE_FILE:
 	case DIRECTORY:

@@ -50,7 +50,8 @@ const char *role_name(enum role_kind kind);
  * filled in.
  *   door       listen (repeated), tls_certificate, tls_key, max_connections
  *   gateway    max_connections
- *   keeper     store, root_key (a path), workers, challenge_lifetime, lease_lifetime, pending_max
+ *   keeper     store, root_key (a path), workers, challenge_lifetime, lease_lifetime, pending_max,
+ *              stale_crls
  *   appraiser  once (present where it is for one enrolment) */
 
 /* Receives SETUP. NULL: said on stderr. */

@@ -4,12 +4,16 @@
  * the keeper acts on. Every number is bounded and every text is plain ASCII, whatever the
  * appraiser has become.
  *
- *   log:u8 || chain:u8 || ima:u8 || report, where log is verified || chain fields, where chain is
- * || IMA report, where ima is || lp(log error) || lp(chain error) || lp(IMA error) report =
- * event_count:u32 || pcr:u8 * 16 || replays:u8 || lp(claims) claims = of the log alone: what the
- * IMA report comes to, the keeper adds itself IMA report = progress (ima.h) || dropped:u64 ||
- * other_pcrs:u64 || listed_known:u8 || signed_known:u8 || boot_aggregate:u8 chain fields =
- * ca_count:u8 || ca_id:32 * ca_count || lp(manufacturer) || lp(model) || lp(version) || expires:u64
+ *   log:u8 || chain:u8 || cloud:u8 || ima:u8 || report, where log is verified || chain fields,
+ * where chain is || chain fields, where cloud is || IMA report, where ima is || lp(log error) ||
+ *       lp(chain error) || lp(cloud error) || lp(IMA error)
+ *   report = event_count:u32 || pcr:u8 * 16 || replays:u8 || lp(claims)
+ *   claims = of the log alone: what the IMA report comes to, the keeper adds itself
+ *   IMA report = progress (ima.h) || dropped:u64 || other_pcrs:u64 || listed_known:u8 ||
+ *       signed_known:u8 || boot_aggregate:u8
+ *   chain fields = ca_count:u8 || ca_id:32 * ca_count || link_count:u8 || link:32 * link_count ||
+ *       lp(manufacturer) || lp(model) || lp(version) || expires:u64 || 0:u8 || or 1:u8 || instance
+ *   instance = lp(zone) || lp(project) || project_number:u64 || number:u64 || lp(name)
  */
 #include "ima.h"
 #include "message.h"
@@ -41,6 +45,12 @@ read_text(struct reader *r, char *ret_text, size_t capacity)
 	if (text.size > 0)
 		memcpy(ret_text, text.data, text.size);
 	ret_text[text.size] = '\0';
+}
+
+static bool
+read_flag(struct reader *r)
+{
+	return read_count(r, read_u8(r), 1) == 1;
 }
 
 static void
@@ -83,27 +93,71 @@ read_report(struct reader *r, struct attest_report *ret_report)
 }
 
 static void
+write_instance(struct writer *w, const struct attest_instance *instance)
+{
+	write_u8(w, instance->known);
+	if (!instance->known)
+		return;
+	write_text(w, instance->zone, sizeof(instance->zone));
+	write_text(w, instance->project, sizeof(instance->project));
+	write_be64(w, instance->project_number);
+	write_be64(w, instance->number);
+	write_text(w, instance->name, sizeof(instance->name));
+}
+
+static void
+read_instance(struct reader *r, struct attest_instance *ret_instance)
+{
+	ret_instance->known = read_flag(r);
+	if (!ret_instance->known)
+		return;
+	read_text(r, ret_instance->zone, sizeof(ret_instance->zone));
+	read_text(r, ret_instance->project, sizeof(ret_instance->project));
+	ret_instance->project_number = read_be64(r);
+	ret_instance->number = read_be64(r);
+	read_text(r, ret_instance->name, sizeof(ret_instance->name));
+}
+
+static void
+write_ids(struct writer *w, const uint8_t (*ids)[ATTEST_HASH_SIZE], uint32_t count)
+{
+	write_u8(w, (uint8_t)count);
+	for (uint32_t i = 0; i < count; i++)
+		write_bytes(w, BYTES_OF(ids[i]));
+}
+
+static uint32_t
+read_ids(struct reader *r, uint32_t max, uint8_t (*ret_ids)[ATTEST_HASH_SIZE])
+{
+	uint32_t count = read_count(r, read_u8(r), max);
+
+	for (uint32_t i = 0; i < count; i++)
+		read_copy(r, ret_ids[i], ATTEST_HASH_SIZE);
+	return count;
+}
+
+static void
 write_chain(struct writer *w, const struct attest_chain *chain)
 {
-	if (chain->ca_count > ATTEST_CHAIN_MAX || chain->expires < 0) {
+	if (chain->ca_count > ATTEST_CHAIN_MAX || chain->link_count > ATTEST_LINKS_MAX ||
+	    chain->expires < 0) {
 		w->failed = true;
 		return;
 	}
-	write_u8(w, (uint8_t)chain->ca_count);
-	for (uint32_t i = 0; i < chain->ca_count; i++)
-		write_bytes(w, BYTES_OF(chain->ca_ids[i]));
+	write_ids(w, chain->ca_ids, chain->ca_count);
+	write_ids(w, chain->links, chain->link_count);
 	write_text(w, chain->manufacturer, sizeof(chain->manufacturer));
 	write_text(w, chain->model, sizeof(chain->model));
 	write_text(w, chain->version, sizeof(chain->version));
 	write_be64(w, (uint64_t)chain->expires);
+	write_instance(w, &chain->instance);
 }
 
 static void
 read_chain(struct reader *r, struct attest_chain *ret_chain)
 {
-	ret_chain->ca_count = read_count(r, read_u8(r), ATTEST_CHAIN_MAX);
-	for (uint32_t i = 0; i < ret_chain->ca_count; i++)
-		read_copy(r, ret_chain->ca_ids[i], sizeof(ret_chain->ca_ids[i]));
+	ret_chain->ca_count = read_ids(r, ATTEST_CHAIN_MAX, ret_chain->ca_ids);
+	ret_chain->link_count = read_ids(r, ATTEST_LINKS_MAX, ret_chain->links);
 	read_text(r, ret_chain->manufacturer, sizeof(ret_chain->manufacturer));
 	read_text(r, ret_chain->model, sizeof(ret_chain->model));
 	read_text(r, ret_chain->version, sizeof(ret_chain->version));
@@ -111,6 +165,7 @@ read_chain(struct reader *r, struct attest_chain *ret_chain)
 	if (expires > INT64_MAX)
 		reader_fail(r);
 	ret_chain->expires = (int64_t)expires;
+	read_instance(r, &ret_chain->instance);
 }
 
 /* ---- IMA ---- */
@@ -133,12 +188,6 @@ wire_ima_number_read(struct reader *r)
 	if (number > INT64_MAX)
 		reader_fail(r);
 	return number;
-}
-
-static bool
-read_flag(struct reader *r)
-{
-	return read_count(r, read_u8(r), 1) == 1;
 }
 
 void
@@ -183,15 +232,19 @@ wire_appraisal_write(struct writer *w, const struct wire_appraisal *message)
 {
 	write_u8(w, (uint8_t)message->log);
 	write_u8(w, (uint8_t)message->chain);
+	write_u8(w, (uint8_t)message->cloud);
 	write_u8(w, (uint8_t)message->ima);
 	if (message->log == WIRE_VERIFIED)
 		write_report(w, &message->report);
 	if (message->chain == WIRE_VERIFIED)
 		write_chain(w, &message->ek_chain);
+	if (message->cloud == WIRE_VERIFIED)
+		write_chain(w, &message->cloud_chain);
 	if (message->ima == WIRE_VERIFIED)
 		write_ima_report(w, &message->ima_report);
 	write_text(w, message->log_error, sizeof(message->log_error));
 	write_text(w, message->chain_error, sizeof(message->chain_error));
+	write_text(w, message->cloud_error, sizeof(message->cloud_error));
 	write_text(w, message->ima_error, sizeof(message->ima_error));
 }
 
@@ -202,15 +255,19 @@ wire_appraisal_read(struct bytes body, struct wire_appraisal *ret_message)
 	struct wire_appraisal message = {0};
 	message.log = (enum wire_verdict)read_count(&r, read_u8(&r), WIRE_VERIFIED);
 	message.chain = (enum wire_verdict)read_count(&r, read_u8(&r), WIRE_VERIFIED);
+	message.cloud = (enum wire_verdict)read_count(&r, read_u8(&r), WIRE_VERIFIED);
 	message.ima = (enum wire_verdict)read_count(&r, read_u8(&r), WIRE_VERIFIED);
 	if (message.log == WIRE_VERIFIED)
 		read_report(&r, &message.report);
 	if (message.chain == WIRE_VERIFIED)
 		read_chain(&r, &message.ek_chain);
+	if (message.cloud == WIRE_VERIFIED)
+		read_chain(&r, &message.cloud_chain);
 	if (message.ima == WIRE_VERIFIED)
 		read_ima_report(&r, &message.ima_report);
 	read_text(&r, message.log_error, sizeof(message.log_error));
 	read_text(&r, message.chain_error, sizeof(message.chain_error));
+	read_text(&r, message.cloud_error, sizeof(message.cloud_error));
 	read_text(&r, message.ima_error, sizeof(message.ima_error));
 	if (!reader_finished(&r))
 		return false;

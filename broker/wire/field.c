@@ -153,7 +153,7 @@ state_valid(struct bytes value)
 	return word_in(value, states);
 }
 
-/* Without a kind (ANCHOR_ADD, IMA_KEY_ADD) it is a hash. */
+/* Without a kind (ANCHOR_ADD, CRL_ADD, IMA_KEY_ADD) it is a hash. */
 static bool
 id_valid(const struct operation_request *request)
 {
@@ -228,6 +228,8 @@ field_valid(const struct operation_request *request, enum operation_field field)
 		return within(value, ATTEST_HASH_SIZE,
 			      (size_t)WIRE_IMA_ALLOWED_MAX * ATTEST_HASH_SIZE) &&
 		       wire_digests_ascend(value);
+	case FIELD_CRL:
+		return within(value, 1, WIRE_CRL_MAX);
 	case FIELD_LIMIT:
 		break;
 	}
@@ -272,6 +274,7 @@ static const struct problems problems[FIELD_LIMIT] = {
 	[FIELD_POLICIES] = PROBLEMS("policies", "a list of distinct names and UTF-8 texts"),
 	[FIELD_PUBLIC_KEY] = PROBLEMS("public key", "DER of at most 8192 bytes"),
 	[FIELD_DIGESTS] = PROBLEMS("digests", "1 to 16384 of SHA-256, each once and in order"),
+	[FIELD_CRL] = PROBLEMS("CRL", "DER of at most 256 KiB"),
 };
 
 const char *

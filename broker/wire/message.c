@@ -11,7 +11,8 @@
 #define MACHINE_ID_MAX 64
 
 /* Logs and certificates are nearly all of the largest messages. */
-#define REST_MAX (64 * 1024)
+#define REST_MAX  (64 * 1024)
+#define CLOUD_MAX (ATTEST_CERTIFICATES_MAX * (4 + ATTEST_CERTIFICATE_MAX))
 _Static_assert(ATTEST_EVENTLOG_MAX + WIRE_IMA_LOG_MAX + REST_MAX +
 			       WIRE_IMA_ALLOWED_MAX * ATTEST_HASH_SIZE +
 			       ATTEST_IMA_KEYS_MAX * (4 + ATTEST_CERTIFICATE_MAX) <=
@@ -20,9 +21,10 @@ _Static_assert(ATTEST_EVENTLOG_MAX + WIRE_IMA_LOG_MAX + REST_MAX +
 _Static_assert(ATTEST_EVENTLOG_MAX +
 			       (ATTEST_ANCHORS_MAX + ATTEST_CERTIFICATES_MAX) *
 				       (4 + ATTEST_CERTIFICATE_MAX) +
-			       REST_MAX <=
+			       CLOUD_MAX + WIRE_CRLS_SIZE_MAX + 4 * ATTEST_CRLS_MAX + REST_MAX <=
 		       FRAME_BODY_MAX,
-	       "an enrolment's anchors fit a frame");
+	       "an enrolment's anchors and CRLs fit a frame");
+_Static_assert(WIRE_CRL_MAX <= ATTEST_CRL_MAX, "a CRL that is kept can be read");
 
 /* ---- statuses ---- */
 
@@ -136,6 +138,34 @@ read_certificates(struct reader *r, struct bytes *ret_list, size_t count)
 	}
 }
 
+static void
+write_cloud(struct writer *w, const struct wire_cloud *cloud)
+{
+	write_u8(w, cloud->sent);
+	if (!cloud->sent)
+		return;
+	write_bytes_be16(w, cloud->public_area);
+	write_u8(w, cloud->certificate_count);
+	write_list(w, cloud->certificates, cloud->certificate_count);
+	write_bytes_be16(w, cloud->message);
+	write_bytes_be16(w, cloud->signature);
+}
+
+static void
+read_cloud(struct reader *r, struct wire_cloud *cloud)
+{
+	cloud->sent = read_flag(r);
+	if (!cloud->sent)
+		return;
+	cloud->public_area = read_tpm(r, ATTEST_PUBLIC_SIZE_MAX);
+	cloud->certificate_count = (uint8_t)read_count(r, read_u8(r), ATTEST_CERTIFICATES_MAX);
+	if (cloud->certificate_count == 0)
+		reader_fail(r);
+	read_certificates(r, cloud->certificates, cloud->certificate_count);
+	cloud->message = read_tpm(r, ATTEST_QUOTE_SIZE_MAX);
+	cloud->signature = read_tpm(r, ATTEST_QUOTE_SIZE_MAX);
+}
+
 /* ---- gateway to keeper ---- */
 
 void
@@ -225,6 +255,7 @@ wire_activate_request_write(struct writer *w, const struct wire_activate_request
 	write_bytes_be16(w, message->ak_public);
 	write_u8(w, message->certificate_count);
 	write_list(w, message->certificates, message->certificate_count);
+	write_cloud(w, &message->cloud);
 	write_bytes_be16(w, message->quote);
 	write_bytes_be16(w, message->signature);
 	write_exact(w, message->pcrs, WIRE_PCRS_SIZE);
@@ -243,6 +274,7 @@ wire_activate_request_read(struct bytes body, struct wire_activate_request *ret_
 	message.ak_public = read_tpm(&r, ATTEST_PUBLIC_SIZE_MAX);
 	message.certificate_count = (uint8_t)read_count(&r, read_u8(&r), ATTEST_CERTIFICATES_MAX);
 	read_certificates(&r, message.certificates, message.certificate_count);
+	read_cloud(&r, &message.cloud);
 	message.quote = read_tpm(&r, ATTEST_QUOTE_SIZE_MAX);
 	message.signature = read_tpm(&r, ATTEST_QUOTE_SIZE_MAX);
 	message.pcrs = read_bytes(&r, WIRE_PCRS_SIZE);
@@ -450,15 +482,35 @@ wire_operator_answer_read(struct bytes body, struct wire_operator_answer *ret_me
 
 /* ---- keeper to appraiser ---- */
 
+static void
+read_crls(struct reader *r, struct wire_examine_enrolment *message)
+{
+	size_t size = 0;
+
+	message->crl_count = (uint8_t)read_count(r, read_u8(r), ATTEST_CRLS_MAX);
+	for (size_t i = 0; i < message->crl_count; i++) {
+		message->crls[i] = read_lp(r, WIRE_CRL_MAX);
+		size += message->crls[i].size;
+		if (message->crls[i].size == 0 || size > WIRE_CRLS_SIZE_MAX)
+			reader_fail(r);
+	}
+}
+
 void
 wire_examine_enrolment_write(struct writer *w, const struct wire_examine_enrolment *message)
 {
 	write_be64(w, (uint64_t)message->now);
 	write_bytes_be16(w, message->ek_public);
+	write_bytes_be16(w, message->ak_public);
+	write_exact(w, message->transcript, ATTEST_HASH_SIZE);
 	write_u8(w, message->certificate_count);
 	write_list(w, message->certificates, message->certificate_count);
+	write_cloud(w, &message->cloud);
 	write_be16(w, message->anchor_count);
 	write_list(w, message->anchors, message->anchor_count);
+	write_u8(w, message->crl_count);
+	write_list(w, message->crls, message->crl_count);
+	write_u8(w, message->stale_crls);
 	write_exact(w, message->pcrs, WIRE_PCRS_SIZE);
 	write_lp(w, message->event_log);
 }
@@ -470,10 +522,15 @@ wire_examine_enrolment_read(struct bytes body, struct wire_examine_enrolment *re
 	struct wire_examine_enrolment message = {0};
 	message.now = read_time(&r);
 	message.ek_public = read_tpm(&r, ATTEST_PUBLIC_SIZE_MAX);
+	message.ak_public = read_tpm(&r, ATTEST_PUBLIC_SIZE_MAX);
+	message.transcript = read_bytes(&r, ATTEST_HASH_SIZE);
 	message.certificate_count = (uint8_t)read_count(&r, read_u8(&r), ATTEST_CERTIFICATES_MAX);
 	read_certificates(&r, message.certificates, message.certificate_count);
+	read_cloud(&r, &message.cloud);
 	message.anchor_count = (uint16_t)read_count(&r, read_be16(&r), ATTEST_ANCHORS_MAX);
 	read_certificates(&r, message.anchors, message.anchor_count);
+	read_crls(&r, &message);
+	message.stale_crls = read_flag(&r);
 	message.pcrs = read_bytes(&r, WIRE_PCRS_SIZE);
 	message.event_log = read_lp(&r, ATTEST_EVENTLOG_MAX);
 	if (!reader_finished(&r))

@@ -22,8 +22,12 @@
 #define WIRE_WANTED_SIZE_MAX (2 + WIRE_WANTED_MAX * (4 + WIRE_PATH_MAX + 4))
 #define WIRE_IMA_LOG_MAX     ATTEST_IMA_MAX /* bytes of a list, or of the rest of one */
 #define WIRE_IMA_ALLOWED_MAX 16384	    /* digests of files that are known to be good */
-#define WIRE_PEER_MAX	     128	    /* printable ASCII without quote and backslash */
-#define WIRE_PCRS_SIZE	     (ATTEST_PCR_COUNT * ATTEST_HASH_SIZE)
+/* Of CRLs: bytes of one, and of all that a broker holds, which each enrolment's question has. */
+#define WIRE_CRL_MAX	   (256 * 1024)
+#define WIRE_CRLS_SIZE_MAX (2 * 1024 * 1024)
+#define WIRE_REVOKED_MAX   WIRE_IMA_ALLOWED_MAX /* certificates that one revokes */
+#define WIRE_PEER_MAX	   128			/* printable ASCII without quote and backslash */
+#define WIRE_PCRS_SIZE	   (ATTEST_PCR_COUNT * ATTEST_HASH_SIZE)
 
 enum wire_evidence { WIRE_EVIDENCE_TPM2 = 1 };
 
@@ -73,8 +77,19 @@ struct wire_enroll_request {
 	struct bytes ek_public; /* TPMT_PUBLIC */
 	struct bytes ak_public;
 };
+/* What the AK of a cloud says of Postern's.
+ *   cloud = 0:u8 || or 1:u8 || u16-sized public_area || count:u8 || lp(certificate)* ||
+ *           u16-sized message || u16-sized signature */
+struct wire_cloud {
+	bool sent;		   /* else nothing of what follows */
+	struct bytes public_area;  /* TPMT_PUBLIC of the cloud's AK */
+	uint8_t certificate_count; /* at least that AK's */
+	struct bytes certificates[ATTEST_CERTIFICATES_MAX];
+	struct bytes message; /* TPMS_ATTEST of TPM2_Certify */
+	struct bytes signature;
+};
 /* FRAME_ACTIVATE = lp(challenge) || proof:32 || u16-sized ek_public || u16-sized ak_public ||
- * count:u8 || lp(certificate)* || u16-sized quote || u16-sized signature || pcrs:512 ||
+ * count:u8 || lp(certificate)* || cloud || u16-sized quote || u16-sized signature || pcrs:512 ||
  * lp(event_log) || lp(peer) */
 struct wire_activate_request {
 	struct bytes challenge;
@@ -83,6 +98,7 @@ struct wire_activate_request {
 	struct bytes ak_public;
 	uint8_t certificate_count;
 	struct bytes certificates[ATTEST_CERTIFICATES_MAX];
+	struct wire_cloud cloud;
 	struct bytes quote;
 	struct bytes signature;
 	struct bytes pcrs;
@@ -158,32 +174,43 @@ struct wire_examine_log {
 	uint8_t key_count;
 	struct bytes keys[ATTEST_IMA_KEYS_MAX]; /* DER */
 };
-/* FRAME_EXAMINE_ENROLMENT = now:u64 || u16-sized ek_public || count:u8 || lp(certificate)* ||
- * count:u16 || lp(anchor)* || pcrs:512 || lp(event_log) */
+/* FRAME_EXAMINE_ENROLMENT = now:u64 || u16-sized ek_public || u16-sized ak_public || transcript:32
+ * || count:u8 || lp(certificate)* || cloud || count:u16 || lp(anchor)* || count:u8 || lp(crl)* ||
+ * stale_crls:u8 || pcrs:512 || lp(event_log) */
 struct wire_examine_enrolment {
 	int64_t now;
 	struct bytes ek_public;
+	struct bytes ak_public;
+	struct bytes transcript; /* that the cloud's AK must have signed */
 	uint8_t certificate_count;
 	struct bytes certificates[ATTEST_CERTIFICATES_MAX];
+	struct wire_cloud cloud;
 	uint16_t anchor_count;
 	struct bytes anchors[ATTEST_ANCHORS_MAX];
+	uint8_t crl_count;
+	struct bytes crls[ATTEST_CRLS_MAX]; /* DER, WIRE_CRLS_SIZE_MAX bytes together */
+	bool stale_crls;		    /* those past their nextUpdate count */
 	struct bytes pcrs;
 	struct bytes event_log;
 };
-/* FRAME_APPRAISED = log:u8 || chain:u8 || ima:u8 || report || chain fields || IMA report || lp(log
- * error) || lp(chain error) || lp(IMA error); fields in appraisal.c. The keeper trusts none of it
- * beyond claims and the chain's verdict, and bounds all of it. */
+/* FRAME_APPRAISED = log:u8 || chain:u8 || cloud:u8 || ima:u8 || report || chain fields || cloud's
+ * chain fields || IMA report || lp(log error) || lp(chain error) || lp(cloud error) || lp(IMA
+ * error); fields in appraisal.c. The keeper trusts none of it beyond claims and the chains'
+ * verdicts, and bounds all of it. */
 enum wire_verdict { WIRE_ABSENT = 0, WIRE_REFUSED, WIRE_VERIFIED };
 struct wire_appraisal {
 	enum wire_verdict log; /* absent: none was sent; refused: it did not parse */
 	enum wire_verdict chain;
+	enum wire_verdict cloud;
 	enum wire_verdict ima;
 	struct attest_report report;	     /* where log is verified */
 	struct attest_chain ek_chain;	     /* where chain is verified */
+	struct attest_chain cloud_chain;     /* where cloud is verified */
 	struct attest_ima_report ima_report; /* where ima is verified; boot and PCR value of its
 						point are the keeper's to fill in */
 	char log_error[200];
 	char chain_error[200];
+	char cloud_error[200];
 	char ima_error[200];
 };
 

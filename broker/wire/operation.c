@@ -29,6 +29,7 @@ static const struct operation_info operations[] = {
 	{OPERATION_ACT_READ, "act-read", "read", false, F(FROM), F(COUNT)},
 	{OPERATION_IMA_KEY_LIST, "ima-key-list", "read", false, 0, 0},
 	{OPERATION_IMA_ALLOW_LIST, "ima-allow-list", "read", false, 0, 0},
+	{OPERATION_CRL_LIST, "crl-list", "read", false, 0, 0},
 
 	{OPERATION_SECRET_PUT, "secret-put", "write", false, F(PATH) | F(CAS) | F(SEALED), 0},
 	{OPERATION_SECRET_DELETE, "secret-delete", "write", false, F(PATH), F(CAS)},
@@ -55,6 +56,9 @@ static const struct operation_info operations[] = {
 	 0},
 	{OPERATION_IMA_ALLOW_ADD, "ima-allow-add", "trust", true, F(NAME) | F(DIGESTS), 0},
 	{OPERATION_IMA_ALLOW_END, "ima-allow-end", "trust", true, F(NAME), 0},
+	{OPERATION_CRL_ADD, "crl-add", "trust", true,
+	 F(CRL) | F(ID) | F(SUBJECT) | F(FROM) | F(UNTIL), F(DIGESTS)},
+	{OPERATION_CRL_END, "crl-end", "trust", true, F(ID), 0},
 };
 #define OPERATION_COUNT (sizeof(operations) / sizeof(operations[0]))
 

@@ -43,6 +43,7 @@ enum operation {
 	OPERATION_ACT_READ,
 	OPERATION_IMA_KEY_LIST,
 	OPERATION_IMA_ALLOW_LIST,
+	OPERATION_CRL_LIST,
 	/* values */
 	OPERATION_SECRET_PUT = 64,
 	OPERATION_SECRET_DELETE,
@@ -64,6 +65,8 @@ enum operation {
 	OPERATION_IMA_KEY_ADD,
 	OPERATION_IMA_ALLOW_ADD,
 	OPERATION_IMA_ALLOW_END,
+	OPERATION_CRL_ADD,
+	OPERATION_CRL_END,
 };
 
 enum operation_field {
@@ -79,9 +82,9 @@ enum operation_field {
 	FIELD_POLICY,  /* Cedar text */
 	FIELD_KIND,    /* "ek-ca", "ek", "ak", "machine", "baseline", "operator",
 			"ima-key" */
-	FIELD_ID, /* lower-case hex of an ek-ca's, ek's or ima-key's id or an ak's name, or a name,
-		     by kind */
-	FIELD_REASON,	    /* UTF-8 text, printable, 1..OPERATION_REASON_MAX bytes */
+	FIELD_ID,     /* lower-case hex of an ek-ca's (a CRL's issuer's), ek's or ima-key's id or an
+			 ak's     name, or a name, by kind */
+	FIELD_REASON, /* UTF-8 text, printable, 1..OPERATION_REASON_MAX bytes */
 	FIELD_OPERATOR_KEY, /* 32 bytes, Ed25519 public key */
 	FIELD_CERTIFICATE,  /* DER of a CA certificate, opaque to the keeper */
 	FIELD_SUBJECT,	    /* that certificate's subject, as the operator's command read it */
@@ -94,8 +97,10 @@ enum operation_field {
 	FIELD_POLICIES,	    /* genesis: list of lp(name), lp(text) alternately */
 	FIELD_PUBLIC_KEY, /* DER of a key that signs files, opaque to the keeper; its id is SHA-256
 			   */
-	FIELD_DIGESTS,	  /* of files: SHA-256, 32 bytes each, strictly ascending, at least one */
-	FIELD_LIMIT,	  /* one past the last field */
+	FIELD_DIGESTS, /* SHA-256, 32 bytes each, strictly ascending, at least one: of files; of a
+			  CRL's revoked certificates, as attest_crl_revoked names them */
+	FIELD_CRL,     /* DER of a CRL, opaque to the keeper */
+	FIELD_LIMIT,   /* one past the last field */
 };
 
 struct operation_info {

@@ -114,7 +114,7 @@ certify(struct software_tpm *tpm)
 					       .key = tpm->ca,
 					       .signer = tpm->ca,
 					       .constraints = "critical,CA:TRUE",
-					       .usage = "critical,keyCertSign"},
+					       .usage = "critical,keyCertSign,cRLSign"},
 		tpm->ca_certificate, sizeof(tpm->ca_certificate));
 	tpm->ek_certificate_size = software_certificate_make(
 		&(struct software_certificate){.issuer = "Software TPM root",

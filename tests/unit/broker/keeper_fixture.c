@@ -121,7 +121,31 @@ run_appraiser(void *argument)
 }
 
 static void
-examine_enrolment(int channel, const struct frame *asked)
+examine_cloud(const struct wire_examine_enrolment *request, const struct attest_trust *trust,
+	      struct wire_appraisal *appraisal)
+{
+	struct attest_cloud_input input = {.cloud_public = request->cloud.public_area,
+					   .certificates = request->cloud.certificates,
+					   .certificate_count = request->cloud.certificate_count,
+					   .message = request->cloud.message,
+					   .signature = request->cloud.signature};
+	struct attest_ak *ak = NULL;
+	struct attest_error err = {0};
+
+	if (!request->cloud.sent)
+		return;
+	assert(attest_ak_decode(request->ak_public, &ak, &err) == ATTEST_OK);
+	input.ak = ak;
+	memcpy(input.qualifying, request->transcript.data, sizeof(input.qualifying));
+	bool good = attest_cloud_verify(&input, trust, &appraisal->cloud_chain, &err) == ATTEST_OK;
+	appraisal->cloud = good ? WIRE_VERIFIED : WIRE_REFUSED;
+	snprintf(appraisal->cloud_error, sizeof(appraisal->cloud_error), "%s",
+		 good ? "" : err.check);
+	attest_ak_free(ak);
+}
+
+static void
+examine_enrolment(struct house *house, int channel, const struct frame *asked)
 {
 	struct frame frame = *asked;
 	struct wire_examine_enrolment request;
@@ -131,13 +155,18 @@ examine_enrolment(int channel, const struct frame *asked)
 
 	assert(wire_examine_enrolment_read(frame.body, &request));
 	assert(attest_ek_decode(request.ek_public, &ek, &err) == ATTEST_OK);
+	const struct attest_trust trust = {.anchors = request.anchors,
+					   .anchor_count = request.anchor_count,
+					   .crls = request.crls,
+					   .crl_count = request.crl_count,
+					   .stale_crls = request.stale_crls,
+					   .now = request.now};
+	examine_cloud(&request, &trust, &appraisal);
+	if (house->examining)
+		house->examining(house);
 	if (request.certificate_count > 0) {
 		bool good = attest_chain_verify(ek, request.certificates, request.certificate_count,
-						&(const struct attest_trust){
-							.anchors = request.anchors,
-							.anchor_count = request.anchor_count,
-							.now = request.now},
-						&appraisal.ek_chain, &err) == ATTEST_OK;
+						&trust, &appraisal.ek_chain, &err) == ATTEST_OK;
 		appraisal.chain = good ? WIRE_VERIFIED : WIRE_REFUSED;
 		snprintf(appraisal.chain_error, sizeof(appraisal.chain_error), "%s",
 			 good ? "" : err.check);
@@ -161,7 +190,7 @@ examine_apart(struct house *house, int channel)
 		answer_log(house, &frame, &appraisal);
 		assert(send_appraisal(channel, frame.id, &appraisal));
 	} else {
-		examine_enrolment(channel, &frame);
+		examine_enrolment(house, channel, &frame);
 	}
 	frame_buffer_clear(&buffer);
 }

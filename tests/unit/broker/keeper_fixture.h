@@ -54,7 +54,8 @@ struct house {
 	void *watch_user;
 	/* What the appraiser answers in place of the truth; NULL: that. */
 	void (*lie)(const struct wire_examine_log *request, struct wire_appraisal *appraisal);
-	void (*before)(enum frame_type type); /* each frame that is sent; NULL: nothing */
+	void (*examining)(struct house *house); /* an enrolment; NULL: nothing */
+	void (*before)(enum frame_type type);	/* each frame that is sent; NULL: nothing */
 };
 
 /* Makes the store and starts. `policies`: one Cedar text beside what lets role admin do everything.
@@ -110,6 +111,10 @@ struct guest {
 	uint8_t ak_name[AK_NAME_SIZE];
 	uint8_t ek_id[32];
 	bool guesses; /* an activation proof, for want of the EK */
+	/* Changes an enrolment before it is encoded; what it adds must live as long as the call. */
+	void (*enrols)(struct wire_activate_request *request, const uint8_t transcript[32],
+		       void *user);
+	void *user;
 };
 void guest_open(struct guest *guest);
 void guest_close(struct guest *guest);

@@ -83,6 +83,8 @@ guest_enroll(struct house *house, struct guest *guest, bool *ret_admitted)
 		.pcrs = software_tpm_pcrs(&guest->tpm),
 		.peer = text_bytes("127.0.0.1 2"),
 	};
+	if (guest->enrols)
+		guest->enrols(&second, transcript, guest->user);
 	w = writer_of(memory, sizeof(memory));
 	wire_activate_request_write(&w, &second);
 	assert(!w.failed);

@@ -111,7 +111,7 @@ test_parts(void **state)
 	assert_string_equal(config->setup[ROLE_GATEWAY].text, "max_connections = 20\n");
 	snprintf(want, sizeof(want),
 		 "store = %s/store\nroot_key = %s/key\nworkers = 3\nchallenge_lifetime = 60\n"
-		 "lease_lifetime = 3600\npending_max = 1000\n",
+		 "lease_lifetime = 3600\npending_max = 1000\nstale_crls = refuse\n",
 		 folder, folder);
 	assert_string_equal(config->setup[ROLE_KEEPER].text, want);
 	assert_int_equal(config->setup[ROLE_APPRAISER].size, 0);
@@ -156,6 +156,7 @@ test_refused(void **state)
 		{LISTEN CERTIFICATE KEY STORE ROOT "challenge_lifetime = 61\n", "from 5 to 60"},
 		{LISTEN CERTIFICATE KEY STORE ROOT "lease_lifetime = 59\n", "from 60 to 604800"},
 		{LISTEN CERTIFICATE KEY STORE ROOT "max_connections = x\n", "from 1 to 100000"},
+		{LISTEN CERTIFICATE KEY STORE ROOT "stale_crls = yes\n", "refuse or accept"},
 	};
 	char problem[CONFIG_PROBLEM_SIZE];
 	(void)state;

@@ -122,7 +122,7 @@ lease_sample(struct writer *w)
 static void
 machine_sample(struct writer *w)
 {
-	static uint8_t ek[120], ak[90], name[AK_NAME_SIZE], id[32], cas[64], fixed[1024];
+	static uint8_t ek[120], ak[90], name[AK_NAME_SIZE], id[32], cas[64], fixed[2048];
 	struct writer fixed_w = writer_of(fixed, sizeof(fixed));
 	struct machine_record record = {.last_seen = 99,
 					.clock_known = true,
@@ -134,20 +134,21 @@ machine_sample(struct writer *w)
 					.suspended = true,
 					.reason = "went back"};
 
-	record.fixed = (struct machine_fixed){5,
-					      BYTES_OF(ek),
-					      BYTES_OF(ak),
-					      BYTES_OF(name),
-					      BYTES_OF(name),
-					      BYTES_OF(id),
-					      text_bytes("ecc-p256"),
-					      WIRE_VERIFIED,
-					      2,
-					      BYTES_OF(cas),
-					      text_bytes("id:53544D20"),
-					      text_bytes("model"),
-					      text_bytes("1"),
-					      text_bytes("")};
+	record.fixed = (struct machine_fixed){
+		5,
+		BYTES_OF(ek),
+		BYTES_OF(ak),
+		BYTES_OF(name),
+		BYTES_OF(name),
+		BYTES_OF(id),
+		text_bytes("ecc-p256"),
+		{WIRE_VERIFIED, 2, BYTES_OF(cas), 1, BYTES_OF(id), text_bytes("")},
+		text_bytes("id:53544D20"),
+		text_bytes("model"),
+		text_bytes("1"),
+		{WIRE_VERIFIED, 1, BYTES_OF(id), 2, BYTES_OF(cas), text_bytes("")},
+		{true, text_bytes("zone"), text_bytes("project"), 7, UINT64_MAX,
+		 text_bytes("web-1")}};
 	machine_fixed_write(&fixed_w, &record.fixed);
 	record.encoded = writer_bytes(&fixed_w);
 	machine_record_write(w, &record);

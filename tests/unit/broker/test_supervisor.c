@@ -58,6 +58,16 @@ appraise(int channel, uint16_t type)
 		wire_examine_log_write(&w, &log);
 	} else {
 		enrolment.ek_public = BYTES_OF(junk);
+		enrolment.ak_public = BYTES_OF(junk);
+		enrolment.transcript = (struct bytes){pcrs, ATTEST_HASH_SIZE};
+		enrolment.cloud = (struct wire_cloud){.sent = true,
+						      .public_area = BYTES_OF(junk),
+						      .certificate_count = 1,
+						      .certificates = {BYTES_OF(junk)},
+						      .message = BYTES_OF(junk),
+						      .signature = BYTES_OF(junk)};
+		enrolment.crl_count = 1;
+		enrolment.crls[0] = BYTES_OF(junk);
 		enrolment.certificate_count = 1;
 		enrolment.certificates[0] = BYTES_OF(junk);
 		enrolment.pcrs = BYTES_OF(pcrs);

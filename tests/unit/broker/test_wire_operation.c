@@ -49,6 +49,7 @@ static const struct {
 	{OPERATION_ACT_READ, "act-read", "read", F(FROM), F(COUNT)},
 	{OPERATION_IMA_KEY_LIST, "ima-key-list", "read", 0, 0},
 	{OPERATION_IMA_ALLOW_LIST, "ima-allow-list", "read", 0, 0},
+	{OPERATION_CRL_LIST, "crl-list", "read", 0, 0},
 	{OPERATION_SECRET_PUT, "secret-put", "write", F(PATH) | F(CAS) | F(SEALED), 0},
 	{OPERATION_SECRET_DELETE, "secret-delete", "write", F(PATH), F(CAS)},
 	{OPERATION_GENESIS, "genesis", "trust", F(NAME) | F(ROLES) | F(OPERATOR_KEY) | F(POLICIES),
@@ -70,6 +71,9 @@ static const struct {
 	{OPERATION_IMA_KEY_ADD, "ima-key-add", "trust", F(ID) | F(PUBLIC_KEY) | F(SUBJECT), 0},
 	{OPERATION_IMA_ALLOW_ADD, "ima-allow-add", "trust", F(NAME) | F(DIGESTS), 0},
 	{OPERATION_IMA_ALLOW_END, "ima-allow-end", "trust", F(NAME), 0},
+	{OPERATION_CRL_ADD, "crl-add", "trust", F(CRL) | F(ID) | F(SUBJECT) | F(FROM) | F(UNTIL),
+	 F(DIGESTS)},
+	{OPERATION_CRL_END, "crl-end", "trust", F(ID), 0},
 };
 #define TABLE_COUNT (sizeof(table) / sizeof(table[0]))
 
@@ -119,6 +123,7 @@ good_value(unsigned field)
 		return (struct bytes){zeros, 32};
 	case FIELD_CERTIFICATE:
 	case FIELD_PUBLIC_KEY:
+	case FIELD_CRL:
 		return (struct bytes){zeros, 600};
 	case FIELD_SEALED:
 		return (struct bytes){zeros, 48};
@@ -189,7 +194,7 @@ test_table(void **state)
 	}
 	assert_null(operation_at(TABLE_COUNT));
 	assert_null(operation_find(0));
-	assert_null(operation_find(OPERATION_IMA_ALLOW_END + 1));
+	assert_null(operation_find(OPERATION_CRL_END + 1));
 }
 
 static void
@@ -453,6 +458,15 @@ test_structured_forms(void **state)
 	check_form(allow, FIELD_DIGESTS, (struct bytes){digests[0], 96}, false, "a digest twice");
 	digests[0][0] = 1;
 	check_form(allow, FIELD_DIGESTS, (struct bytes){digests[0], 64}, false, "out of order");
+
+	static const uint8_t crl[WIRE_CRL_MAX + 1];
+	check_form(OPERATION_CRL_ADD, FIELD_CRL, (struct bytes){crl, WIRE_CRL_MAX}, true,
+		   "as large a CRL as may be");
+	check_form(OPERATION_CRL_ADD, FIELD_CRL, BYTES_OF(crl), false, "a CRL too large");
+	check_form(OPERATION_CRL_ADD, FIELD_CRL, (struct bytes){0}, false, "no CRL");
+	check_form(OPERATION_CRL_ADD, FIELD_DIGESTS, (struct bytes){crl, 0}, false,
+		   "an empty list of revoked ones");
+	check_form(OPERATION_CRL_END, FIELD_ID, word("root"), false, "a CA by its name");
 
 	const struct bytes same[] = {word("a"), word("b"), word("a")};
 	const struct bytes bad[] = {word("a b")};

@@ -145,6 +145,17 @@ sample_enroll_request(struct writer *w)
 	wire_enroll_request_write(w, &message);
 }
 
+static struct wire_cloud
+sample_cloud(void)
+{
+	return (struct wire_cloud){.sent = true,
+				   .public_area = piece(10, 90),
+				   .certificate_count = 2,
+				   .certificates = {piece(11, 33), piece(12, 34)},
+				   .message = piece(13, 150),
+				   .signature = piece(14, 70)};
+}
+
 static void
 sample_activate_request(struct writer *w)
 {
@@ -155,6 +166,7 @@ sample_activate_request(struct writer *w)
 		.ak_public = piece(4, 88),
 		.certificate_count = 2,
 		.certificates = {piece(5, 40), piece(6, 41)},
+		.cloud = sample_cloud(),
 		.quote = piece(7, 145),
 		.signature = piece(8, 72),
 		.pcrs = piece(0, WIRE_PCRS_SIZE),
@@ -275,6 +287,13 @@ sample_examine_enrolment(struct writer *w)
 	message = empty;
 	message.now = 1700000000;
 	message.ek_public = piece(0, 310);
+	message.ak_public = piece(3, 88);
+	message.transcript = piece(4, ATTEST_HASH_SIZE);
+	message.cloud = sample_cloud();
+	message.crl_count = 2;
+	message.crls[0] = piece(5, 17);
+	message.crls[1] = piece(6, 18);
+	message.stale_crls = true;
 	message.certificate_count = 1;
 	message.certificates[0] = piece(1, 30);
 	message.anchor_count = 3;
@@ -300,6 +319,17 @@ sample_appraisal(struct writer *w)
 			     .model = "ST33",
 			     .version = "id:0001",
 			     .expires = 2000000000},
+		.cloud = WIRE_VERIFIED,
+		.cloud_chain = {.ca_count = 1,
+				.link_count = 2,
+				.expires = 1900000000,
+				.instance = {.known = true,
+					     .zone = "europe-west1-b",
+					     .project = "example",
+					     .project_number = 12,
+					     .number = UINT64_MAX,
+					     .name = "web-1"}},
+		.cloud_error = "nor there",
 		.ima_report = {.point = {.offset = 5000,
 					 .entries = 99,
 					 .violations = 98,
@@ -314,6 +344,8 @@ sample_appraisal(struct writer *w)
 	};
 	for (size_t i = 0; i < 2; i++)
 		memcpy(message.ek_chain.ca_ids[i], pool + i, ATTEST_HASH_SIZE);
+	for (size_t i = 0; i < 2; i++)
+		memcpy(message.cloud_chain.links[i], pool + i, ATTEST_HASH_SIZE);
 	const struct bytes image = piece(0, ATTEST_HASH_SIZE);
 	attest_claim_boolean(&message.report.claims, CLAIM_SECURE_BOOT, true);
 	attest_claim_values(&message.report.claims, CLAIM_BOOT_IMAGES, &image, 1);
