@@ -52,8 +52,11 @@ release_start_ima(struct worker *worker, struct release *release)
 						   : WIRE_IMA_NONE;
 	if (release->ima == WIRE_IMA_NONE)
 		return WIRE_OK;
-	if (release->examined && release->ima_revision != ima->revision)
-		release->examined = false;
+	/* Another attempt: by the same rules what was found still holds. Its own progress has moved
+	 * the point that a rest began at, which is therefore not asked for again. */
+	if (release->examined && release->ima_revision == ima->revision)
+		return WIRE_OK;
+	release->examined = false;
 	release->ima_revision = ima->revision;
 	ima_rules_drop(release->ima_rules);
 	release->ima_rules = ima_rules_hold(ima->rules);

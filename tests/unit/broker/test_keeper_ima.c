@@ -499,6 +499,40 @@ test_an_act_in_between(void **state)
 }
 
 static void
+act_elsewhere(const struct wire_examine_log *request, struct wire_appraisal *appraisal)
+{
+	struct operation_request other = {.operation = OPERATION_MACHINE_REGISTER};
+	struct world *world = acting;
+	uint8_t ek_id[32] = {1}, groups[64];
+
+	(void)request;
+	(void)appraisal;
+	world->house.lie = NULL;
+	operation_set(&other, FIELD_EK_ID, BYTES_OF(ek_id));
+	operation_set_text(&other, FIELD_NAME, "second");
+	operation_set(&other, FIELD_GROUPS, house_names(groups, sizeof(groups), "web"));
+	house_must(&world->house, &other);
+}
+
+/* What the appraiser said of a rest still holds: that the point has moved meanwhile is its own
+ * doing. */
+static void
+test_an_act_that_is_none_of_its_business(void **state)
+{
+	struct world *world = *state;
+	uint64_t offset, next;
+
+	assert_int_equal(ask(world, "clean", 0, &offset), WIRE_OK);
+	software_ima_file(&world->list, "/usr/bin/three", "three", NULL);
+	measure(world);
+	acting = world;
+	world->house.lie = act_elsewhere;
+	assert_int_equal(ask(world, "clean", (size_t)offset, &next), WIRE_OK);
+	assert_int_equal(next, world->list.size);
+	assert_newest(world, "\"imaEntries\":4");
+}
+
+static void
 test_a_large_list_holds_up_nobody(void **state)
 {
 	struct world *world = *state;
@@ -534,6 +568,7 @@ main(void)
 		TEST(test_keys_are_counted_and_named_by_what_they_are),
 		TEST(test_an_appraiser_answers_what_was_asked),
 		TEST(test_an_act_in_between),
+		TEST(test_an_act_that_is_none_of_its_business),
 		TEST(test_a_large_list_holds_up_nobody),
 	};
 
