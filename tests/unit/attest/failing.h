@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every allocation fails once, OpenSSL's and, where the program is linked with --wrap, ours. */
+/* Allocations that fail: OpenSSL's, and ours by --wrap (meson.build has the words for the linker).
+ */
 #ifndef POSTERN_TESTS_FAILING_H
 #define POSTERN_TESTS_FAILING_H
 
@@ -14,7 +15,13 @@ struct failing_case {
 /* Before OpenSSL allocates anything. */
 bool failing_install(void);
 /* Runs each case with the first allocation failing, with the second, and so on until none does:
- * what is refused is never accepted. */
+ * what is refused is never accepted. Of long runs it takes samples, of each case others; all of
+ * them where the environment has POSTERN_EVERY_ALLOCATION. */
 void failing_run(const struct failing_case *cases, size_t count);
+
+/* The allocation after `before` others will fail. */
+void failing_arm(long before);
+/* No longer. False: it was not reached. */
+bool failing_disarm(void);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every allocation that OpenSSL makes for an examination fails once: no file becomes listed or
- * signed for it, and no list leads where it did not. */
+/* Every allocation that an examination makes fails once: no file becomes listed or signed for it,
+ * and no list leads where it did not. */
 #include "attest/ima.h"
+#include "failing.h"
 #include "software_ima.h"
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <setjmp.h>
@@ -16,46 +16,10 @@
 
 #define ALLOCATIONS_MAX 20000
 
-static long countdown = -1;	     /* of allocations until the one that fails; negative: none */
 static struct software_ima lists[2]; /* signed and listed; not */
 static struct attest_ima_key key;
 static uint8_t digests[64];
 
-static bool
-fails(void)
-{
-	return countdown >= 0 && countdown-- == 0;
-}
-
-static void *
-counted_malloc(size_t size, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return size == 0 || fails() ? NULL : malloc(size);
-}
-
-static void *
-counted_realloc(void *old, size_t size, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	if (size == 0) {
-		free(old);
-		return NULL;
-	}
-	return fails() ? NULL : realloc(old, size);
-}
-
-static void
-counted_free(void *old, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	free(old);
-}
-
-/* security.ima of a file with this content. */
 static struct bytes
 sign(EVP_PKEY *signer, const char *content, uint8_t field[160])
 {
@@ -124,10 +88,9 @@ examine_failing(long nth, unsigned which, bool other_pcr)
 		.keys = keys,
 		.key_count = 1,
 	};
-	countdown = nth;
+	failing_arm(nth);
 	enum attest_status status = attest_ima_examine(&input, &report, &err);
-	bool failed = countdown < 0;
-	countdown = -1;
+	bool failed = failing_disarm();
 	if (status == ATTEST_OK) {
 		assert_false(other_pcr);
 		assert_false(which == 1 && (report.point.all_listed || report.point.all_signed));
@@ -160,11 +123,10 @@ keys_fail_cleanly(void **state)
 		struct attest_ima_key other;
 		struct attest_error err;
 
-		countdown = nth;
+		failing_arm(nth);
 		enum attest_status status =
 			attest_ima_key_decode((struct bytes){key.der, key.size}, &other, &err);
-		bool failed = countdown < 0;
-		countdown = -1;
+		bool failed = failing_disarm();
 		assert_true(status == ATTEST_OK || failed);
 		if (status == ATTEST_OK)
 			assert_memory_equal(other.id, key.id, 4);
@@ -181,7 +143,7 @@ main(void)
 		cmocka_unit_test(keys_fail_cleanly),
 	};
 
-	if (CRYPTO_set_mem_functions(counted_malloc, counted_realloc, counted_free) != 1)
+	if (!failing_install())
 		return EXIT_FAILURE;
 	return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -1,58 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every allocation that OpenSSL makes for the verifier fails once: nothing bad is accepted for it,
+/* Allocations fail while quotes, logs and certificates are judged: nothing bad is accepted for it,
  * nothing crashes. */
 #include "attest/endorsement.h"
 #include "attest/inspect.h"
+#include "failing.h"
 #include "quoted.h"
 #include "software_ca.h"
 #include "software_signer.h"
 #include "software_tpm.h"
 
-#include <openssl/crypto.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-#define ALLOCATIONS_MAX 20000
-
-static long countdown = -1; /* of allocations until the one that fails; negative: none */
-
-static bool
-fails(void)
-{
-	return countdown >= 0 && countdown-- == 0;
-}
-
-static void *
-counted_malloc(size_t size, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return size == 0 || fails() ? NULL : malloc(size);
-}
-
-static void *
-counted_realloc(void *old, size_t size, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	if (size == 0) {
-		free(old);
-		return NULL;
-	}
-	return fails() ? NULL : realloc(old, size);
-}
-
-static void
-counted_free(void *old, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	free(old);
-}
 
 static struct software_tpm tpms[2];
 static struct software_tpm
@@ -284,11 +246,7 @@ judge_platform(void)
 static void
 each_allocation_may_fail(void **state)
 {
-	static const struct {
-		const char *name;
-		enum attest_status (*run)(void);
-		enum attest_status want;
-	} cases[] = {
+	static const struct failing_case cases[] = {
 		{"a good quote", verify_good, ATTEST_OK},
 		{"a forged quote", verify_forged, ATTEST_REFUSED},
 		{"an inspected quote", inspect_good, ATTEST_OK},
@@ -303,27 +261,7 @@ each_allocation_may_fail(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		long failed = 0;
-
-		/* Once with none, so that what OpenSSL keeps for good is there. */
-		assert_int_equal(cases[i].run(), cases[i].want);
-		for (; failed < ALLOCATIONS_MAX; failed++) {
-			countdown = failed;
-			enum attest_status status = cases[i].run();
-			bool reached = countdown < 0;
-			countdown = -1;
-			if (cases[i].want != ATTEST_OK && status == ATTEST_OK)
-				fail_msg("%s: accepted when allocation %ld fails", cases[i].name,
-					 failed);
-			if (!reached)
-				break;
-		}
-		assert_true(failed > 0 && failed < ALLOCATIONS_MAX);
-		print_message("%s: %ld allocations\n", cases[i].name, failed);
-		/* And nothing of it stays behind. */
-		assert_int_equal(cases[i].run(), cases[i].want);
-	}
+	failing_run(cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 int
@@ -331,8 +269,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(each_allocation_may_fail)};
 
-	/* Before OpenSSL allocates anything. */
-	if (CRYPTO_set_mem_functions(counted_malloc, counted_realloc, counted_free) != 1)
+	if (!failing_install())
 		return EXIT_FAILURE;
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
