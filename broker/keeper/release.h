@@ -49,9 +49,11 @@ bool release_clock_fair(const struct worker *worker, const struct release *relea
 enum wire_status release_start_ima(struct worker *worker, struct release *release);
 /* That part of the question to the appraiser. */
 void release_ask_ima(const struct release *release, struct wire_examine_log *question);
-/* Puts what was proved into view and claims, and remembers how far. False: the appraiser's answer
- * cannot be. */
+/* Puts what was proved into view and claims. False: the appraiser's answer cannot be. */
 __attribute__((warn_unused_result)) bool release_take_ima(struct release *release);
+/* The furthest that is known of this boot, by these rules: of a release that leaves, for nobody
+ * else is told how far that is. Machine's mutex held. */
+void release_remember_ima(const struct release *release);
 void release_check_ima(struct worker *worker, const struct release *release);
 
 /* Reads all values and fills body and lease. Shared lock held. */

@@ -52,8 +52,8 @@ release_start_ima(struct worker *worker, struct release *release)
 						   : WIRE_IMA_NONE;
 	if (release->ima == WIRE_IMA_NONE)
 		return WIRE_OK;
-	/* Another attempt: by the same rules what was found still holds. Its own progress has moved
-	 * the point that a rest began at, which is therefore not asked for again. */
+	/* Another attempt: by the same rules what was found still holds, even where another release
+	 * has moved the point meanwhile. */
 	if (release->examined && release->ima_revision == ima->revision)
 		return WIRE_OK;
 	release->examined = false;
@@ -104,13 +104,14 @@ plausible(const struct release *release, const struct attest_ima_report *report)
 		(from->all_listed >= to->all_listed && from->all_signed >= to->all_signed));
 }
 
-/* The furthest that is known of this boot, by these rules. */
-static void
-remember(struct release *release, const struct attest_ima_point *point)
+void
+release_remember_ima(const struct release *release)
 {
+	const struct attest_ima_point *point = &release->appraisal.ima_report.point;
 	struct machine *machine = release->machine;
 
-	pthread_mutex_lock(&machine->mutex);
+	if (release->view.ima != IMA_VERIFIED)
+		return;
 	if (!machine->ima)
 		machine->ima = calloc(1, sizeof(*machine->ima));
 	struct machine_ima *last = machine->ima;
@@ -119,7 +120,6 @@ remember(struct release *release, const struct attest_ima_point *point)
 				last->point.offset < point->offset);
 	if (further)
 		*last = (struct machine_ima){release->ima_revision, *point};
-	pthread_mutex_unlock(&machine->mutex);
 }
 
 bool
@@ -141,7 +141,6 @@ release_take_ima(struct release *release)
 	point->restart_count = release->quote.clock.restart_count;
 	memcpy(point->pcr, release->quote.pcrs[ATTEST_IMA_PCR], ATTEST_HASH_SIZE);
 	attest_ima_claims(report, &appraisal->report.claims);
-	remember(release, point);
 	return true;
 }
 

@@ -291,6 +291,7 @@ commit_locked(struct worker *worker, struct release *release, struct store_batch
 	machine->record = record;
 	if (moved)
 		machine->accepted_at = challenges_now(worker->keeper->challenges);
+	release_remember_ima(release);
 	return RELEASE_COMMITTED;
 }
 

@@ -203,11 +203,12 @@ test_the_next_list_goes_on_where_the_last_one_ended(void **state)
 	assert_int_equal(ask(world, "any", (size_t)offset, NULL), WIRE_IMA);
 	assert_newest(world, "up to which nothing is known");
 	assert_int_equal(ask(world, "clean", 0, &offset), WIRE_OK);
-	/* A violation is not forgotten by what follows it. */
+	/* Whoever is denied is told of no other beginning: the old one goes on being known. A
+	 * violation is not forgotten by what follows it. */
 	software_ima_violation(&world->list, "/var/log/x");
 	measure(world);
-	assert_int_equal(ask(world, "clean", (size_t)offset, &offset), WIRE_POLICY);
-	assert_int_equal(ask(world, "any", 0, &offset), WIRE_OK);
+	assert_int_equal(ask(world, "clean", (size_t)offset, NULL), WIRE_POLICY);
+	assert_int_equal(ask(world, "any", (size_t)offset, &offset), WIRE_OK);
 	software_ima_file(&world->list, "/usr/bin/four", "four", NULL);
 	measure(world);
 	assert_int_equal(ask(world, "clean", (size_t)offset, NULL), WIRE_POLICY);
@@ -514,8 +515,7 @@ act_elsewhere(const struct wire_examine_log *request, struct wire_appraisal *app
 	house_must(&world->house, &other);
 }
 
-/* What the appraiser said of a rest still holds: that the point has moved meanwhile is its own
- * doing. */
+/* What the appraiser said of a rest still holds. */
 static void
 test_an_act_that_is_none_of_its_business(void **state)
 {
