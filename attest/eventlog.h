@@ -95,7 +95,7 @@ enum attest_pcr_verdict {
 struct attest_report {
 	uint32_t event_count;
 	enum attest_pcr_verdict pcrs[ATTEST_PCR_COUNT];
-	bool replays; /* PCR 0-9 and 14 are all exact or prefix */
+	bool replays; /* PCR 0-9 and 14 are all exact or prefix, and PCR 0 was extended */
 	struct attest_claims claims;
 };
 /* `quoted`: SHA-256 or SHA-384, at least PCR 0-15. A log in the SHA-1 form, or without that bank,

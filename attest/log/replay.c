@@ -35,6 +35,9 @@ static const struct words WORDS[] = {
 
 /* Of these a whole boot consists; the others are the operating system's to extend. */
 #define BOOT_PCRS 0x43ffU
+/* PFP 1.05, 3.3.4.1: what measures first measures its own version. Without a word of it a log of
+ * nothing would explain a TPM that nothing was measured into. */
+#define FIRST_PCRS 0x1U
 
 /* In ascending order of the claims that they make. */
 static const struct witness *const WITNESSES[] = {
@@ -47,7 +50,8 @@ struct replay {
 	struct hasher hasher;
 	struct hasher sha256; /* open where the bank is another */
 	struct witness_hash hash;
-	size_t size; /* of the bank's digests */
+	size_t size;	   /* of the bank's digests */
+	uint32_t extended; /* a bit per PCR */
 	uint8_t pcrs[ATTEST_PCR_COUNT][ATTEST_DIGEST_MAX];
 	uint8_t pcr0[LOCALITY_COUNT][ATTEST_DIGEST_MAX];
 	void *states[WITNESS_COUNT];
@@ -159,6 +163,7 @@ replay_event(struct replay *replay, const struct attest_event *event)
 		return false;
 	if (digest.size == 0)
 		return true;
+	replay->extended |= 1U << event->pcr;
 	if (event->pcr > 0)
 		return extend(replay, replay->pcrs[event->pcr], digest);
 	for (size_t i = 0; i < LOCALITY_COUNT; i++)
@@ -227,7 +232,7 @@ conclude(struct replay *replay, const struct attest_pcrs *quoted, struct attest_
 			report->pcrs[i] = ATTEST_PCR_UNEXPLAINED;
 		else if (report->pcrs[i] != ATTEST_PCR_UNEXPLAINED)
 			held |= 1U << i;
-	report->replays = (held & BOOT_PCRS) == BOOT_PCRS;
+	report->replays = (held & BOOT_PCRS) == BOOT_PCRS && (replay->extended & FIRST_PCRS) != 0;
 	for (size_t i = 0; i < WITNESS_COUNT; i++)
 		WITNESSES[i]->conclude(replay->states[i], held, &replay->hash, &report->claims);
 }
@@ -277,11 +282,14 @@ attest_eventlog_examine(struct bytes input, const struct attest_pcrs *quoted,
 		if (!replay_event(&replay, &event))
 			return attest_fail_memory(err);
 	}
-	struct attest_report *report = ret_report;
 	/* Without the Spec ID event. */
-	*report = (struct attest_report){.event_count = log.event_count - 1};
-	conclude(&replay, quoted, report);
-	return replay.hash.failed ? attest_fail_memory(err) : ATTEST_OK;
+	*ret_report = (struct attest_report){.event_count = log.event_count - 1};
+	conclude(&replay, quoted, ret_report);
+	if (!replay.hash.failed)
+		return ATTEST_OK;
+	/* Too large to be made elsewhere first; no claim of half an examination stays. */
+	*ret_report = (struct attest_report){0};
+	return attest_fail_memory(err);
 }
 
 void

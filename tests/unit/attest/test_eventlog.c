@@ -154,6 +154,40 @@ pcr_0_starts_at_a_locality(void **state)
 	}
 }
 
+/* A TPM that nobody measured into, and a log that says so: that explains it, and is no boot. */
+static void
+a_log_of_nothing_is_no_boot(void **state)
+{
+	static const struct {
+		const char *name;
+		uint8_t locality;
+		uint32_t pcr, type;
+		bool want;
+	} cases[] = {
+		{"a note alone", 0, 0, EV_NO_ACTION, false},
+		{"from locality 3", 3, 0, EV_NO_ACTION, false},
+		{"another PCR", 0, 7, EV_SEPARATOR, false},
+		{"PCR 0", 0, 0, EV_SEPARATOR, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct software_log log;
+		struct attest_report report;
+		struct attest_error err;
+
+		software_log_begin(&log);
+		log.pcrs[0][31] = cases[i].locality;
+		software_log_event(&log, cases[i].pcr, cases[i].type, BYTES_OF(ZERO));
+		assert_int_equal(examine(&log, &report, &err), ATTEST_OK);
+		for (unsigned pcr = 0; pcr < ATTEST_PCR_COUNT; pcr++)
+			assert_int_equal(report.pcrs[pcr], ATTEST_PCR_EXACT);
+		if (report.replays != cases[i].want)
+			fail_msg("%s", cases[i].name);
+		software_log_free(&log);
+	}
+}
+
 /* What was hashed before an event's data is not taken for their hash: the first line is measured
  * with its prefix, which is tried without it first. */
 static void
@@ -453,6 +487,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_boot_replays),
+		cmocka_unit_test(a_log_of_nothing_is_no_boot),
 		cmocka_unit_test(an_unexplained_pcr_yields_nothing),
 		cmocka_unit_test(known_words_may_follow),
 		cmocka_unit_test(pcr_0_starts_at_a_locality),
