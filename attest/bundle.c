@@ -22,12 +22,8 @@ attest_bundle_clear(struct attest_bundle *bundle)
 static bool
 is_pem(struct bytes file)
 {
-	size_t size = sizeof(PEM_BEGIN) - 1;
-
-	for (size_t i = 0; i + size <= file.size; i++)
-		if (memcmp(file.data + i, PEM_BEGIN, size) == 0)
-			return true;
-	return false;
+	return file.size > 0 &&
+	       memmem(file.data, file.size, PEM_BEGIN, sizeof(PEM_BEGIN) - 1) != NULL;
 }
 
 static bool

@@ -107,8 +107,12 @@ read_pem(struct bytes input, struct key_given *given, struct attest_error *err)
 		return attest_fail_memory(err);
 	int read = PEM_read_bio(block.text, &block.label, &block.header, &block.der, &size);
 	ERR_clear_error();
-	if (read != 1 || !rest_is_blank(block.text))
-		return attest_fail(err, ATTEST_MALFORMED, "ak.parse", "PEM: not one block");
+	if (read != 1)
+		return attest_fail(err, ATTEST_MALFORMED, "ak.parse",
+				   "PEM: the block is cut off, or is not base64");
+	if (!rest_is_blank(block.text))
+		return attest_fail(err, ATTEST_MALFORMED, "ak.parse",
+				   "PEM: something follows the key: a file of one key is wanted");
 	if (strcmp(block.label, PEM_STRING_PUBLIC) != 0)
 		return attest_fail(err, ATTEST_MALFORMED, "ak.parse", "PEM: not a PUBLIC KEY%s",
 				   strcmp(block.label, PEM_STRING_X509) == 0
@@ -134,6 +138,10 @@ read_any(struct bytes input, struct key_given *given, struct attest_error *err)
 
 	if (begins_with(input, BYTES_OF(PEM_BEGIN)))
 		return read_pem(input, given, err);
+	if (input.size > 0 && memmem(input.data, input.size, PEM_BEGIN, sizeof(PEM_BEGIN)) != NULL)
+		return attest_fail(err, ATTEST_MALFORMED, "ak.parse",
+				   "PEM: something stands before the key: a file of one key is "
+				   "wanted");
 	if (input.size > 0 && input.data[0] == DER_SEQUENCE) {
 		given->form = ATTEST_SPKI_DER;
 		given->foreign = decode_spki(input);

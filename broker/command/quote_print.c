@@ -262,6 +262,22 @@ checks_print(const struct attest_inspection *seen)
 			     attest_quote_check_name((enum attest_quote_check)i), MEANINGS[i]);
 }
 
+/* In the first lines, for many read no further: "qualifying, pcrs". */
+static void
+unchecked_print(const struct attest_inspection *seen)
+{
+	const char *before = "  but not checked: ";
+
+	for (unsigned i = 0; i < ATTEST_QUOTE_CHECKS; i++) {
+		if (seen->checks[i] != ATTEST_SKIPPED)
+			continue;
+		(void)printf("%s%s", before, attest_quote_check_name((enum attest_quote_check)i));
+		before = ", ";
+	}
+	if (before[0] == ',')
+		(void)printf(" (see \"What this leaves open\")\n");
+}
+
 static void
 skipped_print(const struct quote_view *view)
 {
@@ -316,6 +332,7 @@ quote_print(const struct quote_view *view)
 
 	if (err->status == ATTEST_OK) {
 		(void)printf("verified: every check that could be made has passed\n");
+		unchecked_print(&view->seen);
 	} else {
 		(void)printf("NOT VERIFIED: %s: %s\n", err->check, err->message);
 		if (err->expected[0] != '\0')

@@ -112,6 +112,7 @@ def test_values_as_the_tools_print_them(tpm, quoted, tmp_path):
 def test_what_was_not_given_is_said(quoted):
     text = verify(quoted, as_json=False)
     assert text.startswith("verified")
+    assert text.splitlines()[1] == '  but not checked: qualifying, pcrs (see "What this leaves open")'
     assert "Freshness was not checked" in text and "PCR values were not checked" in text
     assert verify(quoted)["checks"]["qualifying"] == "skipped"
     text = verify(quoted, *all_of(quoted), as_json=False)

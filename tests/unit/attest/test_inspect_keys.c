@@ -138,6 +138,17 @@ a_pem_is_one_public_key_and_no_more(void **state)
 	memcpy(pem + size, pem, size);
 	input.key.size = 2 * size;
 	expect("two keys", &input, ATTEST_MALFORMED, "ak.parse");
+	input.key = (struct bytes){(const uint8_t *)pem + 1, size - 1};
+	expect("a dash less", &input, ATTEST_MALFORMED, "ak.parse");
+	memmove(pem + 1, pem, size);
+	pem[0] = '#';
+	input.key = (struct bytes){(const uint8_t *)pem, size + 1};
+	struct attest_inspection seen;
+	struct attest_error err;
+	assert_int_equal(attest_inspect_quote(&input, &seen, &err), ATTEST_MALFORMED);
+	assert_non_null(strstr(err.message, "before the key"));
+	memmove(pem, pem + 1, size);
+	input.key.data = (const uint8_t *)pem;
 	memcpy(strstr(pem, "PUBLIC"), "PIBLUC", 6);
 	input.key.size = size;
 	expect("another label", &input, ATTEST_MALFORMED, "ak.parse");
