@@ -170,6 +170,7 @@ static const struct {
 	{"%", TOKEN_PERCENT},
 	{"!", TOKEN_NOT},
 	{"=", TOKEN_SINGLE_EQUAL},
+	{"?", TOKEN_QUESTION},
 };
 
 static size_t

@@ -38,6 +38,7 @@ enum token_kind {
 	TOKEN_PERCENT,
 	TOKEN_NOT,
 	TOKEN_SINGLE_EQUAL,
+	TOKEN_QUESTION, /* one that starts no slot: in schemas only */
 	TOKEN_INVALID, /* no token starts here */
 };
 

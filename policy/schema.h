@@ -5,11 +5,13 @@
 
 #include "policy.h"
 
-#define POLICY_SCHEMA_MAX	   (1024 * 1024) /* bytes of a schema's text */
-#define POLICY_SCHEMA_ENTITIES_MAX 4096		 /* entity types */
-#define POLICY_SCHEMA_ACTIONS_MAX  4096
-#define POLICY_SCHEMA_TYPES_MAX	   4096	 /* common types */
-#define POLICY_SCHEMA_PARENTS_MAX  65536 /* names after `in`, all declarations together */
+#define POLICY_SCHEMA_MAX	      (1024 * 1024) /* bytes of a schema's text */
+#define POLICY_SCHEMA_ENTITIES_MAX    4096	    /* entity types */
+#define POLICY_SCHEMA_ACTIONS_MAX     4096
+#define POLICY_SCHEMA_TYPES_MAX	      4096  /* common types */
+#define POLICY_SCHEMA_PARENTS_MAX     65536 /* pairs of a type or action and what it is in */
+#define POLICY_SCHEMA_NAME_MAX	      1024  /* bytes of a name with its namespace */
+#define POLICY_SCHEMA_ANNOTATIONS_MAX 256   /* of one declaration or attribute */
 /* Nodes of one type once every common type in it is written out; its depth is at most
  * POLICY_NESTING_MAX. */
 #define POLICY_SCHEMA_TYPE_SIZE_MAX 65536
@@ -89,9 +91,9 @@ const struct policy_type *policy_schema_attributes(const struct policy_schema *s
 						   struct policy_text entity_type);
 const struct policy_type *policy_schema_tags(const struct policy_schema *schema,
 					     struct policy_text entity_type);
+/* `action`: a reference to it. */
 const struct policy_type *policy_schema_context(const struct policy_schema *schema,
-						struct policy_text action_type,
-						struct policy_text action_id);
+						const struct policy_value *action);
 enum policy_type_kind policy_type_kind(const struct policy_type *type);
 /* What a set's members are; NULL for other types. */
 const struct policy_type *policy_type_element(const struct policy_type *set);

@@ -39,14 +39,17 @@ struct schema_entity {
 	const struct text *name; /* with its namespace */
 	size_t index;		 /* in policy_schema.entities */
 	bool is_action;
-	const struct policy_type *type;		    /* POLICY_TYPE_ENTITY of this one */
-	const struct policy_type *attributes;	    /* a record, never NULL */
-	const struct policy_type *tags;		    /* of each tag; NULL: there are none */
-	const struct text *const *ids;		    /* in the order of text_compare */
-	size_t id_count;			    /* 0: not enumerated, any id will do */
-	const struct schema_entity *const *parents; /* direct, each once */
+	const struct policy_type *type;	      /* POLICY_TYPE_ENTITY of this one */
+	const struct policy_type *attributes; /* a record, never NULL */
+	const struct policy_type *tags;	      /* of each tag; NULL: there are none */
+	const struct text *const *ids;	      /* in the order of text_compare */
+	size_t id_count;		      /* 0: not enumerated, any id will do */
+	const struct schema_entity *const
+		*parents; /* direct, each once; none of an action's type */
 	size_t parent_count;
-	const uint64_t *ancestors; /* bits by index, all that is above; itself only in a cycle */
+	/* Bits by index, all that is above; itself only in a cycle. Of an action's type: the types
+	 * of the groups that its actions are in. */
+	const uint64_t *ancestors;
 };
 
 struct schema_action {
@@ -66,17 +69,26 @@ struct schema_action {
 	const struct policy_type *context; /* a record, never NULL */
 };
 
+struct schema_common; /* a common type while it is resolved: see schema_resolve.c */
+
+/* What a full name stands for: an entity type and a common type may share one. */
+struct schema_definition {
+	const struct text *name;
+	struct schema_entity *entity;
+	struct schema_common *common; /* NULL once the schema is there */
+};
+
 struct policy_schema {
 	struct arena arena;
-	const struct schema_entity *const
-		*entities; /* declared ones first, then types of actions */
+	struct schema_entity **entities; /* declared ones first, then types of actions */
 	size_t entity_count;
 	size_t declared_count; /* of them, those that are no types of actions */
-	const struct schema_action *const *actions;
+	struct schema_action **actions;
 	size_t action_count;
-	const struct schema_entity *const *entity_slots; /* by name: open addressing */
-	size_t entity_slot_count;			 /* a power of two */
-	const struct schema_action *const *action_slots;
+	/* By name, open addressing, sizes are powers of two. */
+	struct schema_definition **definitions;
+	size_t definition_slots;
+	struct schema_action **action_slots;
 	size_t action_slot_count;
 };
 
@@ -96,13 +108,15 @@ bool schema_entity_allows(const struct schema_entity *entity, const struct text 
 /* NULL where the record has none of this name. */
 const struct type_field *type_record_get(const struct policy_type *record, const struct text *name);
 
-/* ---- schema_check.c ---- */
+/* While a schema is built: empty tables for so many names, and where a name is or belongs. */
+bool schema_make_slots(struct policy_schema *schema, size_t definitions, size_t actions);
+size_t schema_definition_slot(const struct policy_schema *schema, const struct text *name);
+size_t schema_action_slot(const struct policy_schema *schema, const struct policy_value *name);
 
-/* Is the value of the type, in all depth? */
-bool type_holds(const struct policy_schema *schema, const struct policy_type *type,
-		const struct policy_value *value);
+/* ---- schema_types.c ---- */
 
 /* The shared types without members, by kind: up to POLICY_TYPE_DURATION. */
 const struct policy_type *type_scalar(enum policy_type_kind kind);
+const struct policy_type *type_empty_record(void);
 
 #endif
