@@ -34,6 +34,7 @@ COMMAND(baseline_lint);
 COMMAND(baseline_end);
 COMMAND(policy_show);
 COMMAND(policy_apply);
+COMMAND(policy_fmt);
 COMMAND(policy_delete);
 COMMAND(policy_check);
 COMMAND(anchor_add);

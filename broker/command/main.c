@@ -40,6 +40,7 @@ static const struct command commands[] = {
 	ROW("baseline list", baseline_list, "all baselines"),
 	ROW("baseline end", baseline_end, "let a baseline end"),
 	ROW("policy show", policy_show, "policies in force"),
+	ROW("policy fmt", policy_fmt, "policies in one layout"),
 	ROW("policy check", policy_check, "what a policy would change"),
 	ROW("policy apply", policy_apply, "put a policy in force"),
 	ROW("policy delete", policy_delete, "take a policy out of force"),
