@@ -60,12 +60,13 @@ struct ima_key {
 	EVP_PKEY *key;
 	uint8_t ids[2][4];
 	size_t id_count;
+	uint32_t cost; /* microseconds of one verification, roughly */
 };
 /* A SubjectPublicKeyInfo or a certificate in DER. */
 __attribute__((warn_unused_result)) enum attest_status
 ima_key_load(struct bytes der, struct ima_key *ret_key, struct attest_error *err);
 void ima_key_clear(struct ima_key *key);
-/* Of a readable entry that is a file. `ret_cost`: signatures that were verified. */
+/* Of a readable entry that is a file. `ret_cost`: of the keys that were tried. */
 enum attest_ima_signature ima_signature_judge(const struct attest_ima_entry *entry,
 					      const struct ima_key *keys, size_t key_count,
 					      uint32_t *ret_cost);
