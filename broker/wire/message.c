@@ -144,6 +144,8 @@ write_cloud(struct writer *w, const struct wire_cloud *cloud)
 	write_u8(w, cloud->sent);
 	if (!cloud->sent)
 		return;
+	if (cloud->certificate_count == 0)
+		w->failed = true;
 	write_bytes_be16(w, cloud->public_area);
 	write_u8(w, cloud->certificate_count);
 	write_list(w, cloud->certificates, cloud->certificate_count);

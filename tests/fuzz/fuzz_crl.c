@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* With 2-byte lengths an EK's certificate and its issuer's; the rest is a CRL, which may turn an
- * acceptance into a refusal and never the other way. */
+ * acceptance into a refusal and never the other way. Whom a path rests on, no CRL that was asked
+ * lists. */
 #include "attest/endorsement.h"
 
 #include <stdlib.h>
@@ -20,6 +21,27 @@ describe(struct bytes crl, struct bytes issuer)
 	    (memchr(described.issuer, '\0', sizeof(described.issuer)) == NULL ||
 	     described.revoked > crl.size))
 		abort();
+}
+
+/* Of one that would be kept: an accepted path has no link that it revokes. */
+static void
+compare(struct bytes crl, struct bytes issuer, const struct attest_chain *chain)
+{
+	static uint8_t links[4096][ATTEST_HASH_SIZE];
+	struct attest_crl described;
+	struct attest_error err;
+	size_t count = 0;
+
+	if (attest_crl_describe(crl, &issuer, 1, &described, &err) != ATTEST_OK ||
+	    attest_crl_revoked(crl, described.issuer_id, 4096, links, &count, &err) != ATTEST_OK)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0 && memcmp(links[i - 1], links[i], ATTEST_HASH_SIZE) >= 0)
+			abort();
+		for (size_t link = 0; link < chain->link_count; link++)
+			if (memcmp(links[i], chain->links[link], ATTEST_HASH_SIZE) == 0)
+				abort();
+	}
 }
 
 int
@@ -46,5 +68,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	attest_ek_free(ek);
 	if (with == ATTEST_OK && without != ATTEST_OK)
 		abort();
+	if (with == ATTEST_OK)
+		compare(crl, issuer, &chain);
 	return 0;
 }

@@ -139,6 +139,45 @@ enrolment_is_told_by_its_challenge(void **state)
 	free(frame.memory);
 }
 
+/* The evidence of a cloud's key: all four members, or none. */
+static void
+a_clouds_evidence_is_whole(void **state)
+{
+	static const char *const members[] = {
+		"\"cloud_public\":\"cHU=\"", "\"cloud_certificates\":[\"Yw==\",\"aA==\"]",
+		"\"cloud_message\":\"bWU=\"", "\"cloud_signature\":\"c2c=\""};
+	struct wire_activate_request activate;
+	struct route_frame frame;
+	char body[2400];
+
+	(void)state;
+	for (unsigned mask = 0; mask < 16; mask++) {
+		size_t size = strlen(activate_body) - 1; /* without the bracket */
+		memcpy(body, activate_body, size);
+		for (unsigned i = 0; i < 4; i++)
+			if (mask & 1u << i)
+				size += (size_t)snprintf(body + size, sizeof(body) - size, ",%s",
+							 members[i]);
+		body[size++] = '}';
+		bool whole = mask == 0 || mask == 15;
+		assert_int_equal(submit("/v1/attest/enroll", body, size, &frame),
+				 whole ? WIRE_OK : WIRE_MALFORMED);
+		if (!whole)
+			continue;
+		assert_true(wire_activate_request_read((struct bytes){frame.memory, frame.size},
+						       &activate));
+		assert_int_equal(activate.cloud.sent, mask == 15);
+		if (mask == 15) {
+			assert_bytes(activate.cloud.public_area, "pu");
+			assert_int_equal(activate.cloud.certificate_count, 2);
+			assert_bytes(activate.cloud.certificates[1], "h");
+			assert_bytes(activate.cloud.message, "me");
+			assert_bytes(activate.cloud.signature, "sg");
+		}
+		free(frame.memory);
+	}
+}
+
 /* ---- what must be refused ---- */
 
 #define PREFIX "{\"evidence\":\"tpm2\",\"ak_public\":"
@@ -477,6 +516,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(release_becomes_a_frame),
 		cmocka_unit_test(enrolment_is_told_by_its_challenge),
+		cmocka_unit_test(a_clouds_evidence_is_whole),
 		cmocka_unit_test(bad_bodies_are_refused),
 		cmocka_unit_test(bad_release_members_are_refused),
 		cmocka_unit_test(too_many_secrets_are_refused),
