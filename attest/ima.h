@@ -100,7 +100,7 @@ struct attest_ima_verdict {
 	bool digest_matches; /* the template digest is of the data; a violation's is zeros */
 	bool name_fits;	     /* the data have the form that the template's name says */
 	bool sound;	     /* the digest of the file or buffer is SHA-2 */
-	bool listed;	     /* a file whose SHA-256 is on the allow-list */
+	bool listed;	     /* a file whose SHA-256, not fs-verity's, is on the allow-list */
 	enum attest_ima_signature signature; /* of files */
 };
 /* Not for two threads at once. `allowed` may be NULL; it and `keys` (attest_ima_key.der) are

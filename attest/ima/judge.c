@@ -160,7 +160,8 @@ is_listed(const struct attest_ima_judge *judge, const struct attest_ima_entry *e
 	size_t low = 0;
 	size_t high = judge->allowed.size / ATTEST_HASH_SIZE;
 
-	if (bank_named(entry->algorithm) != ATTEST_SHA256)
+	/* fs-verity's digest is of a description of the file, which could be another's content. */
+	if (entry->verity || bank_named(entry->algorithm) != ATTEST_SHA256)
 		return false;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;

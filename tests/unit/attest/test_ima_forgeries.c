@@ -319,6 +319,17 @@ padded_and_cut(const char *label)
 	list.size += 64;
 }
 
+/* A digest that is on the list, as what it is not of: the content. */
+static void
+digest_named(const char *prefix)
+{
+	uint8_t memory[DATA_MAX];
+
+	software_ima_add(&list, 10, "ima-sigv2",
+			 data_of(prefix, good_digest(), (struct bytes){(const uint8_t *)"/g", 3},
+				 NULL, memory));
+}
+
 /* clang-format off: a table */
 static const struct {
 	const char *name;
@@ -351,6 +362,8 @@ static const struct {
 	{"SM3", other_algorithm, "sm3", WANT_UNLISTED},
 	{"an unknown algorithm", other_algorithm, "xyz", WANT_UNLISTED},
 	{"a prefix with NUL", other_algorithm, "", WANT_UNLISTED},
+	{"a digest of the content", digest_named, "ima:sha256", WANT_LISTED},
+	{"a digest of fs-verity", digest_named, "verity:sha256", WANT_UNLISTED},
 	{"SHA-1 told as SHA-256", algorithm_changed, "ima-ng", WANT_REFUSED},
 	{"an empty name", name_is_empty, "", WANT_UNLISTED},
 	{"no name", name_is_absent, "", WANT_UNLISTED},
