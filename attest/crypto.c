@@ -154,6 +154,18 @@ ec_key_point(const EVP_PKEY *key, size_t size, uint8_t *ret_x, uint8_t *ret_y)
 }
 
 bool
+rsa_exponent_fits(const EVP_PKEY *key)
+{
+	uint8_t bytes[8];
+
+	if (!key_number(key, OSSL_PKEY_PARAM_RSA_E, sizeof(bytes), bytes))
+		return false;
+	struct reader r = reader_of(BYTES_OF(bytes));
+	uint64_t exponent = read_be64(&r);
+	return exponent >= 3 && exponent <= UINT32_MAX && exponent % 2 == 1;
+}
+
+bool
 rsa_key_numbers(const EVP_PKEY *key, uint8_t ret_modulus[MODULUS_SIZE_MAX], size_t *ret_size,
 		uint64_t *ret_exponent)
 {

@@ -52,6 +52,8 @@ EVP_PKEY *ec_key_new(const char *curve, struct bytes x, struct bytes y);
 EVP_PKEY *rsa_key_new(struct bytes modulus);
 /* The affine coordinates, each padded to `size`, the curve's. */
 bool ec_key_point(const EVP_PKEY *key, size_t size, uint8_t *ret_x, uint8_t *ret_y);
+/* Odd, of 2 to 32 bits: by an exponent of 1 anything verifies, and larger ones cost. */
+bool rsa_exponent_fits(const EVP_PKEY *key);
 /* Big-endian, without leading zeros. */
 bool rsa_key_numbers(const EVP_PKEY *key, uint8_t ret_modulus[MODULUS_SIZE_MAX], size_t *ret_size,
 		     uint64_t *ret_exponent);

@@ -11,11 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RSA_BITS_MIN	 2048
-#define RSA_BITS_MAX	 8192 /* a bound on the work that a certificate can cause */
-#define RSA_EXPONENT_MIN 3
-#define RSA_EXPONENT_MAX UINT32_MAX /* the same bound */
-#define OID_TEXT_MAX	 64
+#define RSA_BITS_MIN 2048
+#define RSA_BITS_MAX 8192 /* a bound on the work that a certificate can cause */
+#define OID_TEXT_MAX 64
 
 #define OID_EK_CERTIFICATE	 "2.23.133.8.1"
 #define OID_PLATFORM_CERTIFICATE "2.23.133.8.2"
@@ -181,15 +179,8 @@ static bool
 rsa_is_strong(const EVP_PKEY *key)
 {
 	int bits = EVP_PKEY_get_bits(key);
-	BIGNUM *number = NULL;
 
-	if (bits < RSA_BITS_MIN || bits > RSA_BITS_MAX ||
-	    EVP_PKEY_get_bn_param(key, "e", &number) != 1)
-		return false;
-	/* More than the maximum comes out as all ones. */
-	uint64_t exponent = BN_get_word(number);
-	BN_free(number);
-	return exponent >= RSA_EXPONENT_MIN && exponent <= RSA_EXPONENT_MAX && exponent % 2 == 1;
+	return bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX && rsa_exponent_fits(key);
 }
 
 static bool

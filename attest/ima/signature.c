@@ -132,7 +132,7 @@ ima_signature_judge(const struct attest_ima_entry *entry, const struct ima_key *
 	for (size_t i = 0; i < key_count && answer != ATTEST_IMA_SIGNATURE_GOOD; i++) {
 		if (!named(&keys[i], signature.key_id))
 			continue;
-		++*ret_cost;
+		*ret_cost += keys[i].cost;
 		answer = verify(keys[i].key, &signature, hash,
 				(struct bytes){digest, entry->file_digest.size})
 				 ? ATTEST_IMA_SIGNATURE_GOOD
@@ -144,13 +144,34 @@ ima_signature_judge(const struct attest_ima_entry *entry, const struct ima_key *
 /* ---- keys ---- */
 
 static bool
+is_p256(const EVP_PKEY *key)
+{
+	char group[64] = "";
+
+	return EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1 &&
+	       strcmp(group, SN_X9_62_prime256v1) == 0;
+}
+
+/* As measured, rounded up: with RSA's by the square of its size, and OpenSSL is quick with one
+ * curve alone. */
+static uint32_t
+verification_cost(const EVP_PKEY *key)
+{
+	uint32_t bits = (uint32_t)EVP_PKEY_get_bits(key);
+
+	if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA)
+		return bits * bits / 262144;
+	return is_p256(key) ? 50 : 500;
+}
+
+static bool
 key_is_strong(const EVP_PKEY *key)
 {
 	int bits = EVP_PKEY_get_bits(key);
 
 	switch (EVP_PKEY_get_base_id(key)) {
 	case EVP_PKEY_RSA:
-		return bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX;
+		return bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX && rsa_exponent_fits(key);
 	case EVP_PKEY_EC: {
 		char group[64];
 		return bits >= EC_BITS_MIN && bits <= EC_BITS_MAX &&
@@ -250,11 +271,13 @@ ima_key_load(struct bytes der, struct ima_key *ret_key, struct attest_error *err
 	if (!loaded || !key_is_strong(key.key)) {
 		ima_key_clear(&key);
 		return loaded ? attest_fail(err, ATTEST_UNSUPPORTED, "ima.key",
-					    "neither RSA of %d-%d bits nor a named curve of %d-%d",
+					    "neither RSA of %d-%d bits with a common exponent nor "
+					    "a named curve of %d-%d",
 					    RSA_BITS_MIN, RSA_BITS_MAX, EC_BITS_MIN, EC_BITS_MAX)
 			      : attest_fail(err, ATTEST_MALFORMED, "ima.key",
 					    "neither a SubjectPublicKeyInfo nor a certificate");
 	}
+	key.cost = verification_cost(key.key);
 	*ret_key = key;
 	return ATTEST_OK;
 }

@@ -5,6 +5,7 @@
 #include "spoil.h"
 
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
@@ -345,6 +346,40 @@ all_files_are_signed_or_not(void **state)
 	}
 }
 
+/* Whoever sends a list chooses how many signatures it has: by a slow curve some thousands are
+ * verified, and past them nothing is known to be signed. */
+static void
+an_examination_ends(void **state)
+{
+	enum { FILES = 4001 };
+	static struct software_ima part;
+	static uint8_t memory[8 * 1024 * 1024];
+	struct writer whole = writer_of(memory, sizeof(memory));
+	uint8_t digest[64], field[FIELD_MAX], data[2048];
+	struct bytes hash = {digest, software_ima_hash("sha256", software_ima_text("x"), digest)};
+	struct bytes value = {field, sign(&signers[2], &RIGHT, hash, field)};
+	struct bytes entry = entry_of(&RIGHT, hash, value, data);
+	struct attest_ima_input input = {
+		.bank = ATTEST_SHA256, .keys = &signers[2].der, .key_count = 1};
+
+	(void)state;
+	part = (struct software_ima){0};
+	for (size_t i = 0; i < FILES; i++) {
+		struct attest_ima_report report;
+		struct attest_error err;
+		part.size = 0;
+		software_ima_add(&part, 10, "ima-sig", entry);
+		write_bytes(&whole, software_ima_bytes(&part));
+		if (i + 2 < FILES)
+			continue;
+		input.list = writer_bytes(&whole);
+		input.quoted = (struct bytes){part.pcr10[ATTEST_SHA256], 32};
+		assert_int_equal(attest_ima_examine(&input, &report, &err), ATTEST_OK);
+		assert_int_equal(report.point.entries, i + 1);
+		assert_int_equal(report.point.all_signed, i + 1 < FILES);
+	}
+}
+
 /* ---- keys ---- */
 
 static X509 *
@@ -428,12 +463,39 @@ keys_are_pem_or_der(void **state)
 	refuses_other_sizes(signers[1].der, key_decodes, NULL);
 }
 
+/* By an exponent of 1 every signature is a number that anybody can write down. */
+static EVP_PKEY *
+rsa_with_exponent(unsigned long exponent)
+{
+	EVP_PKEY *honest = EVP_RSA_gen(2048), *key = NULL;
+	EVP_PKEY_CTX *operation = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	BIGNUM *n = NULL;
+	OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+
+	assert_int_equal(EVP_PKEY_get_bn_param(honest, "n", &n), 1);
+	assert_int_equal(OSSL_PARAM_BLD_push_BN(builder, "n", n), 1);
+	assert_int_equal(OSSL_PARAM_BLD_push_ulong(builder, "e", exponent), 1);
+	OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(builder);
+	assert_int_equal(EVP_PKEY_fromdata_init(operation), 1);
+	assert_int_equal(EVP_PKEY_fromdata(operation, &key, EVP_PKEY_PUBLIC_KEY, params), 1);
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(builder);
+	EVP_PKEY_CTX_free(operation);
+	BN_free(n);
+	EVP_PKEY_free(honest);
+	return key;
+}
+
 static void
 keys_that_sign_nothing_are_refused(void **state)
 {
-	EVP_PKEY *keys[] = {EVP_RSA_gen(1024), EVP_EC_gen("P-224"),
+	EVP_PKEY *keys[] = {EVP_RSA_gen(1024),
+			    EVP_EC_gen("P-224"),
 			    EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"),
-			    EVP_PKEY_Q_keygen(NULL, NULL, "X25519")};
+			    EVP_PKEY_Q_keygen(NULL, NULL, "X25519"),
+			    rsa_with_exponent(1),
+			    rsa_with_exponent(4),
+			    rsa_with_exponent(0x100000001)};
 	struct attest_ima_key key;
 	struct attest_error err;
 	struct bytes many[ATTEST_IMA_KEYS_MAX + 1];
@@ -468,6 +530,7 @@ main(void)
 		cmocka_unit_test(every_bit_of_a_signature_counts),
 		cmocka_unit_test(keys_are_not_tried_in_turn),
 		cmocka_unit_test(all_files_are_signed_or_not),
+		cmocka_unit_test(an_examination_ends),
 		cmocka_unit_test(certificates_bring_their_own_id),
 		cmocka_unit_test(keys_are_pem_or_der),
 		cmocka_unit_test(keys_that_sign_nothing_are_refused),
