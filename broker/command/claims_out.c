@@ -95,7 +95,7 @@ meaning_prefix(const struct attest_claim *claim)
 	if (claim->rule->kind != CLAIM_KIND_BOOLEAN ||
 	    attest_claim_value_boolean(attest_claim_next_value(&copy)))
 		return "";
-	return "not so: ";
+	return "it is not so that ";
 }
 
 size_t

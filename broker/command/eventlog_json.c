@@ -69,7 +69,7 @@ digests_json(const struct attest_event *event)
 	return json_incref(object);
 }
 
-/* What is proved, where it is text; else what the log says of the event. */
+/* What is proved, where it is text, or would be by a quote; else what the log says of the event. */
 static int
 event_words_set(json_t *object, const struct attest_event *event, enum attest_proof proof,
 		struct bytes proved)
@@ -107,6 +107,8 @@ event_json(const struct eventlog_view *view, const struct attest_event *event)
 
 	if (eventlog_view_proof(view, event, &proof, &proved, &err) != ATTEST_OK)
 		return NULL;
+	if (eventlog_view_unproved(view, event->pcr) != NULL)
+		proved = (struct bytes){.size = 0};
 	if (json_object_set_new(object, "number", json_integer(event->number)) != 0 ||
 	    json_object_set_new(object, "pcr", json_integer(event->pcr)) != 0 ||
 	    json_object_set_new(object, "digests", digests_json(event)) != 0 ||
@@ -177,13 +179,12 @@ judgement_set(json_t *object, const struct eventlog_view *view)
 	if (view->refused != NULL &&
 	    json_object_set_new(object, "refused", json_string(view->refused)) != 0)
 		return -1;
-	if (json_object_set_new(object, "judged", banks_json(view->judged)) != 0)
+	if (json_object_set_new(object, "judged", banks_json(view->judged)) != 0 ||
+	    json_object_set_new(object, "verified", json_boolean(view->verified)) != 0)
 		return -1;
 	if (!view->compared)
 		return json_object_set_new(object, "claims_if_quoted", json_true());
-	if (json_object_set_new(object, "verdicts", verdicts_json(view)) != 0)
-		return -1;
-	return json_object_set_new(object, "verified", json_boolean(view->verified));
+	return json_object_set_new(object, "verdicts", verdicts_json(view));
 }
 
 json_t *
@@ -194,7 +195,7 @@ eventlog_json(const struct eventlog_view *view)
 	if (json_object_set_new(object, "format",
 				json_string(view->form.legacy ? "sha1" : "crypto-agile")) != 0 ||
 	    json_object_set_new(object, "pcrs", pcrs_json(view)) != 0 ||
-	    json_object_set_new(object, "claims", claims_json(eventlog_view_claims(view))) != 0 ||
+	    json_object_set_new(object, "claims", claims_json(&view->claims)) != 0 ||
 	    judgement_set(object, view) != 0 ||
 	    json_object_set_new(object, "events", events_json(view)) != 0)
 		return NULL;

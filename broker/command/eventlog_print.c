@@ -104,16 +104,28 @@ values_print(const struct eventlog_view *view, uint32_t pcr)
 		(void)puts("  not judged: no value of it was given that could be");
 }
 
-/* Where nothing else is known of what was measured: by the strongest bank. */
-static void
-digest_print(const struct attest_event *event)
+static bool
+bank_digest_print(const struct attest_event *event, unsigned bank)
 {
+	if (bank >= ATTEST_BANKS ||
+	    event->digests[bank].size != attest_bank_size((enum attest_bank)bank))
+		return false;
+	(void)fputs("    ", stdout);
+	value_print("digest", bank, event->digests[bank].data);
+	return true;
+}
+
+/* Where nothing else is known of what was measured: by the bank that claims are of, for the others'
+ * are anybody's; where none was judged, by the strongest. */
+static void
+digest_print(const struct eventlog_view *view, const struct attest_event *event)
+{
+	if (bank_digest_print(event, eventlog_view_bank(view)))
+		return;
 	for (unsigned bank = ATTEST_BANKS; bank-- > 0;)
-		if (event->digests[bank].size == attest_bank_size((enum attest_bank)bank)) {
-			(void)fputs("    ", stdout);
-			value_print("digest", bank, event->digests[bank].data);
+		if ((view->judged == 0 || (view->judged >> bank & 1) != 0) &&
+		    bank_digest_print(event, bank))
 			return;
-		}
 }
 
 static void
@@ -133,7 +145,7 @@ proof_print(const struct eventlog_view *view, const struct attest_event *event)
 	else
 		(void)printf("      proves nothing: %s\n", unproved);
 	if (proof == ATTEST_PROOF_DIGEST || proof == ATTEST_PROOF_MISMATCH)
-		digest_print(event);
+		digest_print(view, event);
 }
 
 static void
@@ -228,7 +240,7 @@ claims_section_print(const struct eventlog_view *view)
 	else
 		(void)puts("\nClaims: what WOULD be proved if a quote confirmed the log's own "
 			   "values (give --pcrs)");
-	if (claims_print(eventlog_view_claims(view)) == 0)
+	if (claims_print(&view->claims) == 0)
 		(void)puts("  none");
 	(void)puts("\nNot proved, whatever the log says: types of events; names of files, device "
 		   "paths, boot options'\nnames; anything of a PCR that is unexplained; that the "
@@ -242,8 +254,10 @@ verdict_print(const struct eventlog_view *view)
 	uint32_t checked = eventlog_view_checked(view), unexplained = 0;
 	enum attest_pcr_verdict verdict;
 
-	if (!view->compared)
+	if (!view->compared) {
+		(void)puts("\nNothing is verified: no TPM's values were given (--pcrs)");
 		return;
+	}
 	for (uint32_t pcr = 0; pcr < ATTEST_PCR_COUNT; pcr++)
 		if ((checked >> pcr & 1) != 0 && eventlog_view_verdict(view, pcr, &verdict) &&
 		    verdict == ATTEST_PCR_UNEXPLAINED)
@@ -261,6 +275,9 @@ verdict_print(const struct eventlog_view *view)
 		numbers_print(eventlog_view_expected(view) & ~checked);
 	} else if (checked == 0) {
 		(void)puts("\nNOT VERIFIED: no value was given of a PCR that this log explains");
+	} else if (unexplained == 0) {
+		(void)puts("\nNOT VERIFIED: the log measured nothing into the PCRs that were "
+			   "compared");
 	} else {
 		(void)fputs("\nNOT VERIFIED: unexplained are PCR", stdout);
 		numbers_print(unexplained);

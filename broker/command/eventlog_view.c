@@ -29,8 +29,12 @@ view_count(struct eventlog_view *view, struct attest_error *err)
 			return status;
 		if (end)
 			break;
-		if (event.extends && event.pcr < ATTEST_PCRS)
-			view->logged |= 1U << event.pcr;
+		if (!event.extends || event.pcr >= ATTEST_PCRS)
+			continue;
+		view->logged |= 1U << event.pcr;
+		for (unsigned bank = 0; bank < ATTEST_BANKS; bank++)
+			if (event.digests[bank].size > 0)
+				view->extended[bank] |= 1U << event.pcr;
 	}
 	view->event_count = log.event_count;
 	return ATTEST_OK;
@@ -46,6 +50,55 @@ refusal(const struct eventlog_view *view, uint32_t judged)
 	if (judged != 0)
 		return NULL;
 	return view->given.banks == 1U << ATTEST_SHA1 ? REFUSED_GIVEN_SHA1 : REFUSED_GIVEN;
+}
+
+/* Digests that are of the bank itself have its size, and the other bank's has none beside it. */
+static bool
+claims_same(struct attest_claim a, struct attest_claim b)
+{
+	bool digests = a.rule->kind == CLAIM_KIND_DIGEST || a.rule->id == CLAIM_UKI_SECTIONS;
+
+	if (a.count != b.count)
+		return false;
+	for (uint32_t i = 0; i < a.count; i++) {
+		struct bytes one = attest_claim_next_value(&a), other = attest_claim_next_value(&b);
+
+		if (!bytes_equal(one, other) && !(digests && one.size != other.size))
+			return false;
+	}
+	return true;
+}
+
+static bool
+claims_agree(const struct eventlog_view *view, const struct attest_claim *claim)
+{
+	struct attest_claim other;
+
+	for (unsigned bank = 0; bank < ATTEST_BANKS; bank++)
+		if ((view->judged >> bank & 1) != 0 &&
+		    (!attest_claims_find(&view->reports[bank].claims, claim->rule->id, &other) ||
+		     !claims_same(*claim, other)))
+			return false;
+	return true;
+}
+
+/* A bank that firmware leaves out is its machine's root's to fill with another story. */
+static void
+view_claims(struct eventlog_view *view)
+{
+	unsigned bank = eventlog_view_bank(view);
+	struct writer w = writer_of(view->claims.encoded, sizeof(view->claims.encoded));
+	struct attest_claim claim;
+
+	if (bank == ATTEST_BANKS)
+		return;
+	const struct attest_claims *claims = &view->reports[bank].claims;
+	struct reader r = reader_of((struct bytes){claims->encoded, claims->size});
+	struct reader start = r;
+	for (; attest_claim_next(&r, &claim); start = r)
+		if (claims_agree(view, &claim))
+			write_bytes(&w, read_bytes(&start, start.left - r.left));
+	view->claims.size = w.size;
 }
 
 /* Without values of a TPM, those that the log itself leads to stand in for them. */
@@ -70,7 +123,20 @@ view_judge(struct eventlog_view *view, struct attest_error *err)
 			return status;
 		view->judged |= 1U << bank;
 	}
+	view_claims(view);
 	return ATTEST_OK;
+}
+
+/* Zeros that nobody extended are explained by a log of nothing. */
+static bool
+view_measured(const struct eventlog_view *view)
+{
+	uint32_t measured = 0;
+
+	for (unsigned bank = 0; bank < ATTEST_BANKS; bank++)
+		if ((view->judged >> bank & 1) != 0)
+			measured |= view->extended[bank] & view->given.pcrs[bank].known;
+	return (measured & eventlog_view_checked(view)) != 0;
 }
 
 /* Something must have been compared, and all of it be explained. */
@@ -84,7 +150,7 @@ view_verified(const struct eventlog_view *view)
 		if ((checked >> pcr & 1) != 0 && eventlog_view_verdict(view, pcr, &verdict) &&
 		    verdict == ATTEST_PCR_UNEXPLAINED)
 			return false;
-	return checked != 0;
+	return view->measured;
 }
 
 enum attest_status
@@ -103,8 +169,10 @@ eventlog_view_make(struct bytes log, const struct pcr_file *given, struct eventl
 		status = view_count(view, err);
 	if (status == ATTEST_OK)
 		status = view_judge(view, err);
-	if (status == ATTEST_OK)
-		view->verified = view->compared && view_verified(view);
+	if (status == ATTEST_OK && view->compared) {
+		view->measured = view_measured(view);
+		view->verified = view_verified(view);
+	}
 	return status;
 }
 
@@ -231,13 +299,12 @@ eventlog_verdict_word(enum attest_pcr_verdict verdict)
 	return "unexplained";
 }
 
-const struct attest_claims *
-eventlog_view_claims(const struct eventlog_view *view)
+unsigned
+eventlog_view_bank(const struct eventlog_view *view)
 {
-	static const struct attest_claims none;
+	unsigned bank = 0;
 
-	for (unsigned bank = 0; bank < ATTEST_BANKS; bank++)
-		if ((view->judged >> bank & 1) != 0)
-			return &view->reports[bank].claims;
-	return &none;
+	while (bank < ATTEST_BANKS && (view->judged >> bank & 1) == 0)
+		bank++;
+	return bank;
 }

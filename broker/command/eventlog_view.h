@@ -11,16 +11,20 @@
 struct eventlog_view {
 	struct bytes log;
 	struct attest_eventlog form;
-	uint32_t event_count; /* with the Spec ID event */
-	uint32_t logged;      /* a bit per PCR that some event extended */
+	uint32_t event_count;		 /* with the Spec ID event */
+	uint32_t logged;		 /* a bit per PCR that some event extended */
+	uint32_t extended[ATTEST_BANKS]; /* the same of each bank */
 	uint32_t banks;
 	struct attest_pcrs replay[ATTEST_BANKS];
 	bool compared; /* with `given`; else claims are what a quote of `replay` would prove */
 	struct pcr_file given;
 	uint32_t judged; /* a bit per bank that `reports` is of */
 	struct attest_report reports[ATTEST_BANKS];
+	struct attest_claims
+		claims;	     /* that the reports agree on; digests are SHA-256's if judged */
 	const char *refused; /* why nothing here can be evidence; NULL: it can */
-	bool verified;	     /* compared, and nothing that the log should explain is unexplained */
+	bool measured;	     /* the log extended some PCR that is compared */
+	bool verified;	     /* compared, measured, and nothing it should explain is unexplained */
 };
 
 /* `given`: NULL compares with nothing. The log outlives the view, which after a failure holds
@@ -44,8 +48,8 @@ eventlog_view_proof(const struct eventlog_view *view, const struct attest_event 
 /* Why digests of this PCR prove nothing at all; NULL: they do, or would if a quote confirmed it. */
 const char *eventlog_view_unproved(const struct eventlog_view *view, uint32_t pcr);
 const char *eventlog_verdict_word(enum attest_pcr_verdict verdict);
-/* SHA-256's, else SHA-384's, else empty ones. */
-const struct attest_claims *eventlog_view_claims(const struct eventlog_view *view);
+/* The first bank that was judged, whose digests claims have; ATTEST_BANKS: none was. */
+unsigned eventlog_view_bank(const struct eventlog_view *view);
 
 /* New; NULL without memory. */
 json_t *eventlog_json(const struct eventlog_view *view);

@@ -35,10 +35,10 @@ class EventLog:
             self.data = struct.pack("<II20sI", 0, EV_NO_ACTION, bytes(20), len(header)) + header
             self.count = 1
 
-    def event(self, pcr, kind, data, measured=None, **others):
-        """`measured`: of what the digest is, if not of the data; `others`: in one bank, as sha256=b"..."."""
+    def event(self, pcr, kind, data, measured=None, banks=None, **others):
+        """`measured`: of what the digest is, if not of the data; `others`: in one bank, as sha256=b"..."; `banks`: no others."""
         digests = {bank: hashlib.new(bank, others.get(bank, data if measured is None else measured)).digest()
-                   for bank in self.banks}
+                   for bank in banks or self.banks}
         if self.legacy:
             self.data += struct.pack("<II20sI", pcr, kind, digests["sha1"], len(data)) + data
         else:

@@ -14,7 +14,7 @@ import pytest
 import machine_tpm
 from broker import SANITIZED, program, run
 from event_log import (EV_ACTION, EV_APPLICATION, EV_AUTHORITY, EV_BOOT, EV_CONFIG, EV_IPL, EV_NO_ACTION, EV_SEPARATOR, GLOBAL,
-                       EventLog, boot, secure_boot, utf16, variable)
+                       IMAGE_SECURITY, EventLog, boot, secure_boot, utf16, variable)
 
 OK, NOT_VERIFIED, USAGE, MALFORMED, NO_INPUT = 0, 1, 64, 65, 66
 LIMIT = 2 * 1024 * 1024
@@ -162,6 +162,30 @@ def test_nothing_compared_is_not_verified(show, pcrs):
     assert "no value was given of a PCR that this log explains" in show(log.data, values, NOT_VERIFIED, as_json=False)
 
 
+@pytest.mark.parametrize("fill", [
+    lambda log: log.event(0, EV_NO_ACTION, b"StartupLocality\0\3"),
+    lambda log: log.event(4, EV_SEPARATOR, bytes(4), banks=["sha1"]),  # and into the bank that is compared, nothing
+    lambda log: log.event(16, EV_SEPARATOR, bytes(4))])
+def test_a_log_of_nothing_verifies_nothing(show, fill):
+    """A TPM that nobody extended has zeros, and a log without events leads there."""
+    log = fill(EventLog(("sha1", "sha256")))
+    shown = verdicts(show, log, log.values("sha256"), NOT_VERIFIED)
+    assert set(shown["verdicts"].values()) == {"exact"} and shown["claims"] == {}
+    assert "measured nothing into the PCRs that were compared" in show(log.data, log.values("sha256"), NOT_VERIFIED, as_json=False)
+
+
+def test_without_values_nothing_is_verified(show):
+    assert show(boot().data)[0]["verified"] is False
+    assert show(boot().data, as_json=False).endswith("Nothing is verified: no TPM's values were given (--pcrs)\n")
+
+
+def test_a_digest_is_shown_of_a_bank_that_is_compared(show):
+    log = boot(("sha256", "sha384", "sha512"))
+    for banks in (["sha256"], ["sha384"], ["sha256", "sha384"]):
+        text = show(log.data, log.values(*banks), as_json=False)
+        assert set(re.findall(r"^ +digest +(\w+) ", text, re.MULTILINE)) == {banks[0]}
+
+
 def test_a_part_of_the_pcrs_is_named(show):
     log = boot()
     values = {"sha256": {pcr: log.values()["sha256"][pcr] for pcr in ("4", "7")}}
@@ -231,6 +255,25 @@ def test_a_story_for_one_bank_alone(show, banks, liar, proof):
     assert show(log.data)[0]["events"][-1]["proof"] == proof
 
 
+@pytest.mark.parametrize("liar", ["sha256", "sha384"])
+def test_a_bank_that_firmware_leaves_out(show, liar):
+    """Both banks' values are explained; the log's words are of one of them, which root alone extended."""
+    honest = "sha384" if liar == "sha256" else "sha256"
+    log = EventLog(("sha256", "sha384")).event(0, EV_SEPARATOR, bytes(4))
+    for name in ("SecureBoot", "PK", "KEK", "db", "dbx"):
+        guid = IMAGE_SECURITY if name.startswith("db") else GLOBAL
+        log.event(7, EV_CONFIG, variable(guid, name, b"\1"), **{honest: variable(guid, name, b"\0")})
+    log.event(7, EV_SEPARATOR, bytes(4))
+    assert verdicts(show, log, log.values(liar), OK)["claims"]["secureBoot"] is True
+    assert verdicts(show, log, log.values(), OK)["claims"] == {}
+
+
+def test_what_both_banks_prove_is_claimed(show):
+    log = boot(("sha256", "sha384"))
+    both, one = (verdicts(show, log, log.values(*banks), OK)["claims"] for banks in (("sha256", "sha384"), ("sha256",)))
+    assert both == one and len(one["bootFiles"][0]) == 64
+
+
 @pytest.mark.parametrize("pcr", [7, 8])
 def test_what_an_unexplained_pcr_says_is_not_authenticated(show, pcr):
     log = boot()
@@ -239,6 +282,7 @@ def test_what_an_unexplained_pcr_says_is_not_authenticated(show, pcr):
     shown, _ = show(log.data, values, NOT_VERIFIED)
     for event in shown["events"]:
         assert event["authenticated"] is (event["pcr"] != pcr and event["proof"] != "nothing"), event
+        assert "proved" not in event or event["authenticated"], event
     text = show(log.data, values, NOT_VERIFIED, as_json=False)
     section = text[text.index(f"PCR {pcr}:"):text.index(f"PCR {pcr + 1}:")]
     assert "proves:" not in section and "proves nothing: the PCR is unexplained" in section
