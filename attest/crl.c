@@ -35,6 +35,11 @@ point_free_at(ISSUING_DIST_POINT **point)
 	ISSUING_DIST_POINT_free(*point);
 }
 static inline void
+places_free_at(CRL_DIST_POINTS **places)
+{
+	CRL_DIST_POINTS_free(*places);
+}
+static inline void
 key_id_free_at(AUTHORITY_KEYID **key_id)
 {
 	AUTHORITY_KEYID_free(*key_id);
@@ -252,6 +257,42 @@ is_a_namesakes(const struct revocation *revocation, X509_CRL *crl, X509 *issuer)
 	return false;
 }
 
+static bool
+share_a_name(const DIST_POINT_NAME *one, const DIST_POINT_NAME *other)
+{
+	if (one->type != 0 || other->type != 0) /* names relative to the issuer's: not understood */
+		return false;
+	for (int i = 0; i < sk_GENERAL_NAME_num(one->name.fullname); i++)
+		for (int k = 0; k < sk_GENERAL_NAME_num(other->name.fullname); k++)
+			if (GENERAL_NAME_cmp(sk_GENERAL_NAME_value(one->name.fullname, i),
+					     sk_GENERAL_NAME_value(other->name.fullname, k)) == 0)
+				return true;
+	return false;
+}
+
+/* CAs may part what they revoke by distribution points (RFC 5280, 5.2.5 and 6.3.3): a CRL that
+ * names one is of the certificates that name it too. A certificate that names none may be in any.
+ * What cannot be looked at is elsewhere, which allows nothing. */
+static bool
+is_elsewhere(const X509_CRL *crl, const X509 *subject)
+{
+	int critical = -1;
+	__attribute__((cleanup(point_free_at))) ISSUING_DIST_POINT *point =
+		X509_CRL_get_ext_d2i(crl, NID_issuing_distribution_point, &critical, NULL);
+
+	if (point == NULL || point->distpoint == NULL)
+		return point == NULL && critical != -1;
+	__attribute__((cleanup(places_free_at))) CRL_DIST_POINTS *places =
+		X509_get_ext_d2i(subject, NID_crl_distribution_points, &critical, NULL);
+	for (int i = 0; i < sk_DIST_POINT_num(places); i++) {
+		const DIST_POINT *place = sk_DIST_POINT_value(places, i);
+
+		if (place->distpoint != NULL && share_a_name(point->distpoint, place->distpoint))
+			return false;
+	}
+	return critical != -1;
+}
+
 /* removeFromCRL takes an entry back; a reason that does not parse does not. */
 static bool
 is_taken_back(const X509_REVOKED *entry)
@@ -285,7 +326,8 @@ struct answers {
 	bool fresh; /* one is within its time */
 	bool early;
 	bool expired;
-	bool revoked; /* by one that is not past its time */
+	bool elsewhere; /* one is of other certificates of the issuer */
+	bool revoked;	/* by one that is not past its time */
 	bool revoked_once;
 };
 
@@ -321,6 +363,12 @@ ask(struct revocation *revocation, struct bytes der, X509 *issuer, const X509 *s
 	bool expired = revocation->trust->now > next;
 	bool early = revocation->trust->now < issued;
 	bool listed = lists(crl, subject);
+	if (is_elsewhere(crl, subject)) {
+		answers->elsewhere = true;
+		answers->revoked = answers->revoked || listed;
+		ERR_clear_error();
+		return ATTEST_OK;
+	}
 	answers->fresh = answers->fresh || (!expired && !early);
 	answers->early = answers->early || early;
 	answers->expired = answers->expired || expired;
@@ -342,8 +390,12 @@ conclude(const struct revocation *revocation, const struct answers *answers, con
 		return attest_fail(err, ATTEST_REFUSED, check,
 				   "its issuer has revoked a certificate of the path");
 	}
-	if (answers->fresh || (!answers->early && !answers->expired))
+	if (answers->fresh || (!answers->early && !answers->expired && !answers->elsewhere))
 		return ATTEST_OK;
+	if (!answers->early && !answers->expired)
+		return refuse(err, ATTEST_REFUSED, prefix, "scope",
+			      "the issuer's CRLs are of other distribution points than the "
+			      "certificate's: bring that one's too");
 	if (answers->expired && revocation->trust->stale_crls)
 		return ATTEST_OK;
 	if (answers->expired)

@@ -11,7 +11,7 @@
 #define ALLOCATIONS_MAX 40000
 /* OpenSSL makes thousands of allocations for one path. After the first the same few functions of
  * its take turns: one in STEP is tried, by cases in turn each of the STEP that there are. */
-#define EACH_OF_FIRST 256
+#define EACH_OF_FIRST 128
 #define STEP	      17
 
 static long countdown = -1; /* of allocations until the one that fails; negative: none */

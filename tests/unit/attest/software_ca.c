@@ -177,6 +177,8 @@ software_certificate_make(const struct software_certificate *recipe, uint8_t *re
 	add_extension(certificate, NID_basic_constraints, recipe->constraints);
 	add_extension(certificate, NID_key_usage, recipe->usage);
 	add_extension(certificate, NID_ext_key_usage, recipe->purpose);
+	add_extension(certificate, NID_crl_distribution_points, recipe->point);
+	add_extension(certificate, NID_name_constraints, recipe->constrained);
 	if (recipe->names)
 		add_names(certificate);
 	if (recipe->unknown != NULL)

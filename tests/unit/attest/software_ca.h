@@ -29,6 +29,8 @@ struct software_certificate {
 	bool names_in_subject;	  /* the TCG's, in the subject: old certificates */
 	const char *mask;	  /* signed by RSASSA-PSS with this hash in MGF1 */
 	int text_form;		  /* of common names; 0: MBSTRING_ASC */
+	const char *point;	  /* CRL distribution points, in OpenSSL's notation */
+	const char *constrained;  /* name constraints, likewise */
 	const char *organization; /* in one RDN with the common name, of both names */
 };
 

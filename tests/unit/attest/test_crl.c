@@ -103,6 +103,19 @@ CHANGE(indirect, add_crl(world, LOWER, OTHERS)->point = "critical,indirectCRL:TR
 CHANGE(users_only, add_crl(world, LOWER, OTHERS)->point = "critical,onlyuser:TRUE")
 CHANGE(point, add_crl(world, LOWER, OTHERS)->point = "critical,fullname:URI:http://crl/")
 CHANGE(point_revoked, add_crl(world, LOWER, OF_LEAF)->point = "critical,fullname:URI:http://crl/")
+/* Of the leaf's place, or of another; one that is of another says nothing good of the leaf. */
+#define HERE  "URI:http://here/"
+#define OTHER "critical,fullname:URI:http://other/"
+CHANGE(its_place, world->recipes[LEAF].point = HERE;
+       add_crl(world, LOWER, OTHERS)->point = "critical,fullname:" HERE)
+CHANGE(one_of_its_places, its_place(world);
+       world->recipes[LEAF].point = "URI:http://elsewhere/," HERE)
+CHANGE(other_place, world->recipes[LEAF].point = HERE; add_crl(world, LOWER, OTHERS)->point = OTHER)
+CHANGE(other_place_revoked, other_place(world); world->crls[0].revoked = OF_LEAF)
+CHANGE(other_place_expired, other_place_revoked(world); world->crls[0].until = EXPIRED)
+CHANGE(both_places, other_place(world); its_place(world))
+CHANGE(whole_and_other, other_place(world); others(world))
+CHANGE(expired_and_other_place, other_place(world); leaf(world); world->crls[1].until = EXPIRED)
 CHANGE(odd_entry, add_crl(world, LOWER, ODD_ENTRY))
 CHANGE(indirect_entry, add_crl(world, LOWER, INDIRECT))
 CHANGE(no_crl_sign, others(world); world->recipes[LOWER].usage = "critical,keyCertSign")
@@ -155,6 +168,15 @@ static const struct {
 	{"of users only", users_only, "ek.chain.crl.form"},
 	{"with its place", point, NULL},
 	{"with its place, revoked", point_revoked, "ek.chain.revoked"},
+	{"of its place", its_place, NULL},
+	{"of one of its places", one_of_its_places, NULL},
+	{"of another place", other_place, "ek.chain.crl.scope"},
+	{"of another place, revoked", other_place_revoked, "ek.chain.revoked"},
+	{"of another place, expired, revoked", other_place_expired, "ek.chain.revoked"},
+	{"of both places", both_places, NULL},
+	{"of all places and of another", whole_and_other, NULL},
+	{"revoked, which another place's does not take back", expired_and_other_place,
+	 "ek.chain.revoked"},
 	{"unknown extension of an entry", odd_entry, "ek.chain.crl.form"},
 	{"an entry of another issuer", indirect_entry, "ek.chain.crl.form"},
 	{"by a CA without cRLSign", no_crl_sign, "ek.chain.crl.usage"},

@@ -47,6 +47,7 @@ enum {
 	NAMESAKE,
 	SHA1_MASK,
 	SIGNS,
+	ELSEWHERE,
 	EVIDENCES
 };
 static struct evidence evidences[EVIDENCES];
@@ -67,6 +68,8 @@ crl_of(const struct world *world, unsigned issuer, const struct software_revoked
 				   .revoked = revoked,
 				   .until = kind == EXPIRED ? "20260601000000Z" : NULL,
 				   .delta = kind == DELTA,
+				   .point = kind == ELSEWHERE ? "critical,fullname:URI:http://b/"
+							      : NULL,
 				   .issuer_key_id = kind == NAMESAKE ? "bb" : NULL};
 
 	if (kind == UNSIGNED || kind == NAMESAKE)
@@ -90,6 +93,7 @@ static const struct {
 	[NAMESAKE] = {LOWER, OTHERS},
 	[SHA1_MASK] = {LOWER, OTHERS},
 	[SIGNS] = {LOWER, OTHERS},
+	[ELSEWHERE] = {LOWER, OTHERS},
 };
 
 static void
@@ -105,6 +109,8 @@ prepare(struct evidence *evidence, unsigned kind)
 	}
 	world.recipes[LOWER].key_id = kind == NAMESAKE ? "aa" : NULL;
 	world.recipes[LEAF].instance = BYTES_OF(INSTANCE);
+	if (kind == ELSEWHERE)
+		world.recipes[LEAF].point = "URI:http://a/";
 	if (kind == SHA1_MASK)
 		world.recipes[LOWER].mask = "SHA1";
 	if (kind == SIGNS)
@@ -184,6 +190,7 @@ CASE(not_signed, UNSIGNED)
 CASE(delta, DELTA)
 CASE(sha1_mask, SHA1_MASK)
 CASE(signs, SIGNS)
+CASE(elsewhere, ELSEWHERE)
 
 static enum attest_status
 good(void)
@@ -262,6 +269,21 @@ describe(void)
 }
 
 static enum attest_status
+whom_it_revokes(void)
+{
+	static const uint8_t issuer[ATTEST_HASH_SIZE] = {1};
+	uint8_t links[4][ATTEST_HASH_SIZE];
+	struct attest_error err;
+	size_t count;
+
+	enum attest_status status =
+		attest_crl_revoked(evidences[GOOD].crls[0], issuer, 4, links, &count, &err);
+	if (status == ATTEST_OK)
+		assert_int_equal(count, 1);
+	return status;
+}
+
+static enum attest_status
 describe_unsigned(void)
 {
 	struct attest_crl crl;
@@ -335,10 +357,12 @@ each_allocation_may_fail(void **state)
 		{"a namesake's CRL", namesake, ATTEST_OK},
 		{"a mask of SHA-1", sha1_mask, ATTEST_REFUSED},
 		{"a key that signs", signs, ATTEST_REFUSED},
+		{"a CRL of another place", elsewhere, ATTEST_REFUSED},
 		{"a cloud's AK", cloud_good, ATTEST_OK},
 		{"a cloud's AK that is revoked", cloud_revoked, ATTEST_REFUSED},
 		{"a cloud's AK and no signature", cloud_forged, ATTEST_REFUSED},
 		{"a CRL to keep", describe, ATTEST_OK},
+		{"whom a CRL revokes", whom_it_revokes, ATTEST_OK},
 		{"a CRL that nobody signed", describe_unsigned, ATTEST_REFUSED},
 		{"a bundle", bundle, ATTEST_OK},
 	};
