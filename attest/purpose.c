@@ -213,6 +213,12 @@ certificate_check_issuer(X509 *certificate, enum leaf_kind kind, struct attest_e
 	if (usage == UINT32_MAX || (usage & KU_KEY_CERT_SIGN) == 0)
 		return attest_fail(err, ATTEST_REFUSED, "ca.usage",
 				   "an issuer without keyCertSign");
+	/* RFC 5280, 4.2.1.10. No maker's CA has them; critical or not, who issued below such a CA
+	 * may have gone beyond what it was allowed. */
+	if (X509_get_ext_by_NID(certificate, NID_name_constraints, -1) >= 0)
+		return attest_fail(
+			err, ATTEST_REFUSED, "ca.names",
+			"an issuer whose names are constrained, which is not judged here");
 	if (!purposes_of(certificate, &purposes))
 		return attest_fail_memory(err);
 	if (kind == LEAF_CLOUD_AK)

@@ -86,6 +86,7 @@ CHANGE(lower_expired, world->recipes[LOWER].until = "20250101000000Z")
 CHANGE(lower_missing, world->without_lower = true)
 CHANGE(lower_weak, world->recipes[LOWER].key = weak_rsa; world->recipes[LEAF].signer = weak_rsa)
 CHANGE(lower_weak_ec, world->recipes[LOWER].key = weak_ec; world->recipes[LEAF].signer = weak_ec)
+CHANGE(upper_constrains_names, world->recipes[UPPER].constrained = "permitted;DNS:example.org")
 CHANGE(upper_allows_none_below, world->recipes[UPPER].constraints = "critical,CA:TRUE,pathlen:0")
 CHANGE(root_expired, world->recipes[ROOT].until = "20250101000000Z")
 CHANGE(root_is_no_ca, world->recipes[ROOT].constraints = NULL)
@@ -141,6 +142,7 @@ static const struct {
 	{lower_missing, "ek.chain.anchor"},
 	{lower_weak, "ca.key"},
 	{lower_weak_ec, "ca.key"},
+	{upper_constrains_names, "ca.names"},
 	{upper_allows_none_below, "ca.pathlen"},
 	{root_expired, "certificate.expired"},
 	{root_is_no_ca, "ca.constraints"},
