@@ -119,6 +119,7 @@ struct expression {
 /* A scope constraint: which of the two are used is said by `shape`. */
 struct scope {
 	enum policy_scope shape;
+	struct position at; /* of the variable */
 	const struct text *type;
 	const struct policy_value *const *entities; /* one; any number for an action's `in [...]` */
 	size_t count;

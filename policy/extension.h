@@ -20,6 +20,7 @@ struct extension_function {
 					    const char **ret_reason);
 	bool (*holds)(const struct policy_value *const *arguments);
 	int64_t unit;
+	enum value_kind result; /* of a method with `apply`; others are of booleans and longs */
 };
 
 /* NULL where there is no such function or method. */

@@ -179,13 +179,14 @@ parse_scope_type(struct parser *parser, enum variable variable, struct scope *sc
 static bool
 parse_scope(struct parser *parser, enum variable variable, struct scope *scope)
 {
+	struct position at = parser->token.at;
 	char expected[32];
 
 	if (!parser_accept_word(parser, variable_names[variable])) {
 		snprintf(expected, sizeof(expected), "`%s`", variable_names[variable]);
 		return parser_unexpected(parser, expected) != NULL;
 	}
-	*scope = (struct scope){.shape = POLICY_ANY};
+	*scope = (struct scope){.shape = POLICY_ANY, .at = at};
 	if (parser_at_word(parser, "is"))
 		return parse_scope_type(parser, variable, scope);
 	if (parser_accept(parser, TOKEN_EQUAL)) {

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each policy is checked in every environment that its scope leaves: an action of the schema with
+ * the types of a principal and a resource that it applies to. Environments that differ only in what
+ * the conditions do not mention are one. */
+#include "error.h"
+#include "typecheck.h"
+
+#include <string.h>
+
+/* Above this many entity types, pairs that were checked before are not remembered. */
+#define SEEN_TYPES_MAX 512
+
+/* A scope, with its names looked up. */
+struct reach {
+	const struct scope *scope;
+	const struct schema_entity *type;  /* of `is`; NULL: not in the schema */
+	const struct schema_entity *group; /* the type of the one entity; the same */
+};
+
+struct visit {
+	struct checker *checker;
+	const struct policy *policy;
+	struct reach principal;
+	struct reach resource;
+	const struct schema_action **actions; /* of the scope, those that the schema has */
+	size_t action_count;
+	bool mentions[VARIABLE_COUNT];
+	uint64_t *seen; /* bits by pair of types; NULL: not kept */
+	/* What was found: an action, one with such a principal, one with such a resource, and an
+	 * environment. */
+	bool action_fits;
+	bool principal_fits;
+	bool resource_fits;
+	bool fits;
+	bool failed;   /* in some environment */
+	bool possible; /* true in some environment, as far as types tell */
+};
+
+/* ---- scopes ---- */
+
+static struct reach
+reach_of(const struct checker *checker, const struct scope *scope)
+{
+	struct reach reach = {.scope = scope};
+
+	if (scope->type != NULL)
+		reach.type = schema_find_entity(checker->schema, scope->type);
+	if (scope->count > 0)
+		reach.group = schema_find_entity(checker->schema, scope->entities[0]->entity.type);
+	return reach;
+}
+
+/* A slot may hold whatever lets the policy apply. */
+static bool
+may_be_in(const struct reach *reach, const struct schema_entity *entity)
+{
+	if (reach->scope->slot)
+		return true;
+	return reach->group != NULL &&
+	       (reach->group == entity || schema_entity_below(entity, reach->group));
+}
+
+static bool
+reaches(const struct reach *reach, const struct schema_entity *entity)
+{
+	switch (reach->scope->shape) {
+	case POLICY_ANY:
+		return true;
+	case POLICY_EQUALS:
+		return reach->scope->slot || reach->group == entity;
+	case POLICY_IN:
+		return may_be_in(reach, entity);
+	case POLICY_IS:
+		return reach->type == entity;
+	case POLICY_IS_IN:
+		return reach->type == entity && may_be_in(reach, entity);
+	}
+	return false;
+}
+
+static bool
+reaches_action(const struct visit *visit, const struct schema_action *action)
+{
+	enum policy_scope shape = visit->policy->scopes[VARIABLE_ACTION].shape;
+
+	if (shape == POLICY_ANY)
+		return true;
+	for (size_t i = 0; i < visit->action_count; i++) {
+		if (visit->actions[i] == action ||
+		    (shape == POLICY_IN && schema_action_below(action, visit->actions[i])))
+			return true;
+	}
+	return false;
+}
+
+static bool
+resolve_scopes(struct visit *visit)
+{
+	struct checker *checker = visit->checker;
+	const struct scope *scopes = visit->policy->scopes;
+	const struct scope *action = &scopes[VARIABLE_ACTION];
+
+	visit->principal = reach_of(checker, &scopes[VARIABLE_PRINCIPAL]);
+	visit->resource = reach_of(checker, &scopes[VARIABLE_RESOURCE]);
+	visit->actions = arena_take(&checker->kept, action->count, sizeof(*visit->actions));
+	if (visit->actions == NULL) {
+		checker_out_of_memory(checker);
+		return false;
+	}
+	for (size_t i = 0; i < action->count; i++) {
+		const struct schema_action *found =
+			schema_find_action(checker->schema, action->entities[i]);
+		if (found != NULL)
+			visit->actions[visit->action_count++] = found;
+	}
+	return true;
+}
+
+/* ---- environments ---- */
+
+/* Was a pair checked before that the conditions cannot tell from this one? */
+static bool
+seen_before(struct visit *visit, const struct schema_entity *principal,
+	    const struct schema_entity *resource)
+{
+	size_t row = visit->mentions[VARIABLE_PRINCIPAL] ? principal->index : 0;
+	size_t column = visit->mentions[VARIABLE_RESOURCE] ? resource->index : 0;
+	size_t bit = row * visit->checker->schema->entity_count + column;
+
+	if (visit->seen == NULL || visit->mentions[VARIABLE_ACTION] ||
+	    visit->mentions[VARIABLE_CONTEXT])
+		return false;
+	uint64_t mask = UINT64_C(1) << (bit % 64);
+	bool seen = (visit->seen[bit / 64] & mask) != 0;
+	visit->seen[bit / 64] |= mask;
+	return seen;
+}
+
+static void
+check_environment(struct visit *visit, struct environment environment)
+{
+	struct checker *checker = visit->checker;
+
+	visit->fits = true;
+	/* Of a link, the conditions were checked as the template's. */
+	if (visit->policy->kind == POLICY_LINK || visit->policy->condition_count == 0) {
+		visit->possible = true;
+		return;
+	}
+	if (seen_before(visit, environment.principal, environment.resource))
+		return;
+	checker->environment = environment;
+	struct typing typing = typecheck_conditions(checker, visit->policy);
+	visit->failed |= typing.type == NULL;
+	visit->possible |= typing.type != NULL && typing.type->kind != POLICY_TYPE_FALSE;
+	arena_reset(&checker->arena);
+}
+
+static void
+check_principal(struct visit *visit, const struct schema_action *action,
+		const struct schema_entity *principal)
+{
+	for (size_t i = 0; i < action->resource_count && checker_step(visit->checker); i++) {
+		if (!reaches(&visit->resource, action->resources[i]))
+			continue;
+		visit->resource_fits = true;
+		check_environment(visit, (struct environment){.action = action,
+							      .principal = principal,
+							      .resource = action->resources[i]});
+		if (!visit->mentions[VARIABLE_RESOURCE])
+			return;
+	}
+}
+
+static void
+check_action(struct visit *visit, const struct schema_action *action)
+{
+	bool matched = false;
+
+	if (!action->applies || !reaches_action(visit, action))
+		return;
+	visit->action_fits = true;
+	for (size_t i = 0; i < action->principal_count && checker_step(visit->checker); i++) {
+		if (!reaches(&visit->principal, action->principals[i]))
+			continue;
+		visit->principal_fits = true;
+		matched = true;
+		check_principal(visit, action, action->principals[i]);
+		if (!visit->mentions[VARIABLE_PRINCIPAL])
+			return;
+	}
+	/* Only to tell which part of the scope is at odds with the schema. */
+	for (size_t i = 0; !matched && !visit->resource_fits && i < action->resource_count; i++)
+		visit->resource_fits = reaches(&visit->resource, action->resources[i]);
+}
+
+/* ---- policies ---- */
+
+static void
+refuse_scope(struct visit *visit)
+{
+	const struct policy *policy = visit->policy;
+	const struct scope *scopes = policy->scopes;
+	struct checker *checker = visit->checker;
+
+	if (!visit->action_fits)
+		checker_refuse(checker, scopes[VARIABLE_ACTION].at,
+			       "no request can have such an action: the schema has none with "
+			       "`appliesTo`");
+	else if (!visit->principal_fits)
+		checker_refuse(checker, scopes[VARIABLE_PRINCIPAL].at,
+			       "no such action applies to a principal of this type");
+	else if (!visit->resource_fits)
+		checker_refuse(checker, scopes[VARIABLE_RESOURCE].at,
+			       "no such action applies to a resource of this type");
+	else
+		checker_refuse(checker, policy->at,
+			       "no action applies to such a principal and such a resource");
+}
+
+static void
+check_policy(struct checker *checker, const struct policy *policy, uint64_t *seen)
+{
+	struct visit visit = {.checker = checker, .policy = policy, .seen = seen};
+	size_t errors = checker->findings.errors;
+	const struct policy_schema *schema = checker->schema;
+
+	validate_names(checker, policy, visit.mentions);
+	if (!resolve_scopes(&visit))
+		return;
+	for (size_t i = 0; i < schema->action_count && checker_step(checker); i++)
+		check_action(&visit, schema->actions[i]);
+	if (checker->findings.errors > errors)
+		return;
+	if (!visit.fits)
+		refuse_scope(&visit);
+	else if (!visit.possible && !visit.failed)
+		checker_tell(checker, true, policy->at,
+			     "this policy can never apply: its conditions are false for every "
+			     "request that the schema allows");
+}
+
+static enum policy_status
+stop(const struct checker *checker, struct position at, struct policy_error *err)
+{
+	if (checker->status == POLICY_MEMORY)
+		return policy_fail(err, POLICY_MEMORY, "out of memory");
+	return policy_fail_at(err, checker->status, at.line, at.column,
+			      "validating takes more than %d steps: there are too many kinds of "
+			      "requests, or expressions",
+			      POLICY_VALIDATION_STEPS_MAX);
+}
+
+static enum policy_status
+check_set(struct checker *checker, const struct policy_set *set, struct policy_error *err)
+{
+	size_t count = checker->schema->entity_count;
+	size_t size = count <= SEEN_TYPES_MAX ? (count * count / 64 + 1) * sizeof(uint64_t) : 0;
+	uint64_t *seen = size > 0 ? arena_take(&checker->kept, 1, size) : NULL;
+
+	if (size > 0 && seen == NULL)
+		return policy_fail(err, POLICY_MEMORY, "out of memory");
+	for (size_t i = 0; i < set->count; i++) {
+		if (seen != NULL)
+			memset(seen, 0, size);
+		checker->findings.policy = i;
+		checker->findings.told_count = 0;
+		check_policy(checker, &set->policies[i], seen);
+		if (checker->status != POLICY_OK)
+			return stop(checker, set->policies[i].at, err);
+	}
+	/* `err` tells the first error. */
+	return checker->findings.errors > 0 ? POLICY_INVALID : POLICY_OK;
+}
+
+enum policy_status
+policy_validate(const struct policy_schema *schema, const struct policy_set *set,
+		policy_finding_function *tell, void *user, struct policy_error *err)
+{
+	struct checker checker = {
+		.schema = schema,
+		.findings = {.tell = tell, .user = user, .err = err},
+	};
+
+	enum policy_status status = check_set(&checker, set, err);
+	arena_free(&checker.arena);
+	arena_free(&checker.kept);
+	return status;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is told of policies: each thing once, though it holds in many environments; and which name
+ * was perhaps meant. */
+#include "error.h"
+#include "typecheck.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* True the first time that this is told of the policy at hand, and while there is room. */
+static bool
+is_news(struct findings *findings, struct position at, const char *message)
+{
+	struct text text = text_of(message, strlen(message));
+
+	for (size_t i = 0; i < findings->told_count; i++) {
+		const struct told *told = &findings->told[i];
+		if (told->hash == text.hash && told->at.line == at.line &&
+		    told->at.column == at.column)
+			return false;
+	}
+	if (findings->told_count == TOLD_MAX)
+		return false;
+	findings->told[findings->told_count++] = (struct told){.at = at, .hash = text.hash};
+	return true;
+}
+
+void
+checker_tell(struct checker *checker, bool warning, struct position at, const char *format, ...)
+{
+	struct findings *findings = &checker->findings;
+	char message[sizeof(findings->err->message)];
+	va_list arguments;
+
+	/* What is refused for want of memory is not the policy's fault. */
+	if (checker->status != POLICY_OK)
+		return;
+	va_start(arguments, format);
+	vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	if (!warning && findings->errors++ == 0)
+		policy_fail_at(findings->err, POLICY_INVALID, at.line, at.column, "%s", message);
+	if (!is_news(findings, at, message) || findings->tell == NULL)
+		return;
+	const struct policy_finding finding = {.policy = findings->policy,
+					       .warning = warning,
+					       .line = at.line,
+					       .column = at.column,
+					       .message = message};
+	findings->tell(findings->user, &finding);
+}
+
+/* ---- which name was meant ---- */
+
+#define NAME_MAX	40 /* bytes; longer ones are not compared */
+#define DISTANCE_MAX	3
+#define SUGGESTIONS_MAX 256 /* for one validation: each goes over all names there are */
+
+static size_t
+least(size_t a, size_t b, size_t c)
+{
+	size_t smaller = a < b ? a : b;
+
+	return smaller < c ? smaller : c;
+}
+
+/* How many bytes to change, add or take away (Levenshtein). */
+static size_t
+distance_between(const struct text *a, const struct text *b)
+{
+	size_t row[NAME_MAX + 1];
+
+	for (size_t j = 0; j <= b->size; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= a->size; i++) {
+		size_t diagonal = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= b->size; j++) {
+			size_t above = row[j];
+			size_t changed = a->data[i - 1] == b->data[j - 1] ? 0 : 1;
+			row[j] = least(above + 1, row[j - 1] + 1, diagonal + changed);
+			diagonal = above;
+		}
+	}
+	return row[b->size];
+}
+
+struct suggestion
+suggestion_begin(struct checker *checker, const struct text *wanted)
+{
+	struct suggestion suggestion = {.distance = DISTANCE_MAX + 1};
+
+	if (wanted->size <= NAME_MAX && checker->suggestions < SUGGESTIONS_MAX) {
+		checker->suggestions++;
+		suggestion.wanted = wanted;
+	}
+	return suggestion;
+}
+
+void
+suggestion_offer(struct suggestion *suggestion, const struct text *candidate)
+{
+	const struct text *wanted = suggestion->wanted;
+
+	if (wanted == NULL || candidate->size > NAME_MAX || candidate->size == 0)
+		return;
+	size_t distance = distance_between(wanted, candidate);
+	/* One letter in three may be wrong, no more: else it is another word. */
+	if (distance < suggestion->distance && distance * 3 <= candidate->size + 2) {
+		suggestion->nearest = candidate;
+		suggestion->distance = distance;
+	}
+}
+
+const char *
+suggestion_write(const struct suggestion *suggestion, char buffer[SUGGESTION_SIZE])
+{
+	char quoted[QUOTED_SIZE];
+
+	buffer[0] = '\0';
+	if (suggestion->nearest != NULL) {
+		policy_quote(quoted, suggestion->nearest->data, suggestion->nearest->size);
+		snprintf(buffer, SUGGESTION_SIZE, ": did you mean `%s`?", quoted);
+	}
+	return buffer;
+}
