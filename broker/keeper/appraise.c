@@ -156,6 +156,13 @@ question_size(const struct wire_examine_log *request)
 	return size;
 }
 
+bool
+appraise_is_apart(const struct wire_examine_log *request)
+{
+	return request->ima_log.size >
+	       (request->key_count > 0 ? APPRAISE_SHARED_SIGNED_MAX : APPRAISE_SHARED_IMA_MAX);
+}
+
 enum appraise_outcome
 appraise_log(struct appraiser_link *link, const struct wire_examine_log *request,
 	     struct wire_appraisal *ret_appraisal)
@@ -169,7 +176,7 @@ appraise_log(struct appraiser_link *link, const struct wire_examine_log *request
 	wire_examine_log_write(&w, request);
 	struct frame frame = {FRAME_EXAMINE_LOG, next_id(link), writer_bytes(&w), -1};
 	enum appraise_outcome outcome = APPRAISE_NONE;
-	if (!w.failed && request->ima_log.size > APPRAISE_SHARED_IMA_MAX) {
+	if (!w.failed && appraise_is_apart(request)) {
 		outcome =
 			examine_apart(link, &frame, ret_appraisal) ? APPRAISE_DONE : APPRAISE_NONE;
 	} else if (!w.failed) {

@@ -9,8 +9,10 @@
 
 #define APPRAISE_TIMEOUT_MS 10000
 #define APPRAISE_HUNG_MS    60000 /* without an answer: it will never come */
-/* Larger IMA lists, which may have thousands of signatures, get an appraiser of their own. */
-#define APPRAISE_SHARED_IMA_MAX (256 * 1024)
+/* Larger IMA lists get an appraiser of their own. Where there are keys, less is large: 64 KiB of
+ * signatures by a slow curve take a tenth of a second. */
+#define APPRAISE_SHARED_IMA_MAX	   (256 * 1024)
+#define APPRAISE_SHARED_SIGNED_MAX (64 * 1024)
 
 struct appraiser_link {
 	int channel;	/* to the lasting appraiser, for logs */
@@ -32,6 +34,7 @@ enum appraise_outcome {
 	APPRAISE_NONE, /* no answer, in time or at all */
 	APPRAISE_HUNG, /* none for so long that there will be none */
 };
+bool appraise_is_apart(const struct wire_examine_log *request);
 /* One log after another, but for large IMA lists. While one is overdue the next are refused at
  * once: a log that the appraiser hangs on must not hold every worker for its whole time, one by
  * one. */

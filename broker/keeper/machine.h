@@ -136,7 +136,8 @@ struct machine {
 	struct machine_record record;
 	uint64_t accepted_at;
 	struct machine_ima
-		*ima; /* how far its IMA list is known: release_ima.c; NULL: not at all */
+		*ima;	      /* how far its IMA list is known: release_ima.c; NULL: not at all */
+	unsigned large_lists; /* IMA lists that appraisers of their own examine now */
 	struct allowance unproved; /* denials whose caller proved nothing */
 };
 struct machine *machine_new(const char *id);

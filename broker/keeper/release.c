@@ -153,8 +153,16 @@ phase_b(struct worker *worker, struct release *release)
 	    (release->request.event_log.size == 0 && release->ima == WIRE_IMA_NONE))
 		return WIRE_OK;
 	release_ask_ima(release, &request);
+	bool large = appraise_is_apart(&request);
+	if (large && !release_enter_ima(release->machine)) {
+		audit_check(worker, "ima", false, "few large lists of one machine at once",
+			    "another");
+		return WIRE_BUSY;
+	}
 	enum appraise_outcome outcome =
 		appraise_log(&worker->keeper->appraisers, &request, &release->appraisal);
+	if (large)
+		release_leave_ima(release->machine);
 	if (outcome == APPRAISE_HUNG)
 		keeper_give_up(worker->keeper, "the appraiser hangs");
 	if (outcome != APPRAISE_DONE || !take_appraisal(release)) {

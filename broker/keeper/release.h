@@ -49,6 +49,11 @@ bool release_clock_fair(const struct worker *worker, const struct release *relea
 enum wire_status release_start_ima(struct worker *worker, struct release *release);
 /* That part of the question to the appraiser. */
 void release_ask_ima(const struct release *release, struct wire_examine_log *question);
+/* A large list holds a worker for seconds, and one machine must not hold them all. True: it may be
+ * examined, and release_leave_ima follows. */
+#define RELEASE_LARGE_LISTS_MAX 2 /* of one machine at once */
+__attribute__((warn_unused_result)) bool release_enter_ima(struct machine *machine);
+void release_leave_ima(struct machine *machine);
 /* Puts what was proved into view and claims. False: the appraiser's answer cannot be. */
 __attribute__((warn_unused_result)) bool release_take_ima(struct release *release);
 /* The furthest that is known of this boot, by these rules: of a release that leaves, for nobody

@@ -83,6 +83,24 @@ release_ask_ima(const struct release *release, struct wire_examine_log *question
 	memcpy(question->keys, rules->keys, sizeof(question->keys));
 }
 
+bool
+release_enter_ima(struct machine *machine)
+{
+	pthread_mutex_lock(&machine->mutex);
+	bool enter = machine->large_lists < RELEASE_LARGE_LISTS_MAX;
+	machine->large_lists += enter;
+	pthread_mutex_unlock(&machine->mutex);
+	return enter;
+}
+
+void
+release_leave_ima(struct machine *machine)
+{
+	pthread_mutex_lock(&machine->mutex);
+	machine->large_lists--;
+	pthread_mutex_unlock(&machine->mutex);
+}
+
 /* What the appraiser says of its progress can be no more than the list has, and takes back nothing
  * that was known. */
 static bool

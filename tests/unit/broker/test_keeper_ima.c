@@ -2,6 +2,7 @@
 /* IMA lists against a keeper: what policy sees, where the next one may begin, what operators' acts
  * make of it, and what an appraiser cannot say. */
 #include "../attest/software_ima.h"
+#include "keeper/release.h"
 #include "keeper_fixture.h"
 
 #include <setjmp.h>
@@ -547,7 +548,41 @@ test_a_large_list_holds_up_nobody(void **state)
 	how.ima_log.size++;
 	assert_int_equal(guest_release(&world->house, &world->guest, &how, &value), WIRE_OK);
 	assert_int_equal(world->house.apart, 1);
+	/* With keys there is more to do. */
+	struct bytes der = {world->guest.tpm.ca_certificate, world->guest.tpm.ca_certificate_size};
+	char hex[65];
+	struct operation_request request = key_request(der, hex);
+	house_must(&world->house, &request);
+	how.ima_log.size = APPRAISE_SHARED_SIGNED_MAX;
+	assert_int_equal(guest_release(&world->house, &world->guest, &how, NULL), WIRE_OK);
+	assert_int_equal(world->house.apart, 1);
+	how.ima_log.size++;
+	assert_int_equal(guest_release(&world->house, &world->guest, &how, NULL), WIRE_OK);
+	assert_int_equal(world->house.apart, 2);
 	free(value);
+	free(large);
+}
+
+/* Each would hold a worker. */
+static void
+test_one_machine_holds_up_nobody(void **state)
+{
+	struct world *world = *state;
+	struct bytes list = software_ima_bytes(&world->list);
+	uint8_t *large = calloc(1, APPRAISE_SHARED_IMA_MAX + 1);
+	struct guest_release how = {.path = "any", .ima_log = {large, APPRAISE_SHARED_IMA_MAX + 1}};
+	struct machine *machine;
+
+	memcpy(large, list.data, list.size);
+	assert_int_equal(guest_release(&world->house, &world->guest, &how, NULL), WIRE_OK);
+	machine = world->house.keeper.trust.machines[0];
+	assert_int_equal(machine->large_lists, 0);
+	machine->large_lists = RELEASE_LARGE_LISTS_MAX;
+	assert_int_equal(guest_release(&world->house, &world->guest, &how, NULL), WIRE_BUSY);
+	assert_newest(world, "few large lists of one machine at once");
+	assert_int_equal(ask(world, "clean", 0, NULL), WIRE_OK);
+	machine->large_lists--;
+	assert_int_equal(guest_release(&world->house, &world->guest, &how, NULL), WIRE_OK);
 	free(large);
 }
 
@@ -570,6 +605,7 @@ main(void)
 		TEST(test_an_act_in_between),
 		TEST(test_an_act_that_is_none_of_its_business),
 		TEST(test_a_large_list_holds_up_nobody),
+		TEST(test_one_machine_holds_up_nobody),
 	};
 
 	return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
