@@ -8,17 +8,17 @@
 enum outcome { OUTCOME_FALSE, OUTCOME_TRUE, OUTCOME_FAILED };
 
 static bool
-in_any(struct policy_facts *facts, const struct policy_value *entity, const struct scope *scope)
+in_any(struct evaluation *evaluation, const struct policy_value *entity, const struct scope *scope)
 {
 	for (size_t i = 0; i < scope->count; i++) {
-		if (facts_entity_in(facts, entity, scope->entities[i]))
+		if (evaluation_in(evaluation, entity, scope->entities[i]))
 			return true;
 	}
 	return false;
 }
 
 static bool
-scope_matches(struct policy_facts *facts, const struct scope *scope,
+scope_matches(struct evaluation *evaluation, const struct scope *scope,
 	      const struct policy_value *entity)
 {
 	switch (scope->shape) {
@@ -27,11 +27,12 @@ scope_matches(struct policy_facts *facts, const struct scope *scope,
 	case POLICY_EQUALS:
 		return value_equal(scope->entities[0], entity);
 	case POLICY_IN:
-		return in_any(facts, entity, scope);
+		return in_any(evaluation, entity, scope);
 	case POLICY_IS:
 		return text_equal(scope->type, entity->entity.type);
 	case POLICY_IS_IN:
-		return text_equal(scope->type, entity->entity.type) && in_any(facts, entity, scope);
+		return text_equal(scope->type, entity->entity.type) &&
+		       in_any(evaluation, entity, scope);
 	}
 	return false;
 }
@@ -39,23 +40,23 @@ scope_matches(struct policy_facts *facts, const struct scope *scope,
 /* The action first: it rules out most policies, and costs one comparison. Scopes cannot fail, so
  * their order is not seen. */
 static bool
-scopes_match(struct evaluation *evaluation, const struct policy *policy)
+scopes_match(struct evaluation *evaluation, const struct policy *policy, unsigned int settled)
 {
 	static const enum variable order[] = {VARIABLE_ACTION, VARIABLE_RESOURCE,
 					      VARIABLE_PRINCIPAL};
 
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		if (!scope_matches(evaluation->facts, &policy->scopes[order[i]],
-				   evaluation->variables[order[i]]))
+		if (order[i] != settled && !scope_matches(evaluation, &policy->scopes[order[i]],
+							  evaluation->variables[order[i]]))
 			return false;
 	}
 	return true;
 }
 
 static enum outcome
-evaluate_policy(struct evaluation *evaluation, const struct policy *policy)
+evaluate_policy(struct evaluation *evaluation, const struct policy *policy, unsigned int settled)
 {
-	if (!scopes_match(evaluation, policy))
+	if (!scopes_match(evaluation, policy, settled))
 		return OUTCOME_FALSE;
 	for (size_t i = 0; i < policy->condition_count; i++) {
 		bool value = false;
@@ -112,7 +113,7 @@ tally_policy(const struct policy_set *set, struct evaluation *evaluation, struct
 {
 	const struct policy *policy = &set->policies[index];
 	struct policy_facts *facts = evaluation->facts;
-	enum outcome outcome = evaluate_policy(evaluation, policy);
+	enum outcome outcome = evaluate_policy(evaluation, policy, set->index.settled[index]);
 
 	if (facts->failed != POLICY_OK)
 		return false;
@@ -141,7 +142,7 @@ tally_policies(const struct policy_set *set, struct evaluation *evaluation, stru
 	const struct index *index = &set->index;
 	uint64_t *marks = take_marks(evaluation->facts, index->words);
 
-	if (marks == NULL || !index_mark(index, evaluation->facts, evaluation->variables, marks))
+	if (marks == NULL || !index_mark(index, evaluation, marks))
 		return false;
 	for (size_t i = 0; i < index->words; i++) {
 		for (uint64_t left = marks[i]; left != 0; left &= left - 1) {

@@ -142,35 +142,40 @@ collect_ancestors(struct policy_facts *facts, struct ancestors *ancestors,
 	return true;
 }
 
-/* A request asks for the same few entities again and again. The cache outlives the decision, so it
- * keeps the entity's own name: the one asked with may be of a policy set that goes away. */
+static struct ancestors *
+make_ancestors(struct policy_facts *facts, const struct entity *entity)
+{
+	struct ancestors *ancestors = arena_take(&facts->arena, 1, sizeof(*ancestors));
+
+	if (ancestors == NULL)
+		return NULL;
+	/* It outlives the decision, so it keeps the entity's own name: the one asked with may be of
+	 * a policy set that goes away. */
+	*ancestors = (struct ancestors){.of = entity->name};
+	return collect_ancestors(facts, ancestors, entity) ? ancestors : NULL;
+}
+
+/* A request asks for the same few entities again and again. Two that meet in the cache take
+ * neighbouring places, as long as there are any. */
 const struct ancestors *
 facts_ancestors(struct policy_facts *facts, const struct policy_value *name)
 {
-	struct ancestors *cached = &facts->cache[name->hash & (ANCESTORS_CACHED - 1)];
+	size_t home = name->hash & (ANCESTORS_CACHED - 1);
+	size_t place = home;
 
-	if (cached->of != NULL && value_equal(cached->of, name))
-		return cached;
+	for (size_t i = 0; i < ANCESTORS_CACHED && facts->cache[place] != NULL; i++) {
+		if (value_equal(facts->cache[place]->of, name))
+			return facts->cache[place];
+		place = (place + 1) & (ANCESTORS_CACHED - 1);
+	}
 	const struct entity *entity = facts_find(facts, name);
 	if (entity == NULL || entity->parent_count == 0)
 		return NULL;
-	memset(cached, 0, sizeof(*cached));
-	if (!collect_ancestors(facts, cached, entity)) {
-		memset(cached, 0, sizeof(*cached));
+	struct ancestors *ancestors = make_ancestors(facts, entity);
+	if (ancestors == NULL)
 		return facts_fail(facts, POLICY_MEMORY);
-	}
-	cached->of = entity->name;
-	return cached;
-}
-
-bool
-facts_entity_in(struct policy_facts *facts, const struct policy_value *entity,
-		const struct policy_value *group)
-{
-	if (value_equal(entity, group))
-		return true;
-	const struct ancestors *ancestors = facts_ancestors(facts, entity);
-	return ancestors != NULL && ancestors_have(ancestors, group);
+	facts->cache[place] = ancestors;
+	return ancestors;
 }
 
 /* ---- adding ---- */

@@ -278,40 +278,35 @@ evaluate_product(struct evaluation *evaluation, const struct expression *express
 	return make_long(evaluation, product);
 }
 
-const struct policy_value *
-evaluate(struct evaluation *evaluation, const struct expression *expression)
-{
-	static evaluate_function *const functions[EXPRESSION_KIND_COUNT] = {
-		[EXPRESSION_LITERAL] = evaluate_literal,
-		[EXPRESSION_VARIABLE] = evaluate_variable,
-		[EXPRESSION_IF] = evaluate_if,
-		[EXPRESSION_OR] = evaluate_or,
-		[EXPRESSION_AND] = evaluate_and,
-		[EXPRESSION_NOT] = evaluate_not,
-		[EXPRESSION_NEGATE] = evaluate_negate,
-		[EXPRESSION_EQUAL] = evaluate_equal,
-		[EXPRESSION_NOT_EQUAL] = evaluate_not_equal,
-		[EXPRESSION_LESS] = evaluate_less,
-		[EXPRESSION_LESS_OR_EQUAL] = evaluate_less_or_equal,
-		[EXPRESSION_GREATER] = evaluate_greater,
-		[EXPRESSION_GREATER_OR_EQUAL] = evaluate_greater_or_equal,
-		[EXPRESSION_IN] = evaluate_in,
-		[EXPRESSION_IS] = evaluate_is,
-		[EXPRESSION_HAS] = evaluate_has,
-		[EXPRESSION_LIKE] = evaluate_like,
-		[EXPRESSION_SUM] = evaluate_sum,
-		[EXPRESSION_PRODUCT] = evaluate_product,
-		[EXPRESSION_ATTRIBUTE] = evaluate_attribute,
-		[EXPRESSION_CONTAINS] = evaluate_contains,
-		[EXPRESSION_CONTAINS_ALL] = evaluate_contains_all,
-		[EXPRESSION_CONTAINS_ANY] = evaluate_contains_any,
-		[EXPRESSION_IS_EMPTY] = evaluate_is_empty,
-		[EXPRESSION_SET] = evaluate_set,
-		[EXPRESSION_RECORD] = evaluate_record,
-		[EXPRESSION_HAS_TAG] = evaluate_has_tag,
-		[EXPRESSION_GET_TAG] = evaluate_get_tag,
-		[EXPRESSION_CALL] = evaluate_call,
-	};
-
-	return functions[expression->kind](evaluation, expression);
-}
+/* The first two are evaluated where they are asked for. */
+evaluate_function *const evaluate_functions[EXPRESSION_KIND_COUNT] = {
+	[EXPRESSION_LITERAL] = evaluate_literal,
+	[EXPRESSION_VARIABLE] = evaluate_variable,
+	[EXPRESSION_IF] = evaluate_if,
+	[EXPRESSION_OR] = evaluate_or,
+	[EXPRESSION_AND] = evaluate_and,
+	[EXPRESSION_NOT] = evaluate_not,
+	[EXPRESSION_NEGATE] = evaluate_negate,
+	[EXPRESSION_EQUAL] = evaluate_equal,
+	[EXPRESSION_NOT_EQUAL] = evaluate_not_equal,
+	[EXPRESSION_LESS] = evaluate_less,
+	[EXPRESSION_LESS_OR_EQUAL] = evaluate_less_or_equal,
+	[EXPRESSION_GREATER] = evaluate_greater,
+	[EXPRESSION_GREATER_OR_EQUAL] = evaluate_greater_or_equal,
+	[EXPRESSION_IN] = evaluate_in,
+	[EXPRESSION_IS] = evaluate_is,
+	[EXPRESSION_HAS] = evaluate_has,
+	[EXPRESSION_LIKE] = evaluate_like,
+	[EXPRESSION_SUM] = evaluate_sum,
+	[EXPRESSION_PRODUCT] = evaluate_product,
+	[EXPRESSION_ATTRIBUTE] = evaluate_attribute,
+	[EXPRESSION_CONTAINS] = evaluate_contains,
+	[EXPRESSION_CONTAINS_ALL] = evaluate_contains_all,
+	[EXPRESSION_CONTAINS_ANY] = evaluate_contains_any,
+	[EXPRESSION_IS_EMPTY] = evaluate_is_empty,
+	[EXPRESSION_SET] = evaluate_set,
+	[EXPRESSION_RECORD] = evaluate_record,
+	[EXPRESSION_HAS_TAG] = evaluate_has_tag,
+	[EXPRESSION_GET_TAG] = evaluate_get_tag,
+	[EXPRESSION_CALL] = evaluate_call,
+};

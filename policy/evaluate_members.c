@@ -31,7 +31,7 @@ entity_in(struct evaluation *evaluation, const struct expression *expression,
 	bool found = false;
 
 	if (group->kind == VALUE_ENTITY) {
-		found = facts_entity_in(evaluation->facts, entity, group);
+		found = evaluation_in(evaluation, entity, group);
 	} else if (group->kind != VALUE_SET) {
 		return evaluation_mismatch(evaluation, expression, group,
 					   "an entity or a set of entities");
@@ -39,7 +39,7 @@ entity_in(struct evaluation *evaluation, const struct expression *expression,
 		return evaluation_fail(evaluation, expression, "the set has more than entities");
 	}
 	for (size_t i = 0; group->kind == VALUE_SET && !found && i < group->set.count; i++)
-		found = facts_entity_in(evaluation->facts, entity, group->set.items[i]);
+		found = evaluation_in(evaluation, entity, group->set.items[i]);
 	if (evaluation->facts->failed != POLICY_OK)
 		return evaluation_out_of_memory(evaluation);
 	return value_boolean(found);
@@ -85,7 +85,7 @@ attributes_of(struct evaluation *evaluation, const struct policy_value *value,
 	}
 	if (value->kind != VALUE_ENTITY)
 		return false;
-	const struct entity *entity = facts_find(evaluation->facts, value);
+	const struct entity *entity = evaluation_find(evaluation, value);
 	*ret_record = entity != NULL ? entity->attributes : NULL;
 	return true;
 }
@@ -131,7 +131,7 @@ evaluate_attribute(struct evaluation *evaluation, const struct expression *expre
 		return NULL;
 	if (!attributes_of(evaluation, value, &record))
 		return evaluation_mismatch(evaluation, expression, value, "a record or an entity");
-	if (record == NULL && facts_find(evaluation->facts, value) == NULL)
+	if (record == NULL && evaluation_find(evaluation, value) == NULL)
 		return evaluation_fail(evaluation, expression, "the entity does not exist");
 	const struct policy_value *found = record != NULL ? value_record_get(record, name) : NULL;
 	return found != NULL ? found : fail_attribute(evaluation, expression);
@@ -321,7 +321,7 @@ evaluate_has_tag(struct evaluation *evaluation, const struct expression *express
 
 	if (!evaluate_tag_operands(evaluation, expression, &entity, &tag))
 		return NULL;
-	return value_boolean(find_tag(facts_find(evaluation->facts, entity), tag) != NULL);
+	return value_boolean(find_tag(evaluation_find(evaluation, entity), tag) != NULL);
 }
 
 const struct policy_value *
@@ -332,7 +332,7 @@ evaluate_get_tag(struct evaluation *evaluation, const struct expression *express
 
 	if (!evaluate_tag_operands(evaluation, expression, &name, &tag))
 		return NULL;
-	const struct entity *entity = facts_find(evaluation->facts, name);
+	const struct entity *entity = evaluation_find(evaluation, name);
 	if (entity == NULL)
 		return evaluation_fail(evaluation, expression, "the entity does not exist");
 	const struct policy_value *found = find_tag(entity, tag);

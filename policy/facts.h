@@ -16,7 +16,7 @@ struct entity {
 
 /* The entities above one: a list, with an index once it is long. */
 struct ancestors {
-	const struct policy_value *of; /* NULL: this place of the cache is free */
+	const struct policy_value *of;
 	const struct policy_value **items;
 	size_t count;
 	size_t capacity;
@@ -33,22 +33,18 @@ struct policy_facts {
 	struct entity **entities;  /* open addressing; the size is a power of two */
 	size_t slot_count;
 	size_t entity_count;
-	struct ancestors cache[ANCESTORS_CACHED];
+	struct ancestors *cache[ANCESTORS_CACHED];
 	uint64_t *marks; /* a decision's, kept for the next one */
 	size_t mark_words;
 };
 
 /* NULL where neither this layer nor one below knows the entity. */
 const struct entity *facts_find(const struct policy_facts *facts, const struct policy_value *name);
-/* All that is above an entity, until the next one is asked for; NULL for none, or when memory runs
- * out: facts->failed is set then. */
+/* All that is above an entity, as long as none is added; NULL for none, or when memory runs out:
+ * facts->failed is set then. */
 const struct ancestors *facts_ancestors(struct policy_facts *facts,
 					const struct policy_value *name);
 bool ancestors_have(const struct ancestors *ancestors, const struct policy_value *name);
-/* Cedar's `in` for two entities. When memory runs out the answer is false and facts->failed is set.
- */
-bool facts_entity_in(struct policy_facts *facts, const struct policy_value *entity,
-		     const struct policy_value *group);
 /* Remembers the first failure; always NULL. */
 void *facts_fail(struct policy_facts *facts, enum policy_status status);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "index.h"
-#include "ast.h"
+#include "evaluate.h"
 
 #include <string.h>
 
@@ -184,6 +184,16 @@ file_everything(const struct policy_set *set, struct arena *scratch, struct inde
 	return true;
 }
 
+/* Where a policy is found by its key that scope need not be looked at again, but for `is T in E`,
+ * of which only E was asked. */
+static uint8_t
+settled_by(const struct policy *policy, size_t variable)
+{
+	if (variable == INDEX_VARIABLES || policy->scopes[variable].shape == POLICY_IS_IN)
+		return INDEX_VARIABLES;
+	return (uint8_t)variable;
+}
+
 bool
 index_build(struct policy_set *set, struct arena *scratch)
 {
@@ -192,7 +202,9 @@ index_build(struct policy_set *set, struct arena *scratch)
 
 	index->words = (set->count + INDEX_WORD_BITS - 1) / INDEX_WORD_BITS;
 	index->always = arena_take(&set->arena, index->words, sizeof(index->always[0]));
-	if (index->always == NULL || !file_everything(set, scratch, &everything))
+	index->settled = arena_take(&set->arena, set->count, sizeof(index->settled[0]));
+	if (index->always == NULL || index->settled == NULL ||
+	    !file_everything(set, scratch, &everything))
 		return false;
 	memset(index->always, 0, index->words * sizeof(index->always[0]));
 	for (size_t i = 0; i < set->count; i++) {
@@ -200,6 +212,7 @@ index_build(struct policy_set *set, struct arena *scratch)
 		if (policy->kind == POLICY_TEMPLATE)
 			continue;
 		size_t variable = choose_variable(&everything, policy);
+		index->settled[i] = settled_by(policy, variable);
 		if (variable == INDEX_VARIABLES)
 			mark(index->always, i);
 		else if (!file_scope(index, &set->arena, policy, i, variable))
@@ -226,13 +239,13 @@ mark_entity(const struct index_table *table, const struct policy_value *entity, 
 /* What is filed under the entity's ancestors: asks for each of them, or asks each key, whichever
  * are fewer. */
 static bool
-mark_ancestors(const struct index_table *table, struct policy_facts *facts,
+mark_ancestors(const struct index_table *table, struct evaluation *evaluation,
 	       const struct policy_value *entity, uint64_t *marks)
 {
-	const struct ancestors *ancestors = facts_ancestors(facts, entity);
+	const struct ancestors *ancestors = evaluation_ancestors(evaluation, entity);
 
 	if (ancestors == NULL)
-		return facts->failed == POLICY_OK;
+		return evaluation->facts->failed == POLICY_OK;
 	if (ancestors->count <= table->slot_count) {
 		for (size_t i = 0; i < ancestors->count; i++)
 			mark_entity(table, ancestors->items[i], marks);
@@ -247,13 +260,12 @@ mark_ancestors(const struct index_table *table, struct policy_facts *facts,
 }
 
 bool
-index_mark(const struct index *index, struct policy_facts *facts,
-	   const struct policy_value *const variables[INDEX_VARIABLES], uint64_t *marks)
+index_mark(const struct index *index, struct evaluation *evaluation, uint64_t *marks)
 {
 	memcpy(marks, index->always, index->words * sizeof(marks[0]));
 	for (size_t i = 0; i < INDEX_VARIABLES; i++) {
 		const struct index_table *tables = index->tables[i];
-		const struct policy_value *entity = variables[i];
+		const struct policy_value *entity = evaluation->variables[i];
 		mark_entity(&tables[INDEX_EQUALS], entity, marks);
 		mark_all(find_key(&tables[INDEX_IS],
 				  &(struct index_key){.type = entity->entity.type}),
@@ -261,7 +273,7 @@ index_mark(const struct index *index, struct policy_facts *facts,
 		if (tables[INDEX_IN].count == 0)
 			continue;
 		mark_entity(&tables[INDEX_IN], entity, marks);
-		if (!mark_ancestors(&tables[INDEX_IN], facts, entity, marks))
+		if (!mark_ancestors(&tables[INDEX_IN], evaluation, entity, marks))
 			return false;
 	}
 	return true;

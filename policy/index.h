@@ -11,6 +11,7 @@
 #define INDEX_WORD_BITS 64
 
 struct policy_set;
+struct evaluation;
 
 /* How a scope asks. `is T in E` is filed under E. */
 enum index_way { INDEX_EQUALS, INDEX_IN, INDEX_IS };
@@ -34,14 +35,16 @@ struct index_table {
 struct index {
 	struct index_table tables[INDEX_VARIABLES][INDEX_WAYS];
 	uint64_t *always; /* bits of policies that are filed nowhere */
+	/* By policy: the variable whose scope holds for sure where the policy was marked, or
+	 * INDEX_VARIABLES. */
+	uint8_t *settled;
 	size_t words;
 };
 
 /* Over the set's policies, into set->index. False: no memory. */
 bool index_build(struct policy_set *set, struct arena *scratch);
 /* Sets the bits of the policies that must be looked at, in `marks` of index->words words; every
- * other policy's scope is false. False: no memory, and facts->failed says so. */
-bool index_mark(const struct index *index, struct policy_facts *facts,
-		const struct policy_value *const variables[INDEX_VARIABLES], uint64_t *marks);
+ * other policy's scope is false. False: no memory, and the facts' `failed` says so. */
+bool index_mark(const struct index *index, struct evaluation *evaluation, uint64_t *marks);
 
 #endif

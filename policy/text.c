@@ -40,9 +40,9 @@ text_of(const char *data, size_t size)
 }
 
 bool
-text_equal(const struct text *a, const struct text *b)
+text_same(const struct text *a, const struct text *b)
 {
-	if (a->hash != b->hash || a->size != b->size)
+	if (a->size != b->size)
 		return false;
 	return a->data == b->data || a->size == 0 || memcmp(a->data, b->data, a->size) == 0;
 }
@@ -56,13 +56,13 @@ text_is(const struct text *text, const char *literal)
 }
 
 int
-text_compare(const struct text *a, const struct text *b)
+text_order(const struct text *a, const struct text *b)
 {
-	if (a->hash != b->hash)
-		return a->hash < b->hash ? -1 : 1;
 	if (a->size != b->size)
 		return a->size < b->size ? -1 : 1;
-	return a->size == 0 ? 0 : memcmp(a->data, b->data, a->size);
+	if (a->data == b->data || a->size == 0)
+		return 0;
+	return memcmp(a->data, b->data, a->size);
 }
 
 /* What the first byte promises (RFC 3629, section 4): bytes in all, its payload, and the smallest

@@ -15,10 +15,23 @@ struct text {
 
 /* A text over the caller's bytes, nothing copied. */
 struct text text_of(const char *data, size_t size);
-bool text_equal(const struct text *a, const struct text *b);
+/* Once the hashes are found equal. */
+bool text_same(const struct text *a, const struct text *b);
+static inline bool
+text_equal(const struct text *a, const struct text *b)
+{
+	return a->hash == b->hash && text_same(a, b);
+}
 bool text_is(const struct text *text, const char *literal);
 /* A total order (by hash first: not the alphabet's). */
-int text_compare(const struct text *a, const struct text *b);
+int text_order(const struct text *a, const struct text *b); /* where the hashes are equal */
+static inline int
+text_compare(const struct text *a, const struct text *b)
+{
+	if (a->hash != b->hash)
+		return a->hash < b->hash ? -1 : 1;
+	return text_order(a, b);
+}
 
 /* Mixes one more word into a hash. */
 uint64_t hash_mix(uint64_t hash, uint64_t word);

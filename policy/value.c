@@ -197,9 +197,13 @@ compare_values(const struct policy_value *a, const struct policy_value *b)
 	return 0;
 }
 
+/* Entities, which are compared most, without the detour over their order. */
 bool
-value_equal(const struct policy_value *a, const struct policy_value *b)
+value_same(const struct policy_value *a, const struct policy_value *b)
 {
+	if (a->kind == VALUE_ENTITY && b->kind == VALUE_ENTITY)
+		return text_equal(a->entity.type, b->entity.type) &&
+		       text_equal(a->entity.id, b->entity.id);
 	return compare_values(a, b) == 0;
 }
 

@@ -77,7 +77,13 @@ const struct policy_value *value_record(struct arena *arena, struct value_field 
 /* Puts fields in order; false where two have the same name. */
 bool value_sort_fields(struct value_field *fields, size_t count);
 
-bool value_equal(const struct policy_value *a, const struct policy_value *b);
+bool value_same(const struct policy_value *a, const struct policy_value *b); /* in full */
+/* Mostly hashes tell values apart. */
+static inline bool
+value_equal(const struct policy_value *a, const struct policy_value *b)
+{
+	return a == b || (a->hash == b->hash && value_same(a, b));
+}
 bool value_set_contains(const struct policy_value *set, const struct policy_value *item);
 /* NULL where the record has no such field. */
 const struct policy_value *value_record_get(const struct policy_value *record,
