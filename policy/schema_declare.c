@@ -308,7 +308,9 @@ make_room(struct resolver *resolver, size_t entities, size_t commons, size_t act
 bool
 schema_declare(struct resolver *resolver)
 {
-	size_t entities, commons, actions;
+	size_t entities = 0;
+	size_t commons = 0;
+	size_t actions = 0;
 
 	if (!count_names(resolver, DECLARE_ENTITY, POLICY_SCHEMA_ENTITIES_MAX, "entity types",
 			 &entities) ||
