@@ -2,6 +2,7 @@
 /* Layers of facts: their life, and the values that callers build. */
 #include "facts.h"
 #include "extension.h"
+#include "parser.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -79,23 +80,22 @@ is_letter(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 
-/* Name := IDENT {'::' IDENT}, without blanks */
+/* Name := IDENT {'::' IDENT}, without blanks and reserved words */
 static bool
 is_type_name(struct policy_text name)
 {
-	bool at_start = true;
+	size_t start = 0;
 
 	for (size_t i = 0; i < name.size; i++) {
 		char c = name.data[i];
-		if (is_letter(c) || (!at_start && c >= '0' && c <= '9')) {
-			at_start = false;
+		if (is_letter(c) || (i > start && c >= '0' && c <= '9'))
 			continue;
-		}
-		if (at_start || c != ':' || ++i == name.size || name.data[i] != ':')
+		if (i == start || c != ':' || i + 1 == name.size || name.data[i + 1] != ':' ||
+		    word_is_reserved(name.data + start, i - start))
 			return false;
-		at_start = true;
+		start = ++i + 1;
 	}
-	return !at_start;
+	return start < name.size && !word_is_reserved(name.data + start, name.size - start);
 }
 
 /* ---- builders: each copies what it is given, and fails once for all ---- */

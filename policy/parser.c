@@ -155,14 +155,14 @@ intern(struct parser *parser, const char *data, size_t size)
 	return text != NULL ? text : parser_out_of_memory(parser);
 }
 
-static bool
-is_reserved(const struct token *token)
+bool
+word_is_reserved(const char *data, size_t size)
 {
 	static const char *const words[] = {"true", "false", "if",   "then", "else",
 					    "in",   "is",    "like", "has",  "__cedar"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (token_is(token, words[i]))
+		if (strlen(words[i]) == size && memcmp(words[i], data, size) == 0)
 			return true;
 	}
 	return false;
@@ -175,7 +175,7 @@ check_identifier(struct parser *parser, const char *expected)
 
 	if (parser->token.kind != TOKEN_IDENTIFIER)
 		return parser_unexpected(parser, expected) != NULL;
-	if (!is_reserved(&parser->token))
+	if (!word_is_reserved(parser->token.data, parser->token.size))
 		return true;
 	policy_quote(quoted, parser->token.data, parser->token.size);
 	return parser_refuse(parser, POLICY_SYNTAX, parser->token.at, "`%s` is reserved", quoted) !=

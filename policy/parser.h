@@ -52,6 +52,7 @@ bool parser_push(struct parser *parser, struct operand operand);
 /* Moves what was pushed since `base` into the arena. */
 const struct operand *parser_pop(struct parser *parser, size_t base, size_t *ret_count);
 
+bool word_is_reserved(const char *data, size_t size);
 /* Takes an identifier that is not reserved. */
 const struct text *parser_identifier(struct parser *parser, const char *expected);
 /* Takes a string and undoes its escapes. */
