@@ -16,6 +16,16 @@
 
 #define PRINT(text) (int)(text).size, (const char *)(text).data
 
+void
+act_set_text(char *ret, size_t capacity, struct bytes text)
+{
+	size_t size = text.size < capacity ? text.size : capacity - 1;
+
+	if (size > 0)
+		memcpy(ret, text.data, size);
+	ret[size] = '\0';
+}
+
 enum operation_outcome
 act_refuse(struct act_change *change, enum operation_outcome outcome, const char *format, ...)
 {

@@ -45,6 +45,9 @@ act_policies_with(const struct trust *trust, struct bytes name, struct bytes tex
 enum operation_outcome act_refuse(struct act_change *change, enum operation_outcome outcome,
 				  const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* A field as a text; the forms of fields (wire/field.c) see to the size. */
+void act_set_text(char *ret, size_t capacity, struct bytes text);
+
 #define auto_change __attribute__((cleanup(act_change_clear))) struct act_change
 
 #endif

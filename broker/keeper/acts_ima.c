@@ -16,17 +16,6 @@ field(const struct operation_request *request, enum operation_field which)
 	return request->fields[which];
 }
 
-/* The forms of fields (wire/field.c) see to the sizes. */
-static void
-set_text(char *ret, size_t capacity, struct bytes text)
-{
-	size_t size = text.size < capacity ? text.size : capacity - 1;
-
-	if (size > 0)
-		memcpy(ret, text.data, size);
-	ret[size] = '\0';
-}
-
 static uint8_t *
 copy_of(struct bytes bytes)
 {
@@ -85,8 +74,8 @@ act_apply_ima_key_add(struct trust *trust, const struct operation_request *reque
 	ima->keys = keys;
 	struct ima_key *key = &keys[ima->key_count++];
 	*key = (struct ima_key){.der = copy, .size = der.size};
-	set_text(key->id, sizeof(key->id), field(request, FIELD_ID));
-	set_text(key->subject, sizeof(key->subject), field(request, FIELD_SUBJECT));
+	act_set_text(key->id, sizeof(key->id), field(request, FIELD_ID));
+	act_set_text(key->subject, sizeof(key->subject), field(request, FIELD_SUBJECT));
 	return trust_ima_settle(ima, trust->revision + 1);
 }
 
@@ -160,8 +149,8 @@ act_apply_ima_allow_add(struct trust *trust, const struct operation_request *req
 	*list = (struct ima_list){.digests = copy,
 				  .count = digests.size / ATTEST_HASH_SIZE,
 				  .revision = trust->revision + 1};
-	set_text(list->name, sizeof(list->name), field(request, FIELD_NAME));
-	set_text(list->operator_name, sizeof(list->operator_name), request->operator_name);
+	act_set_text(list->name, sizeof(list->name), field(request, FIELD_NAME));
+	act_set_text(list->operator_name, sizeof(list->operator_name), request->operator_name);
 	return trust_ima_settle(ima, trust->revision + 1);
 }
 
