@@ -437,6 +437,24 @@ revocation_check(struct revocation *revocation, X509 *issuer, const X509 *subjec
 
 /* ---- before one is kept ---- */
 
+static bool
+series_id(const X509_CRL *crl, const uint8_t issuer_id[ATTEST_HASH_SIZE],
+	  uint8_t ret_id[ATTEST_HASH_SIZE])
+{
+	auto_hasher hasher = {0};
+	int at = X509_CRL_get_ext_by_NID(crl, NID_issuing_distribution_point, -1);
+
+	if (at < 0) {
+		memcpy(ret_id, issuer_id, ATTEST_HASH_SIZE);
+		return true;
+	}
+	const ASN1_OCTET_STRING *point = X509_EXTENSION_get_data(X509_CRL_get_ext(crl, at));
+	const struct bytes pieces[] = {
+		{issuer_id, ATTEST_HASH_SIZE},
+		{ASN1_STRING_get0_data(point), (size_t)ASN1_STRING_length(point)}};
+	return hasher_open(&hasher, "SHA256") && hash_pieces(&hasher, pieces, 2, ret_id);
+}
+
 static enum attest_status
 describe(X509_CRL *crl, const X509 *issuer, struct attest_crl *ret_crl, struct attest_error *err)
 {
@@ -444,6 +462,7 @@ describe(X509_CRL *crl, const X509 *issuer, struct attest_crl *ret_crl, struct a
 	int count = sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl));
 
 	if (!certificate_id(issuer, described.issuer_id) ||
+	    !series_id(crl, described.issuer_id, described.id) ||
 	    !certificate_print_name(X509_CRL_get_issuer(crl), described.issuer) ||
 	    !certificate_time(X509_CRL_get0_lastUpdate(crl), &described.issued) ||
 	    !certificate_time(X509_CRL_get0_nextUpdate(crl), &described.expires))

@@ -77,6 +77,9 @@ attest_anchor_describe(struct bytes der, uint8_t ret_id[ATTEST_HASH_SIZE],
 /* A CRL (DER) fit to be uploaded: it parses, and one of the certificates signed it. */
 struct attest_crl {
 	uint8_t issuer_id[ATTEST_HASH_SIZE];
+	/* What a newer one replaces: issuer_id, or where the CRL is one distribution point's, SHA-256
+	 * of issuer_id and the issuing distribution point. */
+	uint8_t id[ATTEST_HASH_SIZE];
 	char issuer[ATTEST_SUBJECT_SIZE];
 	int64_t issued;
 	int64_t expires;  /* nextUpdate; refused without one */
@@ -96,7 +99,7 @@ attest_crl_revoked(struct bytes der, const uint8_t issuer_id[ATTEST_HASH_SIZE], 
 
 struct attest_cloud_input {
 	const struct attest_ak *ak;	  /* Postern's, whose name must be the certified one */
-	struct bytes cloud_public;	  /* TPMT_PUBLIC: restricted, fixedTPM, signs */
+	struct bytes cloud_public;	  /* TPMT_PUBLIC, as the guest tells it */
 	const struct bytes *certificates; /* [0] is that key's, the others help */
 	size_t certificate_count;
 	struct bytes message;	/* TPMS_ATTEST of TPM2_Certify */
@@ -105,9 +108,10 @@ struct attest_cloud_input {
 };
 /* The chain tells the cloud's CAs and the instance. Certificate: digitalSignature, no CA, and if it
  * has extended usages, an EK's or an AK's ("cloud.certificate..."); path as above
- * ("cloud.chain..."); the certified key is cloud_public's ("cloud.key"), whose attributes are those
- * of an attesting key ("cloud.ak..."); the certification is of this AK, in the endorsement
- * hierarchy ("certify..."). */
+ * ("cloud.chain..."); the certified key is cloud_public's ("cloud.key"), the certification is of
+ * this AK, in the endorsement hierarchy ("certify..."). That the cloud's key is restricted is what
+ * its certificate means: cloud_public is bound by no name, and must merely say so too
+ * ("cloud.ak..."). */
 __attribute__((warn_unused_result)) enum attest_status
 attest_cloud_verify(const struct attest_cloud_input *input, const struct attest_trust *trust,
 		    struct attest_chain *ret_chain, struct attest_error *err);

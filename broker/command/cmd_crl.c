@@ -30,26 +30,29 @@ const char help_crl_add[] =
 	"and\n"
 	"    named. That stays, as all that is revoked does, also if the CA takes it back.\n"
 	"\n"
-	"One CRL is kept for each CA; an older one than it has is not taken. At most 256 KiB and\n"
+	"One CRL is kept for each CA, or for each distribution point where it parts them so; an\n"
+	"older one than is there is not taken. At most 256 KiB and\n"
 	"16384 entries in one, 2 MiB and 64 CRLs together. For what has no CRL there is `postern\n"
 	"revoke ek` and `postern revoke ek-ca`.\n"
 	"\n"
 	"Example: postern crl add vendor-ek.crl --issuer vendor-ek-intermediate.pem\n"
 	"Next: `postern crl list` says when it has to be renewed.\n";
 
-const char help_crl_list[] = "postern crl list\n"
-			     "\n"
-			     "The newest CRL of each CA, by the id that the CA has as an anchor.\n";
+const char help_crl_list[] =
+	"postern crl list\n"
+	"\n"
+	"The newest CRL of each CA, by the id that the CA has as an anchor; one that is of a\n"
+	"distribution point has an id of its own.\n";
 
 const char help_crl_end[] =
 	"postern crl end ID\n"
 	"\n"
-	"Enrolments no longer ask this CA's CRL: for a CA that has stopped to issue them. Whom it\n"
+	"Enrolments no longer ask this CRL: for a CA that has stopped to issue them. Whom it\n"
 	"revoked stays revoked.\n";
 /* clang-format on */
 
 static const struct column added_columns[] = {
-	{"CA", "id", COLUMN_TEXT},	     {"name", "issuer", COLUMN_TEXT},
+	{"id", "id", COLUMN_TEXT},	     {"name", "issuer", COLUMN_TEXT},
 	{"issued", "issued", COLUMN_TIME},   {"expires", "expires", COLUMN_TIME},
 	{"revokes", "revoked", COLUMN_TEXT},
 };
@@ -100,7 +103,7 @@ reading_make(const struct certificate_files *issuers, struct bytes der, struct r
 	if (reading->crl.expires < now)
 		remark("past its nextUpdate already: who enrols under this CA is refused "
 		       "(unless stale_crls = accept)");
-	hex_encode(reading->crl.issuer_id, ATTEST_HASH_SIZE, reading->id);
+	hex_encode(reading->crl.id, ATTEST_HASH_SIZE, reading->id);
 	return 0;
 }
 

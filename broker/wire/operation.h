@@ -82,9 +82,9 @@ enum operation_field {
 	FIELD_POLICY,  /* Cedar text */
 	FIELD_KIND,    /* "ek-ca", "ek", "ak", "machine", "baseline", "operator",
 			"ima-key" */
-	FIELD_ID,     /* lower-case hex of an ek-ca's (a CRL's issuer's), ek's or ima-key's id or an
-			 ak's     name, or a name, by kind */
-	FIELD_REASON, /* UTF-8 text, printable, 1..OPERATION_REASON_MAX bytes */
+	FIELD_ID,      /* lower-case hex of an ek-ca's, a CRL's, ek's or ima-key's id or an
+			  ak's     name, or a name, by kind */
+	FIELD_REASON,  /* UTF-8 text, printable, 1..OPERATION_REASON_MAX bytes */
 	FIELD_OPERATOR_KEY, /* 32 bytes, Ed25519 public key */
 	FIELD_CERTIFICATE,  /* DER of a CA certificate, opaque to the keeper */
 	FIELD_SUBJECT,	    /* that certificate's subject, as the operator's command read it */

@@ -96,6 +96,41 @@ every_link_of_a_path_can_be_cut_later(void **state)
 	}
 }
 
+/* A newer CRL of one distribution point does not replace that of another. */
+static void
+each_distribution_point_has_an_id(void **state)
+{
+	static const char *const points[] = {NULL, "critical,fullname:URI:http://a/",
+					     "critical,fullname:URI:http://b/"};
+	struct world world = world_with_serials();
+	uint8_t ca_der[WORLD_DER];
+	struct bytes ca = {ca_der,
+			   software_certificate_make(&world.recipes[LOWER], ca_der, WORLD_DER)};
+	struct attest_crl crls[2][3];
+	struct attest_error err;
+
+	(void)state;
+	for (size_t newer = 0; newer < 2; newer++)
+		for (size_t i = 0; i < 3; i++) {
+			uint8_t der[WORLD_DER];
+			const struct software_crl recipe = {.issuer = world.recipes[LOWER].subject,
+							    .signer = world.recipes[LOWER].key,
+							    .from = newer == 0 ? "20260101000000Z"
+									       : "20260201000000Z",
+							    .point = points[i],
+							    .revoked = newer == 0 ? OTHERS : NULL};
+			struct bytes crl = {der, software_crl_make(&recipe, der, sizeof(der))};
+			assert_int_equal(attest_crl_describe(crl, &ca, 1, &crls[newer][i], &err),
+					 ATTEST_OK);
+		}
+	assert_memory_equal(crls[0][0].id, crls[0][0].issuer_id, ATTEST_HASH_SIZE);
+	for (size_t i = 0; i < 3; i++) {
+		assert_memory_equal(crls[0][i].issuer_id, crls[0][0].issuer_id, ATTEST_HASH_SIZE);
+		assert_memory_equal(crls[0][i].id, crls[1][i].id, ATTEST_HASH_SIZE);
+		assert_memory_not_equal(crls[0][i].id, crls[0][(i + 1) % 3].id, ATTEST_HASH_SIZE);
+	}
+}
+
 static void
 revoked_ones_are_in_order_and_each_once(void **state)
 {
@@ -124,6 +159,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_link_of_a_path_can_be_cut_later),
+		cmocka_unit_test(each_distribution_point_has_an_id),
 		cmocka_unit_test(revoked_ones_are_in_order_and_each_once),
 	};
 
