@@ -4,6 +4,7 @@
 #include "encode.h"
 #include "file.h"
 #include "ima_allow.h"
+#include "ima_key.h"
 #include "ima_view.h"
 #include "json.h"
 #include "output.h"
@@ -13,7 +14,6 @@
 #include <string.h>
 
 #define NOT_VERIFIED 1
-#define KEY_FILE_MAX 65536
 
 /* clang-format off: these lines are as wide as they will be read. */
 const char help_ima[] =
@@ -136,21 +136,6 @@ allow_use(const char *path, struct loaded *loaded)
 /* ---- keys ---- */
 
 static int
-key_read(const char *path, struct attest_ima_key *ret_key)
-{
-	auto_file_text file = {.data = NULL};
-	struct attest_error err;
-	int status = file_read(path, KEY_FILE_MAX, &file);
-
-	if (status != 0)
-		return status;
-	if (attest_ima_key_decode((struct bytes){(const uint8_t *)file.data, file.size}, ret_key,
-				  &err) != ATTEST_OK)
-		return complain(EX_DATAERR, "%s: %s", path, err.message);
-	return 0;
-}
-
-static int
 keys_read(const struct text_list *paths, struct loaded *loaded)
 {
 	if (paths->count > ATTEST_IMA_KEYS_MAX)
@@ -159,7 +144,7 @@ keys_read(const struct text_list *paths, struct loaded *loaded)
 	if (loaded->keys == NULL)
 		return complain(EX_SOFTWARE, "out of memory");
 	for (size_t i = 0; i < paths->count; i++) {
-		int status = key_read(paths->items[i], &loaded->keys[i]);
+		int status = ima_key_file(paths->items[i], &loaded->keys[i]);
 		if (status != 0)
 			return status;
 		loaded->key_bytes[i] = (struct bytes){loaded->keys[i].der, loaded->keys[i].size};

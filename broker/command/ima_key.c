@@ -13,13 +13,9 @@
 #define NAME_SHOWN   120
 
 int
-ima_key_read(const char *path, struct attest_ima_key *ret_key, char ret_id[IMA_KEY_ID_TEXT],
-	     char ret_subject[IMA_KEY_SUBJECT])
+ima_key_file(const char *path, struct attest_ima_key *ret_key)
 {
 	auto_file_text file = {.data = NULL};
-	const char *slash = strrchr(path, '/');
-	uint8_t hash[crypto_hash_sha256_BYTES];
-	char name[NAME_SHOWN], id[2 * sizeof(ret_key->id) + 1];
 	struct attest_error err;
 	int status = file_read(path, KEY_FILE_MAX, &file);
 
@@ -28,6 +24,20 @@ ima_key_read(const char *path, struct attest_ima_key *ret_key, char ret_id[IMA_K
 	if (attest_ima_key_decode((struct bytes){(const uint8_t *)file.data, file.size}, ret_key,
 				  &err) != ATTEST_OK)
 		return complain(EX_DATAERR, "%s: no key that signs files: %s", path, err.message);
+	return 0;
+}
+
+int
+ima_key_read(const char *path, struct attest_ima_key *ret_key, char ret_id[IMA_KEY_ID_TEXT],
+	     char ret_subject[IMA_KEY_SUBJECT])
+{
+	const char *slash = strrchr(path, '/');
+	uint8_t hash[crypto_hash_sha256_BYTES];
+	char name[NAME_SHOWN], id[2 * sizeof(ret_key->id) + 1];
+	int status = ima_key_file(path, ret_key);
+
+	if (status != 0)
+		return status;
 	crypto_hash_sha256(hash, ret_key->der, ret_key->size);
 	hex_encode(hash, sizeof(hash), ret_id);
 	hex_encode(ret_key->id, sizeof(ret_key->id), id);

@@ -128,9 +128,9 @@ summary_print(const struct ima_view *view)
 	(void)printf("%s list of the kernel's Integrity Measurement Architecture: %" PRIu64
 		     " entries\n",
 		     view->ascii ? "ASCII" : "Binary", view->entries);
-	(void)printf("  %" PRIu64 " files, %" PRIu64 " buffers, %" PRIu64 " violations, %" PRIu64
+	(void)printf("  %s%" PRIu64 " files, %" PRIu64 " buffers, %" PRIu64 " violations, %" PRIu64
 		     " unreadable; %" PRIu64 " not in PCR 10\n",
-		     view->kinds[ATTEST_IMA_FILE] + view->kinds[ATTEST_IMA_AGGREGATE],
+		     view->aggregate ? "boot_aggregate, " : "", view->kinds[ATTEST_IMA_FILE],
 		     view->kinds[ATTEST_IMA_BUFFER], view->kinds[ATTEST_IMA_VIOLATION],
 		     view->kinds[ATTEST_IMA_UNREADABLE], view->other_pcrs);
 	if (!view->ascii)
