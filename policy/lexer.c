@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lexer.h"
 
-#include <string.h>
-
 void
 lexer_start(struct lexer *lexer, struct policy_text source)
 {
@@ -60,6 +58,18 @@ is_space(uint32_t character)
 	       character == 0x3000;
 }
 
+/* Of the blank that comes next; 0 where there is none. */
+static size_t
+space_size(const struct lexer *lexer)
+{
+	uint32_t character = (unsigned char)peek(lexer, 0);
+
+	if (character < 0x80)
+		return is_space(character) ? 1 : 0;
+	size_t size = utf8_read(lexer->next, bytes_left(lexer), &character);
+	return size != 0 && is_space(character) ? size : 0;
+}
+
 /* A comment goes up to the line's end, which a lone carriage return is too. */
 static size_t
 comment_size(const struct lexer *lexer)
@@ -74,16 +84,13 @@ comment_size(const struct lexer *lexer)
 static void
 skip_blanks(struct lexer *lexer)
 {
-	uint32_t character = 0;
-
 	for (;;) {
-		size_t size = utf8_read(lexer->next, bytes_left(lexer), &character);
-		if (size != 0 && is_space(character))
-			skip(lexer, size);
-		else if (peek(lexer, 0) == '/' && peek(lexer, 1) == '/')
-			skip(lexer, comment_size(lexer));
-		else
+		size_t size = space_size(lexer);
+		if (size == 0 && peek(lexer, 0) == '/' && peek(lexer, 1) == '/')
+			size = comment_size(lexer);
+		if (size == 0)
 			return;
+		skip(lexer, size);
 	}
 }
 
@@ -176,10 +183,12 @@ static const struct {
 static size_t
 mark_size(const struct lexer *lexer, enum token_kind *ret_kind)
 {
+	char first = peek(lexer, 0);
+
 	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
-		size_t size = strlen(marks[i].text);
-		if (peek(lexer, 0) != marks[i].text[0])
+		if (first != marks[i].text[0])
 			continue;
+		size_t size = marks[i].text[1] != '\0' ? 2 : 1;
 		if (size == 2 && peek(lexer, 1) != marks[i].text[1])
 			continue;
 		*ret_kind = marks[i].kind;

@@ -116,12 +116,34 @@ utf8_read(const char *data, size_t size, uint32_t *ret_character)
 	return length;
 }
 
+/* Of the ASCII at the front, eight bytes at a time. */
+static size_t
+ascii_size(const char *data, size_t size)
+{
+	size_t done = 0;
+	uint64_t word;
+
+	for (; size - done >= sizeof(word); done += sizeof(word)) {
+		memcpy(&word, data + done, sizeof(word));
+		if ((word & 0x8080808080808080U) != 0)
+			break;
+	}
+	while (done < size && (unsigned char)data[done] < 0x80)
+		done++;
+	return done;
+}
+
 bool
 utf8_valid(const char *data, size_t size)
 {
 	uint32_t character;
 
 	while (size > 0) {
+		size_t plain = ascii_size(data, size);
+		data += plain;
+		size -= plain;
+		if (size == 0)
+			break;
 		size_t length = utf8_read(data, size, &character);
 		if (length == 0)
 			return false;

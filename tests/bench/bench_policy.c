@@ -8,7 +8,9 @@
  *   bench_policy decide N ROUNDS        for an instruction count, under valgrind --tool=callgrind:
  *   bench_policy build N ROUNDS         the difference of two counts of rounds is the rounds alone
  *   bench_policy parse N ROUNDS
+ *   bench_policy validate N ROUNDS
  */
+#include "policy/schema.h"
 #include "policy_world.h"
 
 #include <assert.h>
@@ -19,6 +21,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SAMPLES	     100000U
+#define VALIDATIONS  10U
 #define PARSE_BYTES  (8U * 1024 * 1024) /* so much is parsed for one figure */
 
 static const unsigned int counts[] = {1, 10, 100, 1000};
@@ -165,6 +168,42 @@ measure_parsing(const struct bench *bench)
 	return (double)(bench->source_size * rounds) / (now() - start);
 }
 
+static struct policy_schema *
+parse_schema(void)
+{
+	struct policy_schema *schema = NULL;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *memory = open_memstream(&text, &size);
+
+	assert(memory != NULL);
+	world_write_schema(memory);
+	fclose(memory);
+	enum policy_status status = policy_schema_parse(
+		(struct policy_text){.data = text, .size = size}, &schema, NULL);
+	assert(status == POLICY_OK);
+	free(text);
+	return schema;
+}
+
+/* Milliseconds; with the parsing of the set, as the published implementation does it. */
+static double
+measure_validation(const struct bench *bench)
+{
+	struct policy_schema *schema = parse_schema();
+	double start = now();
+
+	for (unsigned int i = 0; i < VALIDATIONS; i++) {
+		struct policy_set *set = parse(bench);
+		enum policy_status status = policy_validate(schema, set, NULL, NULL, NULL);
+		assert(status == POLICY_OK);
+		policy_set_free(set);
+	}
+	double all = now() - start;
+	policy_schema_free(schema);
+	return all / VALIDATIONS / 1e3;
+}
+
 /* ---- the published implementation ---- */
 
 struct published {
@@ -215,21 +254,25 @@ run(unsigned int count, const struct published *published)
 	struct figures built = measure(&bench, decide_built);
 	struct figures whole = measure(&bench, build_and_decide);
 	double parsing = measure_parsing(&bench);
+	double validating = measure_validation(&bench);
 	printf("%4u policies, %zu bytes\n", count, bench.source_size);
 	printf("  decide a built request  p50 %6.2f us  p99 %6.2f us  %9.0f/s\n", built.p50,
 	       built.p99, built.per_second);
 	printf("  build it and decide     p50 %6.2f us  p99 %6.2f us  %9.0f/s\n", whole.p50,
 	       whole.p99, whole.per_second);
-	printf("  parse                   %6.1f MB/s\n", parsing);
+	printf("  parse                   %6.1f MB/s  parse and validate %.2f ms\n", parsing,
+	       validating);
 	if (published != NULL) {
 		bool same = strcmp(published->decisions, bench.decisions) == 0;
 		printf("  cedar-wasm              p50 %6.2f us  p99 %6.2f us  parse %.2f MB/s  "
 		       "validate %.1f ms\n",
 		       published->p50, published->p99, published->parsing, published->validating);
-		printf("  ratios                  p50 %.0f times, p99 %.0f, parse %.0f; decisions "
-		       "%s\n",
+		printf("  ratios                  p50 %.0f times, p99 %.0f, parse %.0f, validate "
+		       "%.0f; "
+		       "decisions %s\n",
 		       published->p50 / whole.p50, published->p99 / whole.p99,
-		       parsing / published->parsing, same ? "agree" : "DIFFER");
+		       parsing / published->parsing, published->validating / validating,
+		       same ? "agree" : "DIFFER");
 		assert(same && published->valid);
 	}
 	close_bench(&bench);
@@ -248,6 +291,8 @@ repeat(const char *what, unsigned int count, unsigned int rounds)
 			allowed += decide_built(&bench, i % WORLD_REQUESTS);
 		else if (strcmp(what, "build") == 0)
 			allowed += build_and_decide(&bench, i % WORLD_REQUESTS);
+		else if (strcmp(what, "validate") == 0)
+			measure_validation(&bench);
 		else
 			policy_set_free(parse(&bench));
 	}
