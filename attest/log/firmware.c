@@ -3,7 +3,7 @@
  * PCR 0 begins with the firmware's version: PFP 1.05, 3.3.4.1. Nothing but its place tells it from
  * other texts there, so it is the first word of PCR 0 or nothing: before firmware nobody extends.
  */
-#include "events.h"
+#include "attest/events.h"
 #include "text.h"
 #include "witnesses.h"
 

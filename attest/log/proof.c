@@ -4,11 +4,12 @@
  * proved, for only who knows the data can extend its digest, and what does not match is not,
  * whatever the type. The readings are those that real firmware, GRUB, shim and systemd-stub use.
  */
-#include "events.h"
 #include "variable.h"
 
 #include "attest/crypto.h"
 #include "attest/error.h"
+#include "attest/eventlog.h"
+#include "attest/events.h"
 
 #include <string.h>
 

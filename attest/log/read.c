@@ -4,9 +4,9 @@
  * otherwise than its header, pads, and notes events at a PCR that does not exist: that much is let
  * pass, and no more.
  */
-#include "events.h"
-
 #include "attest/error.h"
+#include "attest/eventlog.h"
+#include "attest/events.h"
 #include "attest/tpm.h"
 
 #include <string.h>

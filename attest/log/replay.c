@@ -4,7 +4,7 @@
  * not replay to yields no claim, whatever the log says. CLAIMS.md has the reasons.
  */
 #include "attest/error.h"
-#include "events.h"
+#include "attest/events.h"
 #include "extend.h"
 #include "witness.h"
 #include "witnesses.h"

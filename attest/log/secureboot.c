@@ -4,8 +4,8 @@
  * authorized each image. The digest covers name and value but not the type of an event, so a claim
  * needs the whole sequence: whoever relabels an event, or appends another machine's, must break it.
  */
+#include "attest/events.h"
 #include "authorities.h"
-#include "events.h"
 #include "signaturelist.h"
 #include "variable.h"
 #include "witnesses.h"

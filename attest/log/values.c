@@ -3,10 +3,11 @@
  * The values that a log claims, in every bank that it has: for people, who compare them with those
  * of a TPM. Nothing here is proved. Evidence goes through attest_eventlog_examine.
  */
-#include "events.h"
 #include "extend.h"
 
 #include "attest/error.h"
+#include "attest/eventlog.h"
+#include "attest/events.h"
 
 #include <string.h>
 

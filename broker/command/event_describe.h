@@ -4,17 +4,8 @@
 #ifndef POSTERN_COMMAND_EVENT_DESCRIBE_H
 #define POSTERN_COMMAND_EVENT_DESCRIBE_H
 
+#include "attest/events.h"
 #include "event_words.h"
-
-/* Types of events, PFP 1.05, 10.4.1, that more than the table asks about. */
-#define EVENT_NO_ACTION 0x00000003U
-#define EVENT_SEPARATOR 0x00000004U
-#define EVENT_IPL	0x0000000dU
-#define EVENT_IMAGE_FIRST                                                                          \
-	0x80000003U /* EV_EFI_BOOT_SERVICES_APPLICATION and two kinds of driver                    \
-		     */
-#define EVENT_IMAGE_LAST 0x80000005U
-#define EVENT_AUTHORITY	 0x800000e0U
 
 typedef void event_describer(struct words *words, const struct attest_event *event);
 

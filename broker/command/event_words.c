@@ -3,52 +3,57 @@
 
 #include "event_describe.h"
 
+#define TYPE(type_, describe_)                                                                     \
+	{                                                                                          \
+		.type = (type_), .name = #type_, .describe = (describe_)                           \
+	}
+
 /* PFP 1.05, 10.4.1. */
 static const struct {
 	uint32_t type;
 	const char *name;
 	event_describer *describe;
 } TYPES[] = {
-	{0x00000000, "EV_PREBOOT_CERT", describe_bytes},
-	{0x00000001, "EV_POST_CODE", describe_post_code},
-	{0x00000002, "EV_UNUSED", describe_bytes},
-	{EVENT_NO_ACTION, "EV_NO_ACTION", describe_no_action},
-	{EVENT_SEPARATOR, "EV_SEPARATOR", describe_separator},
-	{0x00000005, "EV_ACTION", describe_action},
-	{0x00000006, "EV_EVENT_TAG", describe_tag},
-	{0x00000007, "EV_S_CRTM_CONTENTS", describe_post_code},
-	{0x00000008, "EV_S_CRTM_VERSION", describe_crtm_version},
-	{0x00000009, "EV_CPU_MICROCODE", describe_bytes},
-	{0x0000000a, "EV_PLATFORM_CONFIG_FLAGS", describe_bytes},
-	{0x0000000b, "EV_TABLE_OF_DEVICES", describe_bytes},
-	{0x0000000c, "EV_COMPACT_HASH", describe_bytes},
-	{EVENT_IPL, "EV_IPL", describe_ipl},
-	{0x0000000e, "EV_IPL_PARTITION_DATA", describe_bytes},
-	{0x0000000f, "EV_NONHOST_CODE", describe_bytes},
-	{0x00000010, "EV_NONHOST_CONFIG", describe_bytes},
-	{0x00000011, "EV_NONHOST_INFO", describe_bytes},
-	{0x00000012, "EV_OMIT_BOOT_DEVICE_EVENTS", describe_bytes},
-	{0x00000013, "EV_POST_CODE2", describe_blob2},
-	{0x80000000, "EV_EFI_EVENT_BASE", describe_bytes},
-	{0x80000001, "EV_EFI_VARIABLE_DRIVER_CONFIG", describe_variable},
-	{0x80000002, "EV_EFI_VARIABLE_BOOT", describe_variable},
-	{EVENT_IMAGE_FIRST, "EV_EFI_BOOT_SERVICES_APPLICATION", describe_image},
-	{0x80000004, "EV_EFI_BOOT_SERVICES_DRIVER", describe_image},
-	{EVENT_IMAGE_LAST, "EV_EFI_RUNTIME_SERVICES_DRIVER", describe_image},
-	{0x80000006, "EV_EFI_GPT_EVENT", describe_partitions},
-	{0x80000007, "EV_EFI_ACTION", describe_action},
-	{0x80000008, "EV_EFI_PLATFORM_FIRMWARE_BLOB", describe_blob},
-	{0x80000009, "EV_EFI_HANDOFF_TABLES", describe_tables},
-	{0x8000000a, "EV_EFI_PLATFORM_FIRMWARE_BLOB2", describe_blob2},
-	{0x8000000b, "EV_EFI_HANDOFF_TABLES2", describe_tables2},
-	{0x8000000c, "EV_EFI_VARIABLE_BOOT2", describe_variable},
-	{0x8000000d, "EV_EFI_GPT_EVENT2", describe_partitions},
-	{0x80000010, "EV_EFI_HCRTM_EVENT", describe_hcrtm},
-	{EVENT_AUTHORITY, "EV_EFI_VARIABLE_AUTHORITY", describe_authority},
-	{0x800000e1, "EV_EFI_SPDM_FIRMWARE_BLOB", describe_bytes},
-	{0x800000e2, "EV_EFI_SPDM_FIRMWARE_CONFIG", describe_bytes},
-	{0x800000e3, "EV_EFI_SPDM_DEVICE_POLICY", describe_bytes},
-	{0x800000e4, "EV_EFI_SPDM_DEVICE_AUTHORITY", describe_bytes},
+	TYPE(EV_PREBOOT_CERT, describe_bytes),
+	TYPE(EV_POST_CODE, describe_post_code),
+	TYPE(EV_UNUSED, describe_bytes),
+	TYPE(EV_NO_ACTION, describe_no_action),
+	TYPE(EV_SEPARATOR, describe_separator),
+	TYPE(EV_ACTION, describe_action),
+	TYPE(EV_EVENT_TAG, describe_tag),
+	TYPE(EV_S_CRTM_CONTENTS, describe_post_code),
+	TYPE(EV_S_CRTM_VERSION, describe_crtm_version),
+	TYPE(EV_CPU_MICROCODE, describe_bytes),
+	TYPE(EV_PLATFORM_CONFIG_FLAGS, describe_bytes),
+	TYPE(EV_TABLE_OF_DEVICES, describe_bytes),
+	TYPE(EV_COMPACT_HASH, describe_bytes),
+	TYPE(EV_IPL, describe_ipl),
+	TYPE(EV_IPL_PARTITION_DATA, describe_bytes),
+	TYPE(EV_NONHOST_CODE, describe_bytes),
+	TYPE(EV_NONHOST_CONFIG, describe_bytes),
+	TYPE(EV_NONHOST_INFO, describe_bytes),
+	TYPE(EV_OMIT_BOOT_DEVICE_EVENTS, describe_bytes),
+	TYPE(EV_POST_CODE2, describe_blob2),
+	TYPE(EV_EFI_EVENT_BASE, describe_bytes),
+	TYPE(EV_EFI_VARIABLE_DRIVER_CONFIG, describe_variable),
+	TYPE(EV_EFI_VARIABLE_BOOT, describe_variable),
+	TYPE(EV_EFI_BOOT_SERVICES_APPLICATION, describe_image),
+	TYPE(EV_EFI_BOOT_SERVICES_DRIVER, describe_image),
+	TYPE(EV_EFI_RUNTIME_SERVICES_DRIVER, describe_image),
+	TYPE(EV_EFI_GPT_EVENT, describe_partitions),
+	TYPE(EV_EFI_ACTION, describe_action),
+	TYPE(EV_EFI_PLATFORM_FIRMWARE_BLOB, describe_blob),
+	TYPE(EV_EFI_HANDOFF_TABLES, describe_tables),
+	TYPE(EV_EFI_PLATFORM_FIRMWARE_BLOB2, describe_blob2),
+	TYPE(EV_EFI_HANDOFF_TABLES2, describe_tables2),
+	TYPE(EV_EFI_VARIABLE_BOOT2, describe_variable),
+	TYPE(EV_EFI_GPT_EVENT2, describe_partitions),
+	TYPE(EV_EFI_HCRTM_EVENT, describe_hcrtm),
+	TYPE(EV_EFI_VARIABLE_AUTHORITY, describe_authority),
+	TYPE(EV_EFI_SPDM_FIRMWARE_BLOB, describe_bytes),
+	TYPE(EV_EFI_SPDM_FIRMWARE_CONFIG, describe_bytes),
+	TYPE(EV_EFI_SPDM_DEVICE_POLICY, describe_bytes),
+	TYPE(EV_EFI_SPDM_DEVICE_AUTHORITY, describe_bytes),
 };
 #define TYPE_COUNT (sizeof(TYPES) / sizeof(*TYPES))
 
@@ -144,9 +149,9 @@ proof_word(enum attest_proof proof)
 static const char *
 digest_sentence(uint32_t type)
 {
-	if (type >= EVENT_IMAGE_FIRST && type <= EVENT_IMAGE_LAST)
+	if (type >= EV_EFI_BOOT_SERVICES_APPLICATION && type <= EV_EFI_RUNTIME_SERVICES_DRIVER)
 		return "proves: only the image's digest (device path: NOT authenticated)";
-	if (type == EVENT_IPL)
+	if (type == EV_IPL)
 		return "proves: only a digest of bytes outside of the log (name: NOT "
 		       "authenticated)";
 	return "proves: only a digest of bytes outside of the log";

@@ -25,7 +25,7 @@ describe_image(struct words *words, const struct attest_event *event)
 {
 	static const char *const kinds[] = {"an application", "a boot driver", "a runtime driver"};
 	struct reader r = reader_of(event->data);
-	unsigned kind = event->type - EVENT_IMAGE_FIRST;
+	unsigned kind = event->type - EV_EFI_BOOT_SERVICES_APPLICATION;
 
 	read_le64(&r); /* where in memory */
 	unsigned long long size = read_le64(&r);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Types of events: PFP 1.05, 10.4.1. They say what an event claims to be; nobody signs them. */
-#ifndef POSTERN_ATTEST_LOG_EVENTS_H
-#define POSTERN_ATTEST_LOG_EVENTS_H
+/* Types of events: PFP 1.05, 10.4.1. They say what an event claims to be; nobody signs them. Apart
+ * from eventlog.h, for names as short as the specification's are for whoever asks for them. */
+#ifndef POSTERN_ATTEST_EVENTS_H
+#define POSTERN_ATTEST_EVENTS_H
 
-#include "attest/eventlog.h"
-
+#define EV_PREBOOT_CERT			 0x00000000U
 #define EV_POST_CODE			 0x00000001U
+#define EV_UNUSED			 0x00000002U
 #define EV_NO_ACTION			 0x00000003U
 #define EV_SEPARATOR			 0x00000004U
 #define EV_ACTION			 0x00000005U
@@ -23,6 +24,7 @@
 #define EV_NONHOST_INFO			 0x00000011U
 #define EV_OMIT_BOOT_DEVICE_EVENTS	 0x00000012U
 #define EV_POST_CODE2			 0x00000013U
+#define EV_EFI_EVENT_BASE		 0x80000000U
 #define EV_EFI_VARIABLE_DRIVER_CONFIG	 0x80000001U
 #define EV_EFI_VARIABLE_BOOT		 0x80000002U
 #define EV_EFI_BOOT_SERVICES_APPLICATION 0x80000003U
