@@ -14,9 +14,9 @@ struct failing_case {
 
 /* Before OpenSSL allocates anything. */
 bool failing_install(void);
-/* Runs each case with the first allocation failing, with the second, and so on until none does:
- * what is refused is never accepted. Of long runs it takes samples, of each case others; all of
- * them where the environment has POSTERN_EVERY_ALLOCATION. */
+/* Runs each case with an allocation failing, then with another, until all have: what is refused is
+ * never accepted. Of those that are alike, made by the same chain of calls, it takes two, or all
+ * where the environment has POSTERN_EVERY_ALLOCATION. */
 void failing_run(const struct failing_case *cases, size_t count);
 
 /* The allocation after `before` others will fail. */

@@ -320,6 +320,9 @@ set_up(void **state)
 
 	if (world_set_up(state) != 0)
 		return 1;
+	/* OpenSSL is ten times as quick with this curve, and allocates alike. */
+	EVP_PKEY_free(ca_keys[ROOT]);
+	ca_keys[ROOT] = EVP_EC_gen("P-256");
 	for (unsigned i = 0; i < EVIDENCES; i++)
 		prepare(&evidences[i], i);
 	software_tpm_open(&machine, SOFTWARE_EK_NONE);
