@@ -45,7 +45,8 @@ compare(struct checker *checker, const struct expression *expression, const stru
 		return typing_scalar(POLICY_TYPE_FALSE);
 	if (type_join(checker, a, b) != NULL)
 		return typing_scalar(POLICY_TYPE_BOOLEAN);
-	checker_refuse(checker, expression->at, "%s and %s are of different types: never equal",
+	checker_refuse(checker, expression->at,
+		       "a value of type %s never equals one of type %s: compare like with like",
 		       type_describe(a, left), type_describe(b, right));
 	return (struct typing){0};
 }

@@ -203,10 +203,13 @@ refuse_scope(struct visit *visit)
 	const struct scope *scopes = policy->scopes;
 	struct checker *checker = visit->checker;
 
-	if (!visit->action_fits)
+	if (scopes[VARIABLE_ACTION].shape == POLICY_IN && scopes[VARIABLE_ACTION].count == 0)
 		checker_refuse(checker, scopes[VARIABLE_ACTION].at,
-			       "no request can have such an action: the schema has none with "
-			       "`appliesTo`");
+			       "no action is in an empty list: name some, or leave `in` out");
+	else if (!visit->action_fits)
+		checker_refuse(checker, scopes[VARIABLE_ACTION].at,
+			       "no request has such an action: the schema does not say `appliesTo` "
+			       "of it");
 	else if (!visit->principal_fits)
 		checker_refuse(checker, scopes[VARIABLE_PRINCIPAL].at,
 			       "no such action applies to a principal of this type");

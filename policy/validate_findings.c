@@ -65,25 +65,29 @@ least(size_t a, size_t b, size_t c)
 	return smaller < c ? smaller : c;
 }
 
-/* How many bytes to change, add or take away (Levenshtein). */
+/* How many bytes to change, add, take away or swap with the next (optimal string alignment). */
 static size_t
 distance_between(const struct text *a, const struct text *b)
 {
-	size_t row[NAME_MAX + 1];
+	size_t rows[3][NAME_MAX + 1] = {
+		0}; /* of this byte, the one before, and the one before that */
 
 	for (size_t j = 0; j <= b->size; j++)
-		row[j] = j;
+		rows[0][j] = j;
 	for (size_t i = 1; i <= a->size; i++) {
-		size_t diagonal = row[0];
+		size_t *row = rows[i % 3];
+		const size_t *before = rows[(i + 2) % 3];
+		const size_t *earlier = rows[(i + 1) % 3];
 		row[0] = i;
 		for (size_t j = 1; j <= b->size; j++) {
-			size_t above = row[j];
 			size_t changed = a->data[i - 1] == b->data[j - 1] ? 0 : 1;
-			row[j] = least(above + 1, row[j - 1] + 1, diagonal + changed);
-			diagonal = above;
+			row[j] = least(before[j] + 1, row[j - 1] + 1, before[j - 1] + changed);
+			if (i > 1 && j > 1 && a->data[i - 1] == b->data[j - 2] &&
+			    a->data[i - 2] == b->data[j - 1])
+				row[j] = least(row[j], row[j], earlier[j - 2] + 1);
 		}
 	}
-	return row[b->size];
+	return rows[a->size % 3][b->size];
 }
 
 struct suggestion
@@ -106,8 +110,9 @@ suggestion_offer(struct suggestion *suggestion, const struct text *candidate)
 	if (wanted == NULL || candidate->size > NAME_MAX || candidate->size == 0)
 		return;
 	size_t distance = distance_between(wanted, candidate);
+	size_t longer = wanted->size > candidate->size ? wanted->size : candidate->size;
 	/* One letter in three may be wrong, no more: else it is another word. */
-	if (distance < suggestion->distance && distance * 3 <= candidate->size + 2) {
+	if (distance < suggestion->distance && distance * 3 <= longer) {
 		suggestion->nearest = candidate;
 		suggestion->distance = distance;
 	}
