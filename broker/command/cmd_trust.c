@@ -18,13 +18,15 @@
 #define CA_ID_TEXT (2 * ATTEST_HASH_SIZE + 1)
 
 /* clang-format off: these lines are as wide as they will be read. */
-const char help_anchor_add[] = "postern anchor add FILE\n"
-			       "\n"
-			       "Trusts a CA of TPM manufacturers (PEM or DER): EK certificates "
-			       "under it count as certified.\n"
-			       "Machines that enrolled before keep the verdict they got.\n"
-			       "\n"
-			       "Example: postern anchor add vendor-ek-root.pem\n";
+const char help_anchor_add[] =
+	"postern anchor add FILE\n"
+	"\n"
+	"Trusts a CA of TPM manufacturers or of a cloud (PEM or DER): EKs, and "
+	"clouds' keys,\n"
+	"with certificates under it count as certified.\n"
+	"Machines that enrolled before keep the verdict they got.\n"
+	"\n"
+	"Example: postern anchor add vendor-ek-root.pem\n";
 
 const char help_anchor_list[] = "postern anchor list\n"
 				"\n"

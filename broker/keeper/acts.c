@@ -242,7 +242,8 @@ check_anchor_add(const struct trust *trust, const struct operation_request *requ
 	if (trust_anchor(trust, hex))
 		return act_refuse(change, OUTCOME_INVALID, "anchor %.*s: is there already",
 				  PRINT(hex));
-	say(change, "EK certificates under %.*s verify.", PRINT(field(request, FIELD_SUBJECT)));
+	say(change, "EKs, and clouds' keys, with certificates under %.*s are certified.",
+	    PRINT(field(request, FIELD_SUBJECT)));
 	return OUTCOME_OK;
 }
 
