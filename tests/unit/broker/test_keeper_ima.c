@@ -19,7 +19,7 @@
 static const char rules[] =
 	GROUP "== Secret::\"any\");\n" GROUP
 	      "== Secret::\"clean\") when { context.claims.ima == \"verified\" && "
-	      "context.claims.imaViolations == 0 };\n" GROUP
+	      "context.claims has imaViolations && context.claims.imaViolations == 0 };\n" GROUP
 	      "== Secret::\"listed\") when { context.claims has imaAllListed && "
 	      "context.claims.imaAllListed };\n" GROUP
 	      "== Secret::\"signed\") when { context.claims has imaAllSigned && "
@@ -559,23 +559,8 @@ test_a_large_list_holds_up_nobody(void **state)
 	how.ima_log.size++;
 	assert_int_equal(guest_release(&world->house, &world->guest, &how, NULL), WIRE_OK);
 	assert_int_equal(world->house.apart, 2);
-	free(value);
-	free(large);
-}
-
-/* Each would hold a worker. */
-static void
-test_one_machine_holds_up_nobody(void **state)
-{
-	struct world *world = *state;
-	struct bytes list = software_ima_bytes(&world->list);
-	uint8_t *large = calloc(1, APPRAISE_SHARED_IMA_MAX + 1);
-	struct guest_release how = {.path = "any", .ima_log = {large, APPRAISE_SHARED_IMA_MAX + 1}};
-	struct machine *machine;
-
-	memcpy(large, list.data, list.size);
-	assert_int_equal(guest_release(&world->house, &world->guest, &how, NULL), WIRE_OK);
-	machine = world->house.keeper.trust.machines[0];
+	/* Nor do more of one machine, each of which would hold a worker. */
+	struct machine *machine = world->house.keeper.trust.machines[0];
 	assert_int_equal(machine->large_lists, 0);
 	machine->large_lists = RELEASE_LARGE_LISTS_MAX;
 	assert_int_equal(guest_release(&world->house, &world->guest, &how, NULL), WIRE_BUSY);
@@ -583,6 +568,7 @@ test_one_machine_holds_up_nobody(void **state)
 	assert_int_equal(ask(world, "clean", 0, NULL), WIRE_OK);
 	machine->large_lists--;
 	assert_int_equal(guest_release(&world->house, &world->guest, &how, NULL), WIRE_OK);
+	free(value);
 	free(large);
 }
 
@@ -605,7 +591,6 @@ main(void)
 		TEST(test_an_act_in_between),
 		TEST(test_an_act_that_is_none_of_its_business),
 		TEST(test_a_large_list_holds_up_nobody),
-		TEST(test_one_machine_holds_up_nobody),
 	};
 
 	return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
