@@ -20,6 +20,7 @@ struct policy_builder {
 	size_t capacity;
 	size_t *slots; /* by id: an index of `policies` plus one; the size is a power of two */
 	size_t slot_count;
+	struct names ids;   /* apart from the names, which are the words of the texts */
 	size_t numbered;    /* policies that are called by a number */
 	size_t source_size; /* of all texts */
 	enum policy_status failed;
@@ -141,7 +142,8 @@ append(struct policy_builder *builder, const struct policy *policy, struct polic
 	if (builder->count == POLICY_POLICIES_MAX)
 		return policy_fail_at(err, POLICY_LIMIT, at.line, at.column,
 				      "more than %d policies", POLICY_POLICIES_MAX);
-	const struct text *name = intern(builder, id.data, id.size);
+	const struct text *name = names_intern(&builder->ids, &builder->set->arena,
+					       &builder->parser.scratch, id.data, id.size);
 	struct policy *policies = arena_grow(&builder->parser.scratch, builder->policies,
 					     builder->count, sizeof(*policies), &builder->capacity);
 	if (name == NULL || policies == NULL)

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #define SLOTS_FIRST 16
+/* A longer list is not filed: thousands of links may share it. */
+#define LIST_MAX 64
 
 static void
 mark(uint64_t *marks, size_t policy)
@@ -107,6 +109,12 @@ key_count(const struct scope *scope)
 	return scope->shape == POLICY_IS ? 1 : scope->count;
 }
 
+static bool
+is_fileable(const struct scope *scope)
+{
+	return scope->shape != POLICY_ANY && key_count(scope) <= LIST_MAX;
+}
+
 static struct index_key
 key_of(const struct scope *scope, size_t i)
 {
@@ -148,7 +156,7 @@ crowd_of(const struct index *index, const struct policy *policy, size_t variable
 	return most;
 }
 
-/* The scope to file under; INDEX_VARIABLES where none asks for anything. */
+/* The scope to file under; INDEX_VARIABLES where none will do. */
 static size_t
 choose_variable(const struct index *everything, const struct policy *policy)
 {
@@ -156,7 +164,7 @@ choose_variable(const struct index *everything, const struct policy *policy)
 	size_t least = SIZE_MAX;
 
 	for (size_t variable = 0; variable < INDEX_VARIABLES; variable++) {
-		if (policy->scopes[variable].shape == POLICY_ANY)
+		if (!is_fileable(&policy->scopes[variable]))
 			continue;
 		size_t crowd = crowd_of(everything, policy, variable);
 		if (crowd < least) {
@@ -176,7 +184,7 @@ file_everything(const struct policy_set *set, struct arena *scratch, struct inde
 		if (policy->kind == POLICY_TEMPLATE)
 			continue;
 		for (size_t variable = 0; variable < INDEX_VARIABLES; variable++) {
-			if (policy->scopes[variable].shape != POLICY_ANY &&
+			if (is_fileable(&policy->scopes[variable]) &&
 			    !file_scope(ret_index, scratch, policy, i, variable))
 				return false;
 		}

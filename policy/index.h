@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which policies of a set a request can concern, found by what their scopes ask for. Each policy is
  * filed under one of its three scopes, the one that it shares with the fewest others; those that
- * ask for nothing are always looked at. */
+ * ask for nothing, or for very many things, are always looked at. */
 #ifndef POLICY_INDEX_H
 #define POLICY_INDEX_H
 

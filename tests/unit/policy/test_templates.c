@@ -190,6 +190,8 @@ test_ids(void **state)
 	assert_false(policy_set_may_cover(set, 1, text("Action"), text("a")));
 	assert_true(policy_set_may_cover(set, 4, text("Action"), text("a")));
 	assert_true(policy_set_mentions(set, text("alice")));
+	assert_false(policy_set_mentions(set, text("link")));
+	assert_false(policy_set_mentions(set, text("policy1")));
 	policy_set_free(set);
 }
 
@@ -463,6 +465,53 @@ test_decisions(void **state)
 	world_clear(&world);
 }
 
+#define LIST_ITEMS	50000
+#define LINKED_TO_ALICE 4567
+
+/* A template with a long list of actions, linked as often as can be: what one text says once must
+ * not be kept once a link. */
+static void
+test_long_list(void **state)
+{
+	struct policy_builder *builder = policy_builder_new();
+	struct policy_set *set = NULL;
+	struct policy_decision decision;
+	struct world world;
+	char *source = NULL;
+	size_t size = 0;
+	char id[16];
+
+	(void)state;
+	assert_true(world_build(&world));
+	FILE *out = open_memstream(&source, &size);
+	assert_non_null(out);
+	fputs("permit(principal == ?principal, action in [", out);
+	for (int i = 0; i < LIST_ITEMS; i++)
+		fprintf(out, "Action::\"%d\",", i);
+	fputs("Action::\"view\"], resource);", out);
+	fclose(out);
+	assert_int_equal(policy_builder_add_named(builder, text("t"),
+						  (struct policy_text){source, size}, NULL),
+			 POLICY_OK);
+	free(source);
+	for (int i = 1; i < POLICY_POLICIES_MAX; i++) {
+		const struct policy_value *user =
+			entity(world.base, "User", i == LINKED_TO_ALICE ? "alice" : "bob");
+		snprintf(id, sizeof(id), "l%d", i);
+		assert_int_equal(
+			policy_builder_link(builder, text("t"), text(id), user, NULL, NULL),
+			POLICY_OK);
+	}
+	assert_int_equal(policy_builder_finish(builder, &set, NULL), POLICY_OK);
+	policy_builder_free(builder);
+	assert_int_equal(policy_decide(set, world.facts, &world.request, &decision, NULL),
+			 POLICY_OK);
+	assert_int_equal(decision.reason_count, 1);
+	assert_int_equal(decision.reasons[0], LINKED_TO_ALICE);
+	policy_set_free(set);
+	world_clear(&world);
+}
+
 int
 main(void)
 {
@@ -471,7 +520,7 @@ main(void)
 		cmocka_unit_test(test_ids),	  cmocka_unit_test(test_links),
 		cmocka_unit_test(test_named),	  cmocka_unit_test(test_number_in_use),
 		cmocka_unit_test(test_limits),	  cmocka_unit_test(test_source_limit),
-		cmocka_unit_test(test_decisions),
+		cmocka_unit_test(test_decisions), cmocka_unit_test(test_long_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
