@@ -5,7 +5,7 @@
  * Anything else makes the list absent: it would not be of all.
  */
 #include "authorities.h"
-#include "variable.h"
+#include "attest/variable.h"
 
 #define OWNER_SIZE	  16
 #define HASH_BARE	  32
@@ -72,16 +72,16 @@ authorities_add(struct authorities *authorities, struct bytes proved)
 	struct variable variable;
 	struct authority authority;
 
-	if (!variable_decode(proved, &variable)) {
+	if (!attest_variable_decode(proved, &variable)) {
 		authorities->unclear = true;
 		authorities->shim = true;
 		return;
 	}
-	if (variable_is(&variable, &SBAT_LEVEL)) {
+	if (attest_variable_is(&variable, &SBAT_LEVEL)) {
 		add_sbat_level(authorities, variable.value);
 		return;
 	}
-	if (variable_is(&variable, &MOK_LIST_TRUSTED))
+	if (attest_variable_is(&variable, &MOK_LIST_TRUSTED))
 		return;
 	if (authorities->count == AUTHORITIES_MAX ||
 	    !decode_authority(variable.value, &authority)) {
@@ -90,7 +90,7 @@ authorities_add(struct authorities *authorities, struct bytes proved)
 		return;
 	}
 	authorities->found[authorities->count++] = authority;
-	if (!variable_is(&variable, &DB) || authority.bytes.size == variable.value.size)
+	if (!attest_variable_is(&variable, &DB) || authority.bytes.size == variable.value.size)
 		authorities->shim = true;
 }
 

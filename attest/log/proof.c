@@ -4,7 +4,7 @@
  * proved, for only who knows the data can extend its digest, and what does not match is not,
  * whatever the type. The readings are those that real firmware, GRUB, shim and systemd-stub use.
  */
-#include "variable.h"
+#include "attest/variable.h"
 
 #include "attest/crypto.h"
 #include "attest/error.h"
@@ -82,7 +82,7 @@ value_alone(struct trial *trial, struct bytes *ret_proved)
 {
 	struct variable variable;
 
-	if (!variable_decode(trial->event->data, &variable))
+	if (!attest_variable_decode(trial->event->data, &variable))
 		return false;
 	*ret_proved = variable.value;
 	return is_hash_of(trial, variable.value, (struct bytes){0});

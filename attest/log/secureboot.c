@@ -5,9 +5,9 @@
  * needs the whole sequence: whoever relabels an event, or appends another machine's, must break it.
  */
 #include "attest/events.h"
+#include "attest/signaturelist.h"
+#include "attest/variable.h"
 #include "authorities.h"
-#include "signaturelist.h"
-#include "variable.h"
 #include "witnesses.h"
 
 #include <string.h>
@@ -64,7 +64,7 @@ static bool
 step_optional(struct secureboot *secureboot, const struct variable *variable)
 {
 	for (size_t i = 0; i < OPTIONAL_COUNT; i++) {
-		if (!variable_is(variable, &OPTIONAL[i]))
+		if (!attest_variable_is(variable, &OPTIONAL[i]))
 			continue;
 		if (secureboot->optional_seen[i])
 			return false;
@@ -80,12 +80,12 @@ step_variable(struct secureboot *secureboot, struct bytes data)
 {
 	struct variable variable;
 
-	if (!variable_decode(data, &variable) || variable.rest.size != 0)
+	if (!attest_variable_decode(data, &variable) || variable.rest.size != 0)
 		return false;
 	if (secureboot->step == REQUIRED_COUNT)
 		return step_optional(secureboot, &variable);
 	if (secureboot->step > REQUIRED_COUNT ||
-	    !variable_is(&variable, &REQUIRED[secureboot->step]) ||
+	    !attest_variable_is(&variable, &REQUIRED[secureboot->step]) ||
 	    (secureboot->step == SECURE_BOOT && !is_mode(variable.value)))
 		return false;
 	secureboot->required[secureboot->step++] = variable.value;
@@ -175,12 +175,12 @@ witness_event(void *state, const struct attest_event *event, struct witness_hash
 static void
 claim_dbx_hashes(struct bytes dbx, struct attest_claims *claims)
 {
-	struct signature_lists lists = signature_lists_of(dbx);
+	struct signature_lists lists = attest_signature_lists_of(dbx);
 	struct bytes hashes[HASHES_MAX];
 	struct signature signature;
 	size_t count = 0;
 
-	while (signature_next(&lists, &signature)) {
+	while (attest_signature_next(&lists, &signature)) {
 		if (!bytes_equal(signature.type, BYTES_OF(SIGNATURE_SHA256)))
 			continue;
 		if (count == HASHES_MAX)

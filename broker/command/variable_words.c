@@ -3,43 +3,39 @@
 #include "device_path.h"
 #include "event_describe.h"
 
+#include "attest/signaturelist.h"
+#include "attest/variable.h"
+
 #include <string.h>
 
-#define NAME_CHARACTERS_MAX 256
-#define LISTS_MAX	    512	 /* signature lists in one variable */
-#define KINDS_MAX	    8	 /* kinds of entries that are counted apart */
-#define CERTIFICATES_MAX    8	 /* of which the names are told */
-#define ORDER_MAX	    64	 /* boot options */
-#define DESCRIPTION_MAX	    1024 /* bytes of a boot option's description */
+#define KINDS_MAX	 8    /* kinds of entries that are counted apart */
+#define CERTIFICATES_MAX 8    /* of which the names are told */
+#define ORDER_MAX	 64   /* boot options */
+#define DESCRIPTION_MAX	 1024 /* bytes of a boot option's description */
 
-struct variable {
-	struct bytes guid;
-	struct bytes value;
+/* A variable, and its name for people. Only its own name space makes it the one that is known. */
+struct named {
+	struct variable variable;
 	struct words name;
 };
 
 static bool
-variable_read(struct bytes data, struct variable *ret_variable)
+named_read(struct bytes data, struct named *ret_named)
 {
-	struct reader r = reader_of(data);
-
-	ret_variable->guid = read_bytes(&r, GUID_BYTES);
-	uint64_t characters = read_le64(&r), size = read_le64(&r);
-	if (r.failed || characters > NAME_CHARACTERS_MAX || size > data.size)
+	if (!attest_variable_decode(data, &ret_named->variable))
 		return false;
-	ret_variable->name.size = 0;
-	ret_variable->name.cut = false;
-	ret_variable->name.text[0] = '\0';
-	words_add_utf16(&ret_variable->name, read_bytes(&r, 2 * (size_t)characters));
-	ret_variable->value = read_bytes(&r, (size_t)size);
-	return !r.failed; /* some shims log a byte more */
+	ret_named->name.size = 0;
+	ret_named->name.cut = false;
+	ret_named->name.text[0] = '\0';
+	words_add_utf16(&ret_named->name, ret_named->variable.name);
+	return true;
 }
 
 /* ---- keys: EFI_SIGNATURE_LIST, UEFI 2.10, 32.4.1 ---- */
 
 struct keys {
 	size_t kinds;
-	char guids[KINDS_MAX][GUID_TEXT];
+	struct bytes types[KINDS_MAX];
 	unsigned counts[KINDS_MAX];
 	unsigned others;
 	unsigned named;
@@ -47,79 +43,73 @@ struct keys {
 };
 
 static void
-keys_count(struct keys *keys, const char *guid, unsigned count)
+keys_count(struct keys *keys, struct bytes type)
 {
 	size_t i = 0;
 
-	while (i < keys->kinds && strcmp(keys->guids[i], guid) != 0)
+	while (i < keys->kinds && !bytes_equal(keys->types[i], type))
 		i++;
 	if (i == KINDS_MAX) {
-		keys->others += count;
+		keys->others++;
 		return;
 	}
-	if (i == keys->kinds) {
-		memcpy(keys->guids[i], guid, GUID_TEXT);
-		keys->kinds++;
-	}
-	keys->counts[i] += count;
+	if (i == keys->kinds)
+		keys->types[keys->kinds++] = type;
+	keys->counts[i]++;
 }
 
-/* EFI_SIGNATURE_DATA: an owner's GUID, then the entry. */
 static void
-keys_name(struct keys *keys, struct bytes entry)
+keys_name(struct keys *keys, struct bytes certificate)
 {
-	struct reader r = reader_of(entry);
-
-	read_bytes(&r, GUID_BYTES);
 	if (keys->named == CERTIFICATES_MAX)
 		words_add(&keys->names, ", ...");
 	if (keys->named++ >= CERTIFICATES_MAX)
 		return;
 	if (keys->named > 1)
 		words_add(&keys->names, ", ");
-	if (!words_add_certificate(&keys->names, read_bytes(&r, r.left)))
+	if (!words_add_certificate(&keys->names, certificate))
 		words_add(&keys->names, "one that does not parse");
 }
 
+/* False: what follows those that were counted does not parse. */
 static bool
-keys_read_list(struct keys *keys, struct reader *r)
+keys_read(struct keys *keys, struct bytes value)
+{
+	struct signature_lists lists = attest_signature_lists_of(value);
+	struct signature signature;
+
+	while (attest_signature_next(&lists, &signature)) {
+		keys_count(keys, signature.type);
+		if (bytes_equal(signature.type, BYTES_OF(SIGNATURE_X509)))
+			keys_name(keys, signature.data);
+	}
+	return !lists.lists.failed;
+}
+
+static void
+add_kind(struct words *words, struct bytes type, unsigned count)
 {
 	char guid[GUID_TEXT];
 
-	guid_text(read_bytes(r, GUID_BYTES), guid);
-	uint32_t size = read_le32(r), header = read_le32(r), entry = read_le32(r);
-	if (r->failed || size < 28 || entry < GUID_BYTES || header > size - 28)
-		return false;
-	read_bytes(r, header);
-	struct reader entries = reader_of(read_bytes(r, size - 28 - header));
-	if (r->failed || entries.left % entry != 0)
-		return false;
-	const char *name = guid_name(guid);
-	keys_count(keys, guid, (unsigned)(entries.left / entry));
-	while (entries.left > 0 && name != NULL && strcmp(name, "certificate") == 0 &&
-	       keys->named <= CERTIFICATES_MAX)
-		keys_name(keys, read_bytes(&entries, entry));
-	return true;
+	guid_text(type, guid);
+	const char *name = guid_name(guid) != NULL ? guid_name(guid) : guid;
+	const char *many = strstr(name, "hash") != NULL ? "es" : "s";
+	words_add(words, "%u %s%s", count, name, count == 1 ? "" : many);
 }
 
 static void
 add_keys(struct words *words, struct bytes value)
 {
 	struct keys keys = {.kinds = 0};
-	struct reader r = reader_of(value);
-	bool good = true;
+	bool good = keys_read(&keys, value);
 
 	if (value.size == 0)
 		words_add(words, "empty");
-	for (unsigned i = 0; i < LISTS_MAX && r.left > 0 && good; i++)
-		good = keys_read_list(&keys, &r);
+	else if (good && keys.kinds == 0)
+		words_add(words, "lists without entries");
 	for (size_t i = 0; i < keys.kinds; i++) {
-		const char *name = guid_name(keys.guids[i]);
-		words_add(words, "%s%u %s%s", i > 0 ? ", " : "", keys.counts[i],
-			  name != NULL ? name : keys.guids[i],
-			  keys.counts[i] == 1 ? ""
-			  : strstr(name != NULL ? name : "", "hash") != NULL ? "es"
-									     : "s");
+		words_add(words, i > 0 ? ", " : "");
+		add_kind(words, keys.types[i], keys.counts[i]);
 	}
 	if (keys.others > 0)
 		words_add(words, ", %u others", keys.others);
@@ -128,7 +118,7 @@ add_keys(struct words *words, struct bytes value)
 		words_add_words(words, &keys.names);
 		words_add(words, ")");
 	}
-	if (r.left > 0 || !good)
+	if (!good)
 		words_add(words, "%sbytes that do not parse", keys.kinds > 0 ? ", then " : "");
 }
 
@@ -146,9 +136,9 @@ add_boot_order(struct words *words, struct bytes value)
 }
 
 static void
-add_boot_option(struct words *words, const struct variable *variable)
+add_boot_option(struct words *words, const struct named *named)
 {
-	struct reader r = reader_of(variable->value), description;
+	struct reader r = reader_of(named->variable.value), description;
 	size_t size = 0;
 
 	uint32_t attributes = read_le32(&r);
@@ -158,9 +148,9 @@ add_boot_option(struct words *words, const struct variable *variable)
 		size += 2;
 	struct bytes text = read_bytes(&description, size);
 	struct bytes path = read_bytes(&r, path_size);
-	words_add(words, "boot option %s: ", variable->name.text);
+	words_add(words, "boot option %s: ", named->name.text);
 	if (r.failed) {
-		words_add(words, variable->value.size == 0 ? "none" : "does not parse");
+		words_add(words, named->variable.value.size == 0 ? "none" : "does not parse");
 		return;
 	}
 	words_add(words, "\"");
@@ -172,41 +162,49 @@ add_boot_option(struct words *words, const struct variable *variable)
 }
 
 static bool
-boot_option(const char *name)
+boot_option(const struct named *named)
 {
-	if (strlen(name) != 8 || strncmp(name, "Boot", 4) != 0)
+	const char *name = named->name.text;
+
+	if (!bytes_equal(named->variable.guid, (struct bytes){VARIABLE_GLOBAL, VARIABLE_GUID_SIZE}))
 		return false;
-	return strspn(name + 4, "0123456789ABCDEFabcdef") == 4;
+	return strlen(name) == 8 && strncmp(name, "Boot", 4) == 0 &&
+	       strspn(name + 4, "0123456789ABCDEFabcdef") == 4;
 }
 
 /* ---- all ---- */
 
 /* Variables that hold one byte, and what their being 1 means. */
 static const struct {
-	const char *name;
+	struct variable_name variable;
 	const char *on;
 	const char *off;
 } SWITCHES[] = {
-	{"SecureBoot", "Secure Boot is on", "Secure Boot is OFF"},
-	{"SetupMode", "setup mode: no platform key, anybody may change the keys",
+	{{VARIABLE_GLOBAL, "SecureBoot"}, "Secure Boot is on", "Secure Boot is OFF"},
+	{{VARIABLE_GLOBAL, "SetupMode"},
+	 "setup mode: no platform key, anybody may change the keys",
 	 "not in setup mode"},
-	{"AuditMode", "audit mode: images are checked and run nonetheless", "not in audit mode"},
-	{"DeployedMode", "deployed mode: keys change by signature alone", "not in deployed mode"},
+	{{VARIABLE_GLOBAL, "AuditMode"},
+	 "audit mode: images are checked and run nonetheless",
+	 "not in audit mode"},
+	{{VARIABLE_GLOBAL, "DeployedMode"},
+	 "deployed mode: keys change by signature alone",
+	 "not in deployed mode"},
 };
 /* Variables that hold keys. */
 static const struct {
-	const char *name;
+	struct variable_name variable;
 	const char *what;
 } KEYS[] = {
-	{"PK", "the platform's key, which may change KEK"},
-	{"KEK", "keys that may change db and dbx"},
-	{"db", "whose images may run"},
-	{"dbx", "images and keys that are forbidden"},
-	{"dbt", "keys for timestamps"},
-	{"dbr", "keys for recovery images"},
-	{"MokList", "shim's own list of whose images may run"},
-	{"MokListX", "shim's own list of what is forbidden"},
-	{"vendor_db", "what shim's vendor lets run"},
+	{{VARIABLE_GLOBAL, "PK"}, "the platform's key, which may change KEK"},
+	{{VARIABLE_GLOBAL, "KEK"}, "keys that may change db and dbx"},
+	{{VARIABLE_IMAGE_SECURITY, "db"}, "whose images may run"},
+	{{VARIABLE_IMAGE_SECURITY, "dbx"}, "images and keys that are forbidden"},
+	{{VARIABLE_IMAGE_SECURITY, "dbt"}, "keys for timestamps"},
+	{{VARIABLE_IMAGE_SECURITY, "dbr"}, "keys for recovery images"},
+	{{VARIABLE_SHIM_LOCK, "MokList"}, "shim's own list of whose images may run"},
+	{{VARIABLE_SHIM_LOCK, "MokListX"}, "shim's own list of what is forbidden"},
+	{{VARIABLE_IMAGE_SECURITY, "vendor_db"}, "what shim's vendor lets run"},
 };
 
 static bool
@@ -214,14 +212,14 @@ add_switch(struct words *words, const struct variable *variable)
 {
 	for (size_t i = 0; i < sizeof(SWITCHES) / sizeof(*SWITCHES); i++) {
 		struct reader r = reader_of(variable->value);
-		if (strcmp(SWITCHES[i].name, variable->name.text) != 0)
+		const char *name = SWITCHES[i].variable.name;
+		if (!attest_variable_is(variable, &SWITCHES[i].variable))
 			continue;
 		uint8_t value = read_u8(&r);
 		if (variable->value.size == 0)
-			words_add(words, "variable %s is not set: %s", SWITCHES[i].name,
-				  SWITCHES[i].off);
+			words_add(words, "variable %s is not set: %s", name, SWITCHES[i].off);
 		else if (variable->value.size > 1 || value > 1)
-			words_add(words, "variable %s is neither 0 nor 1", SWITCHES[i].name);
+			words_add(words, "variable %s is neither 0 nor 1", name);
 		else
 			words_add(words, "%s", value == 1 ? SWITCHES[i].on : SWITCHES[i].off);
 		return true;
@@ -233,8 +231,8 @@ static bool
 add_known_keys(struct words *words, const struct variable *variable)
 {
 	for (size_t i = 0; i < sizeof(KEYS) / sizeof(*KEYS); i++)
-		if (strcmp(KEYS[i].name, variable->name.text) == 0) {
-			words_add(words, "%s (%s): ", KEYS[i].name, KEYS[i].what);
+		if (attest_variable_is(variable, &KEYS[i].variable)) {
+			words_add(words, "%s (%s): ", KEYS[i].variable.name, KEYS[i].what);
 			add_keys(words, variable->value);
 			return true;
 		}
@@ -242,9 +240,11 @@ add_known_keys(struct words *words, const struct variable *variable)
 }
 
 static void
-add_other(struct words *words, const struct variable *variable)
+add_other(struct words *words, const struct named *named)
 {
-	words_add(words, "variable %s (%zu bytes", variable->name.text, variable->value.size);
+	const struct variable *variable = &named->variable;
+
+	words_add(words, "variable %s (%zu bytes", named->name.text, variable->value.size);
 	words_add(words, "; name space ");
 	words_add_guid(words, variable->guid);
 	words_add(words, ")");
@@ -257,19 +257,20 @@ add_other(struct words *words, const struct variable *variable)
 void
 describe_variable(struct words *words, const struct attest_event *event)
 {
-	struct variable variable;
+	static const struct variable_name boot_order = {VARIABLE_GLOBAL, "BootOrder"};
+	struct named named;
 
-	if (!variable_read(event->data, &variable)) {
+	if (!named_read(event->data, &named)) {
 		words_add(words, "a UEFI variable that does not parse: ");
 		describe_bytes(words, event);
 		return;
 	}
-	if (strcmp(variable.name.text, "BootOrder") == 0)
-		add_boot_order(words, variable.value);
-	else if (boot_option(variable.name.text))
-		add_boot_option(words, &variable);
-	else if (!add_switch(words, &variable) && !add_known_keys(words, &variable))
-		add_other(words, &variable);
+	if (attest_variable_is(&named.variable, &boot_order))
+		add_boot_order(words, named.variable.value);
+	else if (boot_option(&named))
+		add_boot_option(words, &named);
+	else if (!add_switch(words, &named.variable) && !add_known_keys(words, &named.variable))
+		add_other(words, &named);
 }
 
 /* EFI_SIGNATURE_DATA, or of shim's own name space whatever shim thinks fit; some firmware logs the
@@ -277,24 +278,25 @@ describe_variable(struct words *words, const struct attest_event *event)
 void
 describe_authority(struct words *words, const struct attest_event *event)
 {
-	struct variable variable;
+	static const struct variable_name db = {VARIABLE_IMAGE_SECURITY, "db"};
+	struct named named;
 
-	if (!variable_read(event->data, &variable)) {
+	if (!named_read(event->data, &named)) {
 		words_add(words, "what vouched for an image: certificate ");
 		if (!words_add_certificate(words, event->data))
 			describe_bytes(words, event);
 		return;
 	}
-	struct reader r = reader_of(variable.value);
+	struct reader r = reader_of(named.variable.value);
 	read_bytes(&r, GUID_BYTES);
 	struct words certificate = {.size = 0};
 	if (words_add_certificate(&certificate, read_bytes(&r, r.left)) ||
-	    words_add_certificate(&certificate, variable.value)) {
-		words_add(words, "an image was allowed by %s's certificate ", variable.name.text);
+	    words_add_certificate(&certificate, named.variable.value)) {
+		words_add(words, "an image was allowed by %s's certificate ", named.name.text);
 		words_add_words(words, &certificate);
-	} else if (strcmp(variable.name.text, "db") == 0) {
+	} else if (attest_variable_is(&named.variable, &db)) {
 		words_add(words, "an image was allowed by an entry of db that is no certificate");
-	} else if (!add_known_keys(words, &variable)) {
-		add_other(words, &variable);
+	} else if (!add_known_keys(words, &named.variable)) {
+		add_other(words, &named);
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Real event logs: what they replay to, and what is claimed of them. */
-#include "attest/log/signaturelist.h"
-#include "attest/log/variable.h"
+#include "attest/signaturelist.h"
+#include "attest/variable.h"
 #include "corpora.h"
 #include "oracles.h"
 #include "software_tpm.h"
@@ -408,9 +408,9 @@ variable_of(struct bytes input, const char *name)
 		assert_false(end);
 		assert_int_equal(attest_event_proof(&event, &proof, &proved, &err), ATTEST_OK);
 		if (event.pcr == 7 && proof == ATTEST_PROOF_DATA &&
-		    variable_decode(proved, &variable) &&
-		    (variable_is(&variable, &(struct variable_name){VARIABLE_GLOBAL, name}) ||
-		     variable_is(&variable,
+		    attest_variable_decode(proved, &variable) &&
+		    (attest_variable_is(&variable, &(struct variable_name){VARIABLE_GLOBAL, name}) ||
+		     attest_variable_is(&variable,
 				 &(struct variable_name){VARIABLE_IMAGE_SECURITY, name})))
 			return variable.value;
 	}
@@ -447,7 +447,7 @@ real_keys_are_those_that_are_well_known(void **state)
 			 ATTEST_OK);
 	for (size_t i = 0; i < sizeof(UBUNTU_1804) / sizeof(UBUNTU_1804[0]); i++) {
 		struct bytes value = variable_of(log, UBUNTU_1804[i].variable);
-		struct signature_lists lists = signature_lists_of(value);
+		struct signature_lists lists = attest_signature_lists_of(value);
 		struct signature signature;
 		struct attest_claim claim;
 		uint8_t digest[ATTEST_HASH_SIZE];
@@ -456,7 +456,7 @@ real_keys_are_those_that_are_well_known(void **state)
 		EVP_Digest(value.data, value.size, digest, NULL, EVP_sha256(), NULL);
 		assert_true(attest_claims_find(&report.claims, UBUNTU_1804[i].claim, &claim));
 		assert_true(bytes_equal(attest_claim_next_value(&claim), BYTES_OF(digest)));
-		for (; signature_next(&lists, &signature); count++) {
+		for (; attest_signature_next(&lists, &signature); count++) {
 			struct bytes want = corpora_load(UBUNTU_1804[i].certificates[count]);
 
 			assert_true(bytes_equal(signature.type, BYTES_OF(SIGNATURE_X509)));
@@ -480,8 +480,8 @@ hashes_in_claim(struct bytes update, const struct attest_claims *claims, int *re
 	/* EFI_VARIABLE_AUTHENTICATION_2: a time, and a WIN_CERTIFICATE with its size. */
 	read_bytes(&r, 16);
 	read_bytes(&r, read_le32(&r) - 4);
-	struct signature_lists lists = signature_lists_of(read_bytes(&r, r.left));
-	for (*ret_total = 0; signature_next(&lists, &signature);) {
+	struct signature_lists lists = attest_signature_lists_of(read_bytes(&r, r.left));
+	for (*ret_total = 0; attest_signature_next(&lists, &signature);) {
 		struct attest_claim claim;
 		bool listed = false;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is claimed of PCR 7 beside Secure Boot itself, and when it is not. */
-#include "attest/log/signaturelist.h"
+#include "attest/signaturelist.h"
 #include "quoted.h"
 #include "software_tpm.h"
 #include "spoil.h"
@@ -418,11 +418,11 @@ lists_are_whole_or_absent(void **state)
 static bool
 parses(struct bytes input, void *user)
 {
-	struct signature_lists lists = signature_lists_of(input);
+	struct signature_lists lists = attest_signature_lists_of(input);
 	struct signature signature;
 	size_t *count = user;
 
-	for (*count = 0; signature_next(&lists, &signature); ++*count)
+	for (*count = 0; attest_signature_next(&lists, &signature); ++*count)
 		assert_true(signature.type.size == 16 && signature.owner.size == 16);
 	return !lists.lists.failed;
 }

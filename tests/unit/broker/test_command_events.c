@@ -268,6 +268,18 @@ static const struct sample {
 	 "6e00616263",
 	 "variable Own (3 bytes; name space 03020100-0504-0706-0809-0a0b0c0d0e0f"
 	 "): \"abc\""},
+	{"Secure Boot of nobody", 7, 0x80000001,
+	 "000102030405060708090a0b0c0d0e0f0a00000000000000010000000000000053006500"
+	 "630075007200650042006f006f00740001",
+	 "variable SecureBoot (1 bytes; name space 03020100-0504-0706-0809-0a0b0c0d0e0f"
+	 "): 1 bytes, 01"},
+	{"db of the name space of PK", 7, 0x80000001,
+	 "61dfe48bca93d211aa0d00e098032b8c0200000000000000000000000000000064006200",
+	 "variable db (0 bytes; name space UEFI)"},
+	{"a signature list without entries", 7, 0x80000001,
+	 "cbb219d73a3d9645a3bcdad00e67656f03000000000000001c0000000000000064006200"
+	 "78002616c4c14c509240aca941f9369343281c0000000000000030000000",
+	 "dbx (images and keys that are forbidden): lists without entries"},
 	{"a name larger than its event", 7, 0x80000001,
 	 "61dfe48bca93d211aa0d00e098032b8c00000000000000800000000000000000",
 	 "a UEFI variable that does not parse: 32 bytes, 61dfe48bca93d211aa0d00e"

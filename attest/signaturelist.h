@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* EFI_SIGNATURE_LIST, UEFI 2.10, 32.4.1: what PK, KEK, db and dbx hold. */
-#ifndef POSTERN_ATTEST_LOG_SIGNATURELIST_H
-#define POSTERN_ATTEST_LOG_SIGNATURELIST_H
+#ifndef POSTERN_ATTEST_SIGNATURELIST_H
+#define POSTERN_ATTEST_SIGNATURELIST_H
 
-#include "attest/bytes.h"
+#include "bytes.h"
 
 #define SIGNATURE_GUID_SIZE 16
 
@@ -23,8 +23,8 @@ struct signature_lists {
 	uint32_t signature_size;
 };
 
-struct signature_lists signature_lists_of(struct bytes variable);
+struct signature_lists attest_signature_lists_of(struct bytes variable);
 /* False: there are no more, or lists->lists.failed and they do not parse. */
-bool signature_next(struct signature_lists *lists, struct signature *ret_signature);
+bool attest_signature_next(struct signature_lists *lists, struct signature *ret_signature);
 
 #endif

@@ -14,7 +14,7 @@ const uint8_t SIGNATURE_X509[SIGNATURE_GUID_SIZE] = {0xa1, 0x59, 0xc0, 0xa5, 0xe
 #define SHA256_SIGNATURE 48 /* owner and hash */
 
 struct signature_lists
-signature_lists_of(struct bytes variable)
+attest_signature_lists_of(struct bytes variable)
 {
 	return (struct signature_lists){.lists = reader_of(variable)};
 }
@@ -43,7 +43,7 @@ read_list(struct signature_lists *lists)
 }
 
 bool
-signature_next(struct signature_lists *lists, struct signature *ret_signature)
+attest_signature_next(struct signature_lists *lists, struct signature *ret_signature)
 {
 	while (!lists->lists.failed && lists->signatures.left == 0) {
 		if (lists->lists.left == 0)

@@ -15,7 +15,7 @@ const uint8_t VARIABLE_SHIM_LOCK[VARIABLE_GUID_SIZE] = {0x50, 0xab, 0x5d, 0x60, 
 							0x10, 0xdd, 0x8b, 0x23};
 
 bool
-variable_decode(struct bytes data, struct variable *ret_variable)
+attest_variable_decode(struct bytes data, struct variable *ret_variable)
 {
 	struct reader r = reader_of(data);
 	struct variable variable = {.guid = read_bytes(&r, VARIABLE_GUID_SIZE)};
@@ -34,7 +34,7 @@ variable_decode(struct bytes data, struct variable *ret_variable)
 }
 
 bool
-variable_is(const struct variable *variable, const struct variable_name *wanted)
+attest_variable_is(const struct variable *variable, const struct variable_name *wanted)
 {
 	struct reader r = reader_of(variable->name);
 
