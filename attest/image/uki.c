@@ -140,7 +140,10 @@ uki_read(const struct attest_image *image, struct uki *ret_uki, struct attest_er
 	if (uki.kernel == NULL || uki.kernel->size == 0)
 		return attest_fail(err, ATTEST_UNSUPPORTED, "image.kernel",
 				   "there is no kernel in it");
-	if (line != NULL && line->data.size >= line->size) {
+	if (line != NULL && line->data.size < line->size)
+		return attest_fail(err, ATTEST_UNSUPPORTED, "image.line",
+				   ".cmdline is longer when loaded than it is in the file");
+	if (line != NULL) {
 		struct reader r = reader_of(line->data);
 		uki.line = read_bytes(&r, line->size);
 		if (line->size > 0 && uki.line.data[line->size - 1] == '\n')

@@ -403,6 +403,7 @@ refuses_what_is_not_decided_by_the_image(void **state)
 		{"systemd-stub 258", {.name = ".efifw", .text = "x"}, "image.hardware"},
 		{STUB, {.name = ".linux", .text = "x"}, "image.twice"},
 		{STUB, {.name = ".osrel", .text = "x", .loaded_size = 70000}, "image.zeros"},
+		{STUB, {.name = ".cmdline", .text = "x", .loaded_size = 0x1000}, "image.line"},
 	};
 
 	(void)state;
