@@ -170,6 +170,11 @@ phase_b(struct worker *worker, struct release *release)
 			    outcome != APPRAISE_DONE ? "none in time" : "one that cannot be");
 		return WIRE_BUSY;
 	}
+	if (release->ima == WIRE_IMA_REST && release->view.ima != IMA_VERIFIED) {
+		/* It may be no rest of what the keeper knows: the whole list will tell. */
+		release_check_ima(worker, release);
+		return WIRE_IMA;
+	}
 	release->examined = true;
 	return WIRE_OK;
 }
