@@ -5,7 +5,8 @@
 #include "encode.h"
 #include "file.h"
 #include "output.h"
-#include "policy/policy.h"
+#include "policy/schema.h"
+#include "wire/schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,11 +25,15 @@ const char help_policy_apply[] =
 	"\n"
 	"Puts a policy in force under NAME (default: the file's name without .cedar), in place of "
 	"the\n"
-	"one of that name. The grammar of the whole set is checked before: a mistake changes "
-	"nothing.\n"
-	"A permit of `release` must say to which machines. Names are not checked: a misspelt "
-	"action or\n"
-	"group matches nothing, so look at what `postern policy check` says would change.\n"
+	"one of that name. It is checked before, here and by the broker: its grammar, and every "
+	"name and\n"
+	"type in it by the schema that `postern policy schema` prints. A mistake changes nothing, "
+	"and "
+	"is told\n"
+	"with line and column. A permit of `release` must say to which machines. Ids are not "
+	"checked: a\n"
+	"misspelt group matches nothing, so look at what `postern policy check` says would "
+	"change.\n"
 	"\n"
 	"A new broker has two: `operators`, and `release`, which forbids every release to a "
 	"machine that\n"
@@ -136,6 +141,39 @@ name_settle(const char *file, const char *given, char ret_name[65])
 	return 0;
 }
 
+static void
+finding_tell(void *user, const struct policy_finding *finding)
+{
+	const char *path = user;
+
+	if (finding->warning)
+		remark("%s:%u:%u: %s", path, finding->line, finding->column, finding->message);
+	else
+		(void)complain(EX_DATAERR, "%s:%u:%u: %s", path, finding->line, finding->column,
+			       finding->message);
+}
+
+static int
+policy_validate_for_broker(const char *path, const struct policy_set *set)
+{
+	struct policy_schema *schema = NULL;
+	struct policy_error err;
+	char name[FILE_PATH_MAX];
+
+	(void)snprintf(name, sizeof(name), "%s", path);
+	enum policy_status status = policy_schema_parse(
+		(struct policy_text){broker_schema, broker_schema_size}, &schema, &err);
+	if (status == POLICY_OK)
+		status = policy_validate(schema, set, finding_tell, name, &err);
+	policy_schema_free(schema);
+	if (status == POLICY_OK)
+		return 0;
+	if (status != POLICY_INVALID)
+		return complain(EX_DATAERR, "%s: %s", path, err.message);
+	remark("`postern policy schema` prints what policies may speak of");
+	return EX_DATAERR;
+}
+
 /* Read here first, so that a mistake shows with line and column, and nothing is sent. */
 static int
 policy_parse(const char *path, const struct file_text *file)
@@ -146,8 +184,9 @@ policy_parse(const char *path, const struct file_text *file)
 	if (policy_set_parse((struct policy_text){file->data, file->size}, &set, &err) != POLICY_OK)
 		return complain(EX_DATAERR, "%s:%u:%u: %s", path, err.line, err.column,
 				err.message);
+	int status = policy_validate_for_broker(path, set);
 	policy_set_free(set);
-	return 0;
+	return status;
 }
 
 static int

@@ -74,10 +74,42 @@ refuse_error(struct act_change *change, const char *name, const struct policy_er
 			  err->message);
 }
 
+struct findings {
+	struct act_change *change;
+	const char *name; /* of the text */
+	bool errors;
+};
+
+static void
+tell_finding(void *user, const struct policy_finding *finding)
+{
+	struct findings *findings = user;
+
+	if (finding->warning)
+		return;
+	findings->errors = true;
+	(void)act_refuse(findings->change, OUTCOME_INVALID, "%s:%u:%u: %s", findings->name,
+			 finding->line, finding->column, finding->message);
+}
+
+/* Names and types, by the schema: a misspelt action or claim would match nothing, silently. */
+static enum operation_outcome
+validate(const struct policy_schema *schema, const struct policy_set *set, const char *name,
+	 struct act_change *change)
+{
+	struct findings findings = {.change = change, .name = name};
+	struct policy_error err = {0};
+
+	if (!schema || policy_validate(schema, set, tell_finding, &findings, &err) == POLICY_OK)
+		return OUTCOME_OK;
+	return findings.errors ? OUTCOME_INVALID : refuse_error(change, name, &err);
+}
+
 /* Each text for itself first: lines and columns are those of the file that the operator has before
  * him. */
 static enum operation_outcome
-check_source(struct policy_source *source, struct act_change *change)
+check_source(const struct policy_schema *schema, struct policy_source *source,
+	     struct act_change *change)
 {
 	struct policy_set *set = NULL;
 	struct policy_error err = {0};
@@ -89,15 +121,22 @@ check_source(struct policy_source *source, struct act_change *change)
 	source->policy_count = policy_set_count(set);
 	for (size_t i = 0; i < source->policy_count; i++) {
 		struct policy_summary summary;
+		policy_set_summary(set, i, &summary);
+		if (summary.kind == POLICY_TEMPLATE)
+			outcome = act_refuse(change, OUTCOME_INVALID,
+					     "%s:%u:%u: a template says nothing, and nobody links "
+					     "it here",
+					     source->name, summary.line, summary.column);
 		if (!permits_everyone(set, i))
 			continue;
-		policy_set_summary(set, i, &summary);
 		outcome = act_refuse(change, OUTCOME_INVALID,
 				     "%s:%u:%u: this permit covers the release of secrets to every "
 				     "machine: constrain its "
 				     "principal to a machine or a group",
 				     source->name, summary.line, summary.column);
 	}
+	if (outcome == OUTCOME_OK)
+		outcome = validate(schema, set, source->name, change);
 	policy_set_free(set);
 	return outcome;
 }
@@ -170,7 +209,7 @@ act_policies_with(const struct trust *trust, struct bytes name, struct bytes tex
 		own->revision = revision;
 		if (!copy_text(own, text))
 			return act_refuse(change, OUTCOME_FAILED, "no memory");
-		enum operation_outcome outcome = check_source(own, change);
+		enum operation_outcome outcome = check_source(trust->schema, own, change);
 		if (outcome != OUTCOME_OK)
 			return outcome;
 	}
@@ -195,7 +234,7 @@ act_policies_genesis(const struct operation_request *request, struct act_change 
 		source->revision = 1;
 		if (!copy_text(source, list.names[i + 1]))
 			return act_refuse(change, OUTCOME_FAILED, "no memory");
-		enum operation_outcome outcome = check_source(source, change);
+		enum operation_outcome outcome = check_source(NULL, source, change);
 		if (outcome != OUTCOME_OK)
 			return outcome;
 	}

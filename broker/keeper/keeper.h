@@ -55,6 +55,7 @@ struct keeper {
 	struct challenges *challenges;
 	struct appraiser_link appraisers;
 	struct policy_facts *actions;
+	struct policy_schema *schema; /* what new policies are validated against */
 	/* Shared for whatever reads trust, until its answer is sent; exclusive for acts, until
 	 * theirs is. Writers go first. */
 	pthread_rwlock_t lock;

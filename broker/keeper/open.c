@@ -5,6 +5,7 @@
 #include "audit.h"
 #include "keeper.h"
 #include "records.h"
+#include "wire/schema.h"
 
 #include <sodium.h>
 #include <stdarg.h>
@@ -316,10 +317,15 @@ static bool
 open_all(struct opening *opening, const struct secret *root_key)
 {
 	struct keeper *keeper = opening->keeper;
+	struct policy_error schema_err = {0};
 	struct store_error err;
 
 	keeper->challenges = challenges_new(keeper->options.challenge_lifetime);
 	keeper->actions = facts_actions_new();
+	if (policy_schema_parse((struct policy_text){broker_schema, broker_schema_size},
+				&keeper->schema, &schema_err) != POLICY_OK)
+		return fail(opening, "the schema of policies: %u:%u: %s", schema_err.line,
+			    schema_err.column, schema_err.message);
 	opening->value = secret_new(64 * 1024);
 	if (!keeper->challenges || !keeper->actions || !opening->value)
 		return fail(opening, "no memory, or it cannot be locked: raise RLIMIT_MEMLOCK");
@@ -327,8 +333,11 @@ open_all(struct opening *opening, const struct secret *root_key)
 		keeper->store = NULL;
 		return fail(opening, "store %.100s: %s", keeper->options.store, err.message);
 	}
-	return open_keys(opening) && fold_acts(opening) && check_log(opening) &&
-	       load_machines(opening);
+	if (!(open_keys(opening) && fold_acts(opening) && check_log(opening) &&
+	      load_machines(opening)))
+		return false;
+	keeper->trust.schema = keeper->schema; /* from here on acts are new ones */
+	return true;
 }
 
 bool
@@ -357,6 +366,7 @@ keeper_close(struct keeper *keeper)
 	secret_free(keeper->keys.answer);
 	challenges_free(keeper->challenges);
 	policy_facts_free(keeper->actions);
+	policy_schema_free(keeper->schema);
 	trust_clear(&keeper->trust);
 	pthread_rwlock_destroy(&keeper->lock);
 	pthread_mutex_destroy(&keeper->strangers_mutex);

@@ -10,7 +10,7 @@
 #include "ima_rules.h"
 #include "index.h"
 #include "machine.h"
-#include "policy/policy.h"
+#include "policy/schema.h"
 
 #define TRUST_BASELINES_MAX 4096
 #define TRUST_POLICIES_MAX  1024
@@ -78,6 +78,9 @@ struct trust {
 	struct policy_source *policies;
 	size_t policy_count;
 	struct policy_set *set;	      /* all of policies, parsed as one text */
+	/* What new policies are held against; NULL while acts of the past are folded, for what was
+	 * good once is good again, whatever the schema has become. */
+	const struct policy_schema *schema;
 	uint64_t named_claims;	      /* facts_claims_named of it */
 	struct trust_ima ima;	      /* what IMA lists are compared with */
 	struct trust_crls crls;	      /* whom CAs have revoked, for enrolments */

@@ -21,8 +21,8 @@ def pure(path):
 # What broker/ may see of the other libraries.
 PUBLIC = {"attest/attest.h", "attest/bytes.h", "attest/attester.h", "attest/claims.h", "attest/endorsement.h",
           "attest/eventlog.h", "attest/events.h", "attest/image.h", "attest/ima.h", "attest/inspect.h",
-          "attest/signaturelist.h", "attest/variable.h", "policy/builder.h", "policy/policy.h", "policy/reading.h",
-          "policy/schema.h", "store/store.h", "store/secret.h"}
+          "attest/signaturelist.h", "attest/variable.h", "policy/builder.h", "policy/format.h",
+          "policy/policy.h", "policy/reading.h", "policy/schema.h", "store/store.h", "store/secret.h"}
 # Rooms of broker/ that another room may include: the frames, and what the supervisor gives every role.
 SHARED_ROOMS = {"wire", "supervisor"}
 

@@ -134,7 +134,7 @@ KEY_WORDS = ("-C", "e", "-G", "ecc256:ecdsa-sha256:null", "-a", "fixedtpm|fixedp
 INSTANCE = ObjectIdentifier("1.3.6.1.4.1.11129.2.1.21")
 AK = ObjectIdentifier("2.23.133.8.3")
 POLICY = """permit (principal in MachineGroup::"db", action == Action::"release", resource in Folder::"db")
-when { context.cloud.certified && context.cloud.cas.contains("%s") && context.cloud has project &&
+when { context.cloud.certified && context.cloud has cas && context.cloud.cas.contains("%s") && context.cloud has project &&
        context.cloud.project == "our-project" };"""
 
 
@@ -231,7 +231,7 @@ def admit_to_cloud(house, guest, cloud):
     machine, _ = guest.enroll("--certificate", cloud.folder / "lower.pem")
     house.postern("machine", "admit", machine, "--name", "vm1", "--group", "db")
     house.postern("baseline", "capture", "image-1", "--machine", "vm1", "--pcrs", "8")
-    house.apply("db", POLICY.replace('context.cloud.cas.contains("%s") && ', ""))
+    house.apply("db", POLICY.replace('context.cloud has cas && context.cloud.cas.contains("%s") && ', ""))
     return shown(house, machine)
 
 

@@ -19,13 +19,13 @@
 	"permit (principal in Role::\"clerk\", action == Action::\"secret-show\", "                \
 	"resource in Folder::\"web\");\n"                                                          \
 	"permit (principal in Role::\"pipeline\", action == Action::\"machine-register\", "        \
-	"resource is Machine);\n"                                                                 \
+	"resource is Machine);\n"                                                                  \
 	"permit (principal in Role::\"pipeline\", action == Action::\"machine-register\", "        \
-	"resource == MachineGroup::\"web\");\n"                                                   \
+	"resource == MachineGroup::\"web\");\n"                                                    \
 	"permit (principal in Role::\"clerk\", action == Action::\"operator-add\", "               \
-	"resource is Operator);\n"                                                                \
+	"resource is Operator);\n"                                                                 \
 	"permit (principal in Role::\"clerk\", action == Action::\"operator-add\", "               \
-	"resource == Role::\"clerk\");\n"                                                         \
+	"resource == Role::\"clerk\");\n"                                                          \
 	"permit (principal in MachineGroup::\"web\", action == Action::\"release\", "              \
 	"resource in Folder::\"web\");"
 
@@ -230,10 +230,16 @@ test_policies_that_are_refused(void **state)
 		{"new", "permit (principal, action, resource);", "covers the release"},
 		{"new", "permit (principal is Machine, action, resource in Folder::\"a\");",
 		 "covers the release"},
+		{"new", "\nforbid (principal, action == Action::\"relase\", resource);", "new:2:"},
+		{"new", "forbid (principal is Machin, action, resource);", "Machin"},
+		{"new", "forbid (principal, action, resource) when { context.clams.ima == \"\" };",
+		 "clams"},
 		{"operators", "", "could no longer apply policy"},
 		{"new", "forbid (principal == Operator::\"alice\", action, resource);",
 		 "could no longer apply policy"},
-		{"new", "forbid (principal, action, resource) when { context.none };",
+		{"new",
+		 "forbid (principal, action, resource) when { context.now + 9223372036854775807 > "
+		 "0 };",
 		 "could no longer apply policy"},
 	};
 	struct house *house = *state;
@@ -487,8 +493,8 @@ test_a_slow_policy_check_lets_an_act_in(void **state)
 	guest_admit(house, &guest, "first");
 	int size = sprintf(slow.text, "forbid (principal, action, resource) when { [");
 	for (int i = 0; size < OPERATION_POLICY_MAX - 64; i++)
-		size += sprintf(slow.text + size, "[%d,resource],", i);
-	sprintf(slow.text + size, "action].contains(principal) };");
+		size += sprintf(slow.text + size, "[%d,context.now],", i);
+	sprintf(slow.text + size, "[1]].contains([2]) };");
 	assert_int_equal(pthread_create(&thread, NULL, check_slowly, &slow), 0);
 	usleep(200 * 1000); /* of some seconds that it takes */
 	operation_set_text(&suspension, FIELD_MACHINE, guest.id);
