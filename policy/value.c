@@ -45,16 +45,10 @@ take_value(struct arena *arena, enum value_kind kind)
 }
 
 /* Their hashes may be any two that no other kind is likely to have: the kind is compared too. */
-const struct policy_value *
-value_boolean(bool boolean)
-{
-	static const struct policy_value values[2] = {
-		{.kind = VALUE_BOOLEAN, .hash = 1, .boolean = false},
-		{.kind = VALUE_BOOLEAN, .hash = 2, .boolean = true},
-	};
-
-	return &values[boolean ? 1 : 0];
-}
+const struct policy_value value_booleans[2] = {
+	{.kind = VALUE_BOOLEAN, .hash = 1, .boolean = false},
+	{.kind = VALUE_BOOLEAN, .hash = 2, .boolean = true},
+};
 
 const struct policy_value *
 value_number(struct arena *arena, enum value_kind kind, int64_t number)

@@ -60,8 +60,14 @@ struct policy_value {
 
 const char *value_kind_name(enum value_kind kind);
 
+extern const struct policy_value value_booleans[2];
+static inline const struct policy_value *
+value_boolean(bool boolean)
+{
+	return &value_booleans[boolean ? 1 : 0];
+}
+
 /* Each returns NULL when memory runs out. Texts must live as long as the arena. */
-const struct policy_value *value_boolean(bool boolean);
 /* Of one of the kinds that are a number inside. */
 const struct policy_value *value_number(struct arena *arena, enum value_kind kind, int64_t number);
 const struct policy_value *value_ip(struct arena *arena, const struct ip_range *range);
