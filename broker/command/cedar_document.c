@@ -249,8 +249,10 @@ load(struct cedar_document *document, struct policy_error *err)
 	unsigned int stand_in = hide_nuls(document);
 	document->root = json_loadb(document->text, document->size, flags, &wrong);
 	if (document->root == NULL) {
-		bool memory = json_error_code(&wrong) == json_error_out_of_memory;
-		status = refuse(err, memory ? POLICY_MEMORY : POLICY_SYNTAX, wrong.text);
+		/* jansson says nothing where memory runs out in the middle. */
+		bool memory = wrong.text[0] == '\0';
+		status = refuse(err, memory ? POLICY_MEMORY : POLICY_SYNTAX,
+				memory ? "out of memory" : wrong.text);
 		place_byte(document, wrong.position > 0 ? (size_t)wrong.position - 1 : 0, err);
 		return status;
 	}

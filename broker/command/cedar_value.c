@@ -229,18 +229,25 @@ cedar_record(struct cedar_reader *reader, const struct cedar_place *at,
 	return value;
 }
 
+/* An escape is all that its object holds. Beside other members Cedar takes it for one of them. */
 static const struct policy_value *
 object_value(struct cedar_reader *reader, const struct cedar_place *at)
 {
-	struct cedar_place escaped = cedar_member(at, "__extn");
+	struct cedar_place extension = cedar_member(at, "__extn");
+	struct cedar_place entity = cedar_member(at, "__entity");
+	struct cedar_place expression = cedar_member(at, "__expr");
+	bool escaped = extension.value != NULL || entity.value != NULL || expression.value != NULL;
 
-	if (escaped.value != NULL)
-		return call(reader, &escaped, false);
-	if (cedar_member(at, "__entity").value != NULL)
+	if (!escaped)
+		return cedar_record(reader, at, NULL, NULL);
+	if (json_object_size(at->value) != 1)
+		return cedar_refuse(reader, at, POLICY_INVALID,
+				    "`__entity` and `__extn` stand alone in an object");
+	if (extension.value != NULL)
+		return call(reader, &extension, false);
+	if (entity.value != NULL)
 		return cedar_entity(reader, at);
-	if (cedar_member(at, "__expr").value != NULL)
-		return cedar_refuse(reader, at, POLICY_INVALID, "`__expr` is no longer Cedar");
-	return cedar_record(reader, at, NULL, NULL);
+	return cedar_refuse(reader, at, POLICY_INVALID, "`__expr` is no longer Cedar");
 }
 
 /* Without a schema, or where it expects nothing that may be written shorter. */
