@@ -12,6 +12,7 @@
 #include "crl.h"
 #include "error.h"
 #include "instance.h"
+#include "revocation.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -279,8 +280,7 @@ add_link(struct search *search, struct attest_chain *chain, const X509 *issuer, 
 	uint8_t id[ATTEST_HASH_SIZE];
 	uint8_t link[ATTEST_HASH_SIZE];
 
-	if (!certificate_id(issuer, id) ||
-	    !revocation_link(id, X509_get0_serialNumber(subject), link))
+	if (!certificate_id(issuer, id) || !crl_link(id, X509_get0_serialNumber(subject), link))
 		return attest_fail_memory(err);
 	for (uint32_t i = 0; i < chain->link_count; i++)
 		if (memcmp(chain->links[i], link, sizeof(link)) == 0)
