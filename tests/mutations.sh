@@ -73,6 +73,15 @@ mutation "revoked keys" $keeper/trust.c 's/if \(trust_revoked\(&trust->revoked_a
 	story test_acts.py "good and ak"
 mutation "revoked CAs" $keeper/trust.c 's/if \(trust_revoked\(&trust->revoked_cas/if (false && trust_revoked(&trust->revoked_cas/' \
 	story test_release.py revocable
+mutation "what CRLs revoked" $keeper/trust.c 's/if \(trust_revoked\(&trust->revoked_links/if (false && trust_revoked(&trust->revoked_links/' \
+	unit keeper_crl
+mutation "a CRL that comes late" $keeper/enroll_record.c 's/if \(!trust_revoked\(&trust->revoked_links/if (true || !trust_revoked(&trust->revoked_links/' \
+	unit keeper_crl
+mutation "an older CRL" $keeper/acts_crl.c 's/if \(old && issued <=/if (false && old && issued <=/' unit keeper_crl
+mutation "a revoked CA of a cloud" $keeper/enroll_record.c 's/\(appraisal->cloud == WIRE_VERIFIED && has_revoked_ca/(false \&\& has_revoked_ca/' \
+	unit keeper_cloud
+mutation "whose AK a cloud's key certified" attest/cloud.c 's/if \(!bytes_equal\(message\.name, wanted\)\)/if (false)/' unit keeper_cloud
+mutation "for which enrolment it did" attest/cloud.c 's/if \(!bytes_equal\(message\.extra_data,/if (false \&\& !bytes_equal(message.extra_data,/' unit keeper_cloud
 mutation "each group that is given" $keeper/operations_authorize.c 's/if \(resource == RESOURCE_NEW_MACHINE\)/if (false)/' \
 	unit keeper_operators
 mutation "an end that is put off" $keeper/acts.c 's/if \(operation_number\(request, FIELD_UNTIL, 0\) > [^;]*?\)\n/if (false)\n/' \

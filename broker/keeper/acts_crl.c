@@ -19,17 +19,6 @@ field(const struct operation_request *request, enum operation_field which)
 	return request->fields[which];
 }
 
-/* The forms of fields (wire/field.c) see to the sizes. */
-static void
-set_text(char *ret, size_t capacity, struct bytes text)
-{
-	size_t size = text.size < capacity ? text.size : capacity - 1;
-
-	if (size > 0)
-		memcpy(ret, text.data, size);
-	ret[size] = '\0';
-}
-
 static enum operation_outcome
 check_room(const struct trust *trust, const struct crl *old, struct bytes der, size_t revoked,
 	   struct act_change *change)
@@ -62,13 +51,13 @@ act_check_crl_add(const struct trust *trust, const struct operation_request *req
 	/* Whoever could bring an older one back would take revocations away. */
 	if (old && issued <= (uint64_t)old->issued)
 		return act_refuse(change, OUTCOME_INVALID,
-				  "crl of %.*s: the one that is there is as new, or newer",
+				  "crl %.*s: the one that is there is as new, or newer",
 				  PRINT(hex));
 	enum operation_outcome outcome =
 		check_room(trust, old, field(request, FIELD_CRL), revoked, change);
 	if (outcome == OUTCOME_OK)
 		snprintf(change->effect, ACT_TEXT_SIZE,
-			 "Enrolments ask the CRL of %.*s; the %zu certificates that it revokes "
+			 "Enrolments ask a CRL of %.*s; the %zu certificates that it revokes "
 			 "stay revoked.",
 			 PRINT(field(request, FIELD_SUBJECT)), revoked);
 	return outcome;
@@ -88,9 +77,9 @@ act_apply_crl_add(struct trust *trust, const struct operation_request *request)
 
 	if (!crl.bytes)
 		return false;
-	set_text(crl.id, sizeof(crl.id), field(request, FIELD_ID));
-	set_text(crl.issuer, sizeof(crl.issuer), field(request, FIELD_SUBJECT));
-	set_text(crl.operator_name, sizeof(crl.operator_name), request->operator_name);
+	act_set_text(crl.id, sizeof(crl.id), field(request, FIELD_ID));
+	act_set_text(crl.issuer, sizeof(crl.issuer), field(request, FIELD_SUBJECT));
+	act_set_text(crl.operator_name, sizeof(crl.operator_name), request->operator_name);
 	if (!trust_crl_put(&trust->crls, &crl)) {
 		crl_bytes_drop(crl.bytes);
 		return false;
@@ -109,11 +98,9 @@ act_check_crl_end(const struct trust *trust, const struct operation_request *req
 	struct bytes hex = field(request, FIELD_ID);
 
 	if (!trust_crl(&trust->crls, hex))
-		return act_refuse(change, OUTCOME_MISSING, "crl of %.*s: there is none",
-				  PRINT(hex));
+		return act_refuse(change, OUTCOME_MISSING, "crl %.*s: there is none", PRINT(hex));
 	snprintf(change->effect, ACT_TEXT_SIZE,
-		 "Enrolments no longer ask the CRL of %.*s; whom it revoked stays revoked.",
-		 PRINT(hex));
+		 "Enrolments no longer ask CRL %.*s; whom it revoked stays revoked.", PRINT(hex));
 	return OUTCOME_OK;
 }
 
