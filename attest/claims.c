@@ -32,7 +32,7 @@ static const struct attest_claim_rule RULES[] = {
 	RULE(FIRMWARE_VERSION, "firmwareVersion", TEXT, false,
 	     "what the firmware calls its version"),
 	RULE(BOOT_IMAGES, "bootImages", DIGEST, true,
-	     "digests of all images that firmware was asked to load"),
+	     "digests of all images in PCR 4, which firmware was asked to start"),
 	RULE(GRUB_COMMAND_LINES, "grubCommandLines", TEXT, true,
 	     "every text of GRUB's that may be a kernel's command line"),
 	RULE(BOOT_FILES, "bootFiles", DIGEST, true,
