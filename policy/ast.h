@@ -71,7 +71,12 @@ struct expression {
 	enum expression_kind kind;
 	struct position at;
 	union {
-		const struct policy_value *literal;
+		struct {
+			const struct policy_value *literal;
+			/* What a set, record or constructor was made of, as written; else NULL. */
+			const struct operand *written;
+			size_t written_count;
+		};
 		enum variable variable;
 		struct {
 			const struct expression *condition;

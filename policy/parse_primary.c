@@ -34,6 +34,26 @@ all_literal(const struct parser *parser, size_t base)
 	return true;
 }
 
+/* A literal made of all literals since `base`, which stay beside it: validation asks how it was
+ * written. */
+static const struct expression *
+make_folded(struct parser *parser, struct position at, const struct policy_value *value,
+	    size_t base)
+{
+	size_t count = 0;
+	const struct operand *written = parser_pop(parser, base, &count);
+
+	if (value == NULL || written == NULL)
+		return parser_out_of_memory(parser);
+	struct expression *made = make_expression(parser, EXPRESSION_LITERAL, at);
+	if (made != NULL) {
+		made->literal = value;
+		made->written = written;
+		made->written_count = count;
+	}
+	return made;
+}
+
 /* A set of literals is put in order once, here, and not at each decision. */
 static const struct expression *
 fold_set(struct parser *parser, struct position at, size_t base)
@@ -45,8 +65,7 @@ fold_set(struct parser *parser, struct position at, size_t base)
 		return parser_out_of_memory(parser);
 	for (size_t i = 0; i < count; i++)
 		items[i] = parser->stack[base + i].value->literal;
-	parser->stack_count = base;
-	return make_literal(parser, at, value_set(parser->arena, items, count));
+	return make_folded(parser, at, value_set(parser->arena, items, count), base);
 }
 
 static const struct expression *
@@ -61,8 +80,7 @@ fold_record(struct parser *parser, struct position at, size_t base)
 		fields[i].name = parser->stack[base + i].name;
 		fields[i].value = parser->stack[base + i].value->literal;
 	}
-	parser->stack_count = base;
-	return make_literal(parser, at, value_record(parser->arena, fields, count));
+	return make_folded(parser, at, value_record(parser->arena, fields, count), base);
 }
 
 /* [Expr {',' Expr} [',']], up to `close`, onto the stack */
@@ -204,8 +222,7 @@ fold_constructor(struct parser *parser, const struct extension_function *functio
 		extension_apply(function, parser->arena, &argument->literal, &reason);
 	if (reason != NULL)
 		return make_call(parser, function, at, base);
-	parser->stack_count = base;
-	return make_literal(parser, at, value);
+	return make_folded(parser, at, value, base);
 }
 
 /* Name '(' [ExprList] ')', from the parenthesis on. How many arguments there are is looked at when

@@ -37,55 +37,21 @@ put_address(struct writer *writer, const void *address)
 	put(writer, (uint64_t)(uintptr_t)address);
 }
 
-static void
-put_value(struct writer *writer, const struct policy_value *value)
-{
-	put(writer, EXPRESSION_LITERAL);
-	put(writer, value->kind);
-	switch (value->kind) {
-	case VALUE_BOOLEAN:
-		put(writer, value->boolean);
-		return;
-	case VALUE_LONG:
-	case VALUE_DECIMAL:
-	case VALUE_DATETIME:
-	case VALUE_DURATION:
-		put(writer, (uint64_t)value->number);
-		return;
-	case VALUE_STRING:
-		put_address(writer, value->string.data);
-		return;
-	case VALUE_IP:
-		put(writer, ((uint64_t)value->ip.v6 << 8) | value->ip.prefix);
-		for (size_t i = 0; i < sizeof(value->ip.address); i++)
-			put(writer, value->ip.address[i]);
-		return;
-	case VALUE_ENTITY:
-		put_address(writer, value->entity.type);
-		put_address(writer, value->entity.id);
-		return;
-	case VALUE_SET:
-		put(writer, value->set.count);
-		for (size_t i = 0; i < value->set.count; i++)
-			put_value(writer, value->set.items[i]);
-		return;
-	case VALUE_RECORD:
-		put(writer, value->record.count);
-		for (size_t i = 0; i < value->record.count; i++) {
-			put_address(writer, value->record.fields[i].name);
-			put_value(writer, value->record.fields[i].value);
-		}
-		return;
-	}
-}
-
 static void put_expression(struct writer *writer, const struct expression *expression);
 
 static void
-put_operands(struct writer *writer, const struct expression *expression)
+put_operands(struct writer *writer, const struct operand *operands, size_t count)
 {
-	for (size_t i = 0; i < expression->many.count; i++)
-		put_expression(writer, expression->many.operands[i].value);
+	for (size_t i = 0; i < count; i++)
+		put_expression(writer, operands[i].value);
+}
+
+static void
+put_set(struct writer *writer, const struct operand *operands, size_t count)
+{
+	put(writer, EXPRESSION_SET);
+	put(writer, count);
+	put_operands(writer, operands, count);
 }
 
 static void
@@ -97,7 +63,7 @@ put_chain(struct writer *writer, const struct expression *expression)
 			    : minus			       ? MARK_MINUS
 							       : MARK_PLUS);
 	}
-	put_operands(writer, expression);
+	put_operands(writer, expression->many.operands, expression->many.count);
 }
 
 static int
@@ -111,9 +77,8 @@ compare_operands(const void *a, const void *b)
 
 /* The order of a record's fields does not matter. */
 static void
-put_record(struct writer *writer, const struct expression *expression)
+put_record(struct writer *writer, const struct operand *operands, size_t count)
 {
-	size_t count = expression->many.count;
 	const struct operand **fields = arena_take(&writer->checker->arena, count, sizeof(*fields));
 
 	if (fields == NULL) {
@@ -121,13 +86,43 @@ put_record(struct writer *writer, const struct expression *expression)
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
-		fields[i] = &expression->many.operands[i];
+		fields[i] = &operands[i];
 	sort_items(fields, count, sizeof(fields[0]), compare_operands);
 	put(writer, EXPRESSION_RECORD);
 	put(writer, count);
 	for (size_t i = 0; i < count; i++) {
 		put_address(writer, fields[i]->name);
 		put_expression(writer, fields[i]->value);
+	}
+}
+
+/* Those that the parser made of others are what they were written as: `[1, 2]` is not `[2, 1]`. */
+static void
+put_literal(struct writer *writer, const struct expression *expression)
+{
+	const struct policy_value *value = expression->literal;
+
+	if (value->kind == VALUE_SET) {
+		put_set(writer, expression->written, expression->written_count);
+		return;
+	}
+	if (value->kind == VALUE_RECORD) {
+		put_record(writer, expression->written, expression->written_count);
+		return;
+	}
+	put(writer, EXPRESSION_LITERAL);
+	put(writer, value->kind);
+	if (expression->written != NULL) { /* of a constructor */
+		put_operands(writer, expression->written, expression->written_count);
+	} else if (value->kind == VALUE_STRING) {
+		put_address(writer, value->string.data);
+	} else if (value->kind == VALUE_ENTITY) {
+		put_address(writer, value->entity.type);
+		put_address(writer, value->entity.id);
+	} else if (value->kind == VALUE_BOOLEAN) {
+		put(writer, value->boolean);
+	} else {
+		put(writer, (uint64_t)value->number);
 	}
 }
 
@@ -188,8 +183,7 @@ put_call(struct writer *writer, const struct expression *expression)
 	put(writer, EXPRESSION_CALL);
 	put_address(writer, expression->call.function);
 	put(writer, expression->call.count);
-	for (size_t i = 0; i < expression->call.count; i++)
-		put_expression(writer, expression->call.operands[i].value);
+	put_operands(writer, expression->call.operands, expression->call.count);
 }
 
 static void
@@ -215,7 +209,7 @@ put_expression(struct writer *writer, const struct expression *expression)
 		return;
 	switch (expression->kind) {
 	case EXPRESSION_LITERAL:
-		put_value(writer, expression->literal);
+		put_literal(writer, expression);
 		return;
 	case EXPRESSION_VARIABLE:
 		put(writer, EXPRESSION_VARIABLE);
@@ -273,12 +267,10 @@ put_expression(struct writer *writer, const struct expression *expression)
 		put_path(writer, expression->attribute.subject, &expression->attribute.name, 1);
 		return;
 	case EXPRESSION_SET:
-		put(writer, EXPRESSION_SET);
-		put(writer, expression->many.count);
-		put_operands(writer, expression);
+		put_set(writer, expression->many.operands, expression->many.count);
 		return;
 	case EXPRESSION_RECORD:
-		put_record(writer, expression);
+		put_record(writer, expression->many.operands, expression->many.count);
 		return;
 	case EXPRESSION_CALL:
 		put_call(writer, expression);

@@ -101,23 +101,6 @@ check_entity(struct checker *checker, struct position at, const struct policy_va
 
 /* ---- conditions ---- */
 
-static void
-walk_value(struct walk *walk, struct position at, const struct policy_value *value)
-{
-	if (!checker_step(walk->checker))
-		return;
-	if (value->kind == VALUE_ENTITY)
-		check_entity(walk->checker, at, value);
-	if (value->kind == VALUE_SET) {
-		for (size_t i = 0; i < value->set.count; i++)
-			walk_value(walk, at, value->set.items[i]);
-	}
-	if (value->kind == VALUE_RECORD) {
-		for (size_t i = 0; i < value->record.count; i++)
-			walk_value(walk, at, value->record.fields[i].value);
-	}
-}
-
 static void walk_expression(struct walk *walk, const struct expression *expression);
 
 static void
@@ -143,7 +126,10 @@ walk_expression(struct walk *walk, const struct expression *expression)
 		return;
 	switch (expression->kind) {
 	case EXPRESSION_LITERAL:
-		walk_value(walk, expression->at, expression->literal);
+		if (expression->written != NULL)
+			walk_operands(walk, expression->written, expression->written_count);
+		else if (expression->literal->kind == VALUE_ENTITY)
+			check_entity(walk->checker, expression->at, expression->literal);
 		return;
 	case EXPRESSION_VARIABLE:
 		walk->mentions[expression->variable] = true;
