@@ -23,10 +23,12 @@
 	"permit (principal in MachineGroup::\"web\", action == Action::\"release\", "              \
 	"resource == Secret::\"ours/key\") when { context.cloud.certified && "                     \
 	"context.cloud has project && context.cloud.project == \"our-project\" && "                \
-	"context.cloud.zone == \"zone-1\" && context.cloud.projectNumber == \"7\" && "             \
+	"context.cloud has zone && context.cloud.zone == \"zone-1\" && "                           \
+	"context.cloud has projectNumber && context.cloud.projectNumber == \"7\" && "              \
+	"context.cloud has instanceId && "                                                         \
 	"context.cloud.instanceId == \"18446744073709551615\" && "                                 \
-	"context.cloud.instanceName == \"web-1\" && "                                              \
-	"context.cloud.cas == context.cloud.cas };"                                                \
+	"context.cloud has instanceName && context.cloud.instanceName == \"web-1\" && "            \
+	"context.cloud has cas && !context.cloud.cas.contains(\"\") };"                            \
 	"permit (principal in MachineGroup::\"web\", action == Action::\"release\", "              \
 	"resource == Secret::\"none/key\") when { !context.cloud.certified && "                    \
 	"!(context.cloud has project) && !(context.cloud has cas) };"
