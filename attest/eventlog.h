@@ -17,6 +17,7 @@ enum attest_bank { ATTEST_SHA1 = 0, ATTEST_SHA256, ATTEST_SHA384, ATTEST_SHA512 
 #define ATTEST_BANKS 4
 const char *attest_bank_name(enum attest_bank bank); /* "sha256" */
 size_t attest_bank_size(enum attest_bank bank);
+size_t attest_bank_of(uint16_t algorithm); /* TPM_ALG_ID; ATTEST_BANKS: none of these */
 
 /* Values of one bank. */
 struct attest_pcrs {

@@ -41,9 +41,8 @@ attest_bank_size(enum attest_bank bank)
 	return BANKS[bank].size;
 }
 
-/* ATTEST_BANKS: an algorithm that we do not know. */
-static size_t
-bank_of(uint16_t algorithm)
+size_t
+attest_bank_of(uint16_t algorithm)
 {
 	size_t bank = 0;
 
@@ -89,7 +88,7 @@ read_spec_id(struct attest_eventlog *log, struct reader *r)
 	for (uint32_t i = 0; i < count; i++) {
 		uint16_t algorithm = read_le16(r);
 		uint16_t size = read_le16(r);
-		size_t bank = bank_of(algorithm);
+		size_t bank = attest_bank_of(algorithm);
 
 		if (size == 0 || listed_size(log, algorithm) != NULL ||
 		    (bank < ATTEST_BANKS && size != BANKS[bank].size))
@@ -162,7 +161,7 @@ read_event(struct attest_eventlog *log, struct attest_event *event)
 	for (uint32_t i = 0; i < count; i++) {
 		uint16_t algorithm = read_le16(r);
 		const uint16_t *size = listed_size(log, algorithm);
-		size_t bank = bank_of(algorithm);
+		size_t bank = attest_bank_of(algorithm);
 
 		if (size == NULL) {
 			reader_fail(r);

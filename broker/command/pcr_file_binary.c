@@ -12,17 +12,6 @@ struct selection {
 	uint32_t pcrs;
 };
 
-static size_t
-bank_of_algorithm(uint16_t algorithm)
-{
-	static const uint16_t algorithms[ATTEST_BANKS] = {0x0004, 0x000b, 0x000c, 0x000d};
-	size_t bank = 0;
-
-	while (bank < ATTEST_BANKS && algorithms[bank] != algorithm)
-		bank++;
-	return bank;
-}
-
 static void
 read_selection(struct reader *r, bool used, struct selection *ret_selection)
 {
@@ -31,7 +20,7 @@ read_selection(struct reader *r, bool used, struct selection *ret_selection)
 	uint32_t pcrs = read_le32(r);
 
 	read_u8(r);
-	*ret_selection = (struct selection){.bank = bank_of_algorithm(algorithm)};
+	*ret_selection = (struct selection){.bank = attest_bank_of(algorithm)};
 	if (!used)
 		return;
 	/* what lies behind sizeofSelect is not part of the selection */
