@@ -24,22 +24,6 @@ static const struct place places[] = {
 };
 #define PLACES (sizeof(places) / sizeof(places[0]))
 
-/* *ret_size is 0 where the index is not there, or was never written. */
-static enum attester_status
-read_index(struct attester *attester, TPM2_HANDLE handle, size_t capacity, uint8_t *ret_bytes,
-	   size_t *ret_size, struct attester_error *err)
-{
-	TPM2_HANDLE found;
-	size_t count = 0;
-
-	*ret_size = 0;
-	enum attester_status status =
-		attester_nv_list(attester, handle, handle, 1, &found, &count, err);
-	if (status != ATTESTER_OK || count == 0)
-		return status;
-	return attester_nv_read(attester, handle, capacity, ret_bytes, ret_size, err);
-}
-
 static enum attester_status
 make_from_template(struct attester *attester, const struct place *place,
 		   struct attester_handle *key, struct attester_error *err)
@@ -50,7 +34,7 @@ make_from_template(struct attester *attester, const struct place *place,
 	size_t offset = 0;
 
 	enum attester_status status =
-		read_index(attester, place->template, sizeof(area), area, &size, err);
+		attester_nv_read(attester, place->template, sizeof(area), area, &size, err);
 	if (status != ATTESTER_OK)
 		return status;
 	if (size == 0 || Tss2_MU_TPMT_PUBLIC_Unmarshal(area, size, &offset, &template.publicArea) !=
@@ -154,8 +138,8 @@ attester_cloud(struct attester *attester, const uint8_t qualifying[ATTEST_HASH_S
 	for (size_t i = 0; i < PLACES; i++) {
 		const struct place *place = &places[i];
 		enum attester_status status =
-			read_index(attester, place->certificate, sizeof(cloud.certificate),
-				   cloud.certificate, &cloud.certificate_size, err);
+			attester_nv_read(attester, place->certificate, sizeof(cloud.certificate),
+					 cloud.certificate, &cloud.certificate_size, err);
 
 		if (status != ATTESTER_OK)
 			return status;

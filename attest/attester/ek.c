@@ -45,15 +45,9 @@ static enum attester_status
 read_certificate(struct attester *attester, TPM2_HANDLE handle, struct attester_ek *ek,
 		 struct attester_error *err)
 {
-	TPM2_HANDLE found;
-	size_t count = 0;
-
 	enum attester_status status =
-		attester_nv_list(attester, handle, handle, 1, &found, &count, err);
-	if (status != ATTESTER_OK || count == 0)
-		return status;
-	status = attester_nv_read(attester, handle, sizeof(ek->certificates[0].der),
-				  ek->certificates[0].der, &ek->certificates[0].size, err);
+		attester_nv_read(attester, handle, sizeof(ek->certificates[0].der),
+				 ek->certificates[0].der, &ek->certificates[0].size, err);
 	if (status == ATTESTER_OK && ek->certificates[0].size > 0)
 		ek->certificate_count = 1;
 	return status;

@@ -84,7 +84,7 @@ enum attester_status attester_nv_list(struct attester *attester, TPM2_HANDLE fir
 				      TPM2_HANDLE last, size_t capacity, TPM2_HANDLE *ret_indices,
 				      size_t *ret_count, struct attester_error *err);
 
-/* All of an index's bytes; *ret_size is 0 where it is defined but was never written. */
+/* All of an index's bytes; *ret_size is 0 where it is not there, or was never written. */
 enum attester_status attester_nv_read(struct attester *attester, TPM2_HANDLE index, size_t capacity,
 				      uint8_t *ret_bytes, size_t *ret_size,
 				      struct attester_error *err);

@@ -119,9 +119,9 @@ chunk_size(struct attester *attester, uint16_t *ret_size, struct attester_error 
 	return ATTESTER_OK;
 }
 
-enum attester_status
-attester_nv_read(struct attester *attester, TPM2_HANDLE handle, size_t capacity, uint8_t *ret_bytes,
-		 size_t *ret_size, struct attester_error *err)
+static enum attester_status
+read_defined(struct attester *attester, TPM2_HANDLE handle, size_t capacity, uint8_t *ret_bytes,
+	     size_t *ret_size, struct attester_error *err)
 {
 	auto_index struct attester_handle index = handle_of(attester);
 	TPMS_NV_PUBLIC public = {0};
@@ -155,4 +155,20 @@ attester_nv_read(struct attester *attester, TPM2_HANDLE handle, size_t capacity,
 	}
 	*ret_size = public.dataSize;
 	return ATTESTER_OK;
+}
+
+enum attester_status
+attester_nv_read(struct attester *attester, TPM2_HANDLE handle, size_t capacity, uint8_t *ret_bytes,
+		 size_t *ret_size, struct attester_error *err)
+{
+	TPM2_HANDLE found;
+	size_t count = 0;
+
+	enum attester_status status =
+		attester_nv_list(attester, handle, handle, 1, &found, &count, err);
+	if (status == ATTESTER_OK && count == 0)
+		*ret_size = 0;
+	if (status != ATTESTER_OK || count == 0)
+		return status;
+	return read_defined(attester, handle, capacity, ret_bytes, ret_size, err);
 }
