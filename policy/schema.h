@@ -59,7 +59,7 @@ struct policy_finding {
 };
 typedef void policy_finding_function(void *user, const struct policy_finding *finding);
 
-#define POLICY_VALIDATION_STEPS_MAX 100000000 /* expressions and types looked at, all in all */
+#define POLICY_VALIDATION_STEPS_MAX 50000000 /* expressions and types looked at, all in all */
 
 /* Tells `tell` (which may be NULL) each finding, policy by policy. POLICY_OK: there were no errors,
  * so that no evaluation of a request that fits the schema can fail but by overflow or a missing
