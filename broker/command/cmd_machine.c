@@ -53,9 +53,10 @@ const char help_machine_show[] = "postern machine show MACHINE\n"
 				 "\n"
 				 "One machine, by id or name: state and why, groups, keys, what "
 				 "its EK's certificate proves,\n"
-				 "the PCR values it last quoted, and what its logs proved then "
-				 "(--json has\n"
-				 "all values).\n";
+				 "and the PCR values, and what its logs proved, when it was last "
+				 "enrolled or released\n"
+				 "to: `postern explain` tells of what was denied since (--json "
+				 "has all values).\n";
 
 const char help_machine_suspend[] =
 	"postern machine suspend MACHINE --reason TEXT\n"
@@ -124,6 +125,9 @@ static const struct column show_columns[] = {
 static void
 pcrs_print(const json_t *pcrs)
 {
+	if (json_object_size(pcrs) > 0)
+		(void)puts("Logs, PCR values and claims are of its last release or enrolment; "
+			   "`postern explain`\nhas what was denied since.");
 	for (unsigned n = 0; n < ATTEST_PCR_COUNT; n++) {
 		char number[4];
 		(void)snprintf(number, sizeof(number), "%u", n);
