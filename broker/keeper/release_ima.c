@@ -167,7 +167,7 @@ release_check_ima(struct worker *worker, const struct release *release)
 {
 	const struct wire_appraisal *appraisal = &release->appraisal;
 	const struct attest_ima_report *report = &appraisal->ima_report;
-	char seen[160];
+	char seen[192];
 
 	if (release->ima == WIRE_IMA_NONE)
 		return;
@@ -179,7 +179,9 @@ release_check_ima(struct worker *worker, const struct release *release)
 	snprintf(seen, sizeof(seen), "%llu entries, %llu violations%s",
 		 (unsigned long long)report->point.entries,
 		 (unsigned long long)report->point.violations,
-		 report->boot_aggregate == ATTEST_NO ? "; its boot_aggregate is of other PCR values"
-						     : "");
+		 report->boot_aggregate == ATTEST_NO
+			 ? "; boot_aggregate does not follow from the quoted PCRs (a kexec, or "
+			   "PCRs extended since)"
+			 : "");
 	audit_check(worker, "ima", true, NULL, seen);
 }
