@@ -143,9 +143,15 @@ check_signer(struct inspecting *inspecting, struct attest_error *err)
 static enum attest_status
 check_qualifying(struct inspecting *inspecting, struct attest_error *err)
 {
-	if (inspecting->input->qualifying == NULL)
+	const struct bytes *asked = inspecting->input->qualifying;
+	enum attest_status status = ATTEST_OK;
+
+	if (asked != NULL)
+		status = quote_check_qualifying(&inspecting->message, *asked, err);
+	/* An empty question is one that every quote without a nonce answers. */
+	if (status == ATTEST_OK && (asked == NULL || asked->size == 0))
 		return skip(inspecting, ATTEST_CHECK_QUALIFYING);
-	return quote_check_qualifying(&inspecting->message, *inspecting->input->qualifying, err);
+	return status;
 }
 
 static bool

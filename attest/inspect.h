@@ -18,7 +18,7 @@ struct attest_inspect_input {
 	struct bytes key;
 	struct bytes message;		/* TPMS_ATTEST or TPM2B_ATTEST */
 	struct bytes signature;		/* TPMT_SIGNATURE */
-	const struct bytes *qualifying; /* extraData, byte for byte; NULL: not compared */
+	const struct bytes *qualifying; /* extraData, byte for byte. NULL, or empty: skipped */
 	const struct attest_pcrs *pcrs; /* values of banks, each once; NULL: not compared */
 	size_t pcrs_count;
 };

@@ -141,6 +141,30 @@ what_is_not_given_is_skipped(void **state)
 	assert_int_equal(seen.checks[ATTEST_CHECK_SIGNATURE], ATTEST_PASSED);
 }
 
+/* An empty question, as a script's unset variable asks, is answered by any quote without a nonce.
+ */
+static void
+an_empty_question_proves_nothing(void **state)
+{
+	const struct bytes none = {(const uint8_t *)"", 0};
+	struct software_quote quote;
+	struct attest_inspection seen;
+	struct attest_error err;
+
+	(void)state;
+	software_signer_fill(&signers[ECC_256], &banks[ATTEST_SHA256], FIRST_EIGHT, none, &quote);
+	software_signer_sign(&signers[ECC_256], &quote);
+	struct attest_inspect_input input = input_of(&signers[ECC_256], &quote);
+	expect("no nonce", &input, ATTEST_REFUSED, "quote.qualifying");
+	input.qualifying = &none;
+	assert_int_equal(attest_inspect_quote(&input, &seen, &err), ATTEST_OK);
+	assert_int_equal(seen.checks[ATTEST_CHECK_QUALIFYING], ATTEST_SKIPPED);
+	make(&signers[ECC_256], ATTEST_SHA256, &quote);
+	input = input_of(&signers[ECC_256], &quote);
+	input.qualifying = &none;
+	expect("a nonce", &input, ATTEST_REFUSED, "quote.qualifying");
+}
+
 /* ---- spoils of the message ---- */
 
 static void
@@ -414,6 +438,7 @@ main(void)
 		cmocka_unit_test(each_kind_of_key_verifies_over_each_bank),
 		cmocka_unit_test(each_form_of_the_files_is_taken),
 		cmocka_unit_test(what_is_not_given_is_skipped),
+		cmocka_unit_test(an_empty_question_proves_nothing),
 		cmocka_unit_test(each_spoilt_message_is_refused_by_name),
 		cmocka_unit_test(an_empty_digest_never_passes),
 		cmocka_unit_test(values_that_do_not_fit_are_refused),
