@@ -42,7 +42,7 @@ bool schema_name_is_qualified(const struct text *name);
 /* Each is NULL after a refusal. */
 const struct policy_type *schema_resolve_type(struct resolver *resolver, const struct text *space,
 					      const struct type_syntax *syntax);
-/* Of a context, whose name means no entity type; NULL stands for an empty record. */
+/* What a declaration says in braces; an empty record where it says nothing. */
 const struct policy_type *schema_resolve_context(struct resolver *resolver,
 						 const struct declaration *declaration);
 const struct policy_type *schema_resolve_attributes(struct resolver *resolver,

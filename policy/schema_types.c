@@ -114,8 +114,7 @@ resolve_common(struct resolver *resolver, struct schema_common *common, struct p
 /* A name without a namespace is looked for in the one at hand first, then outside of all, then
  * among Cedar's own. Of one name a common type goes before an entity type. */
 static const struct policy_type *
-resolve_name(struct resolver *resolver, const struct text *space, const struct type_syntax *syntax,
-	     bool may_be_entity)
+resolve_name(struct resolver *resolver, const struct text *space, const struct type_syntax *syntax)
 {
 	bool qualified = schema_name_is_qualified(syntax->name);
 	const struct text *const spaces[] = {qualified ? NULL : space, NULL};
@@ -125,7 +124,7 @@ resolve_name(struct resolver *resolver, const struct text *space, const struct t
 			schema_look_up(resolver->schema, spaces[i], syntax->name);
 		if (found != NULL && found->common != NULL)
 			return resolve_common(resolver, found->common, syntax->at);
-		if (found != NULL && found->entity != NULL && may_be_entity)
+		if (found != NULL && found->entity != NULL)
 			return found->entity->type;
 	}
 	const struct policy_type *built_in = find_built_in(syntax->name);
@@ -247,7 +246,7 @@ resolve(struct resolver *resolver, const struct text *space, const struct type_s
 
 	switch (syntax->kind) {
 	case TYPE_SYNTAX_NAME:
-		return resolve_name(resolver, space, syntax, true);
+		return resolve_name(resolver, space, syntax);
 	case TYPE_SYNTAX_BUILT_IN:
 		type = find_built_in(syntax->name);
 		return type != NULL ? type : refuse_unknown(resolver, syntax->at, syntax->name);
@@ -281,19 +280,14 @@ schema_resolve_attributes(struct resolver *resolver, const struct declaration *d
 	return resolve(resolver, declaration->space, declaration->type);
 }
 
+/* An entity type's name is refused here as any other type that is no record. */
 const struct policy_type *
 schema_resolve_context(struct resolver *resolver, const struct declaration *declaration)
 {
-	const struct type_syntax *syntax = declaration->type;
+	const struct policy_type *type = schema_resolve_attributes(resolver, declaration);
 
-	if (syntax == NULL)
-		return type_empty_record();
-	const struct policy_type *type =
-		syntax->kind == TYPE_SYNTAX_NAME
-			? resolve_name(resolver, declaration->space, syntax, false)
-			: resolve(resolver, declaration->space, syntax);
 	if (type != NULL && type->kind != POLICY_TYPE_RECORD)
-		return parser_refuse(resolver->parser, POLICY_INVALID, syntax->at,
+		return parser_refuse(resolver->parser, POLICY_INVALID, declaration->type->at,
 				     "a context is a record");
 	return type;
 }
