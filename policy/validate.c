@@ -1,246 +1,76 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each policy is checked in every environment that its scope leaves: an action of the schema with
- * the types of a principal and a resource that it applies to. Environments that differ only in what
- * the conditions do not mention are one. */
+/* Sets of policies against a schema: what is found out once for all policies, and the verdict. */
+#include "validate.h"
+
 #include "error.h"
-#include "typecheck.h"
 
 #include <string.h>
 
 /* Above this many entity types, pairs that were checked before are not remembered. */
 #define SEEN_TYPES_MAX 512
+/* Above this many contexts, equal ones are not found: each costs a look at all of these. */
+#define CONTEXTS_MAX 64
 
-/* A scope, with its names looked up. */
-struct reach {
-	const struct scope *scope;
-	const struct schema_entity *type;  /* of `is`; NULL: not in the schema */
-	const struct schema_entity *group; /* the type of the one entity; the same */
-};
-
-struct visit {
-	struct checker *checker;
-	const struct policy *policy;
-	struct reach principal;
-	struct reach resource;
-	const struct schema_action **actions; /* of the scope, those that the schema has */
-	size_t action_count;
-	bool mentions[VARIABLE_COUNT];
-	uint64_t *seen; /* bits by pair of types; NULL: not kept */
-	/* What was found: an action, one with such a principal, one with such a resource, and an
-	 * environment. */
-	bool action_fits;
-	bool principal_fits;
-	bool resource_fits;
-	bool fits;
-	bool failed;   /* in some environment */
-	bool possible; /* true in some environment, as far as types tell */
-};
-
-/* ---- scopes ---- */
-
-static struct reach
-reach_of(const struct checker *checker, const struct scope *scope)
+/* The number of the action's context: that of an equal one, or the next. */
+static size_t
+number_context(struct checker *checker, const struct policy_type *context,
+	       const struct policy_type *contexts[CONTEXTS_MAX], size_t count)
 {
-	struct reach reach = {.scope = scope};
-
-	if (scope->type != NULL)
-		reach.type = schema_find_entity(checker->schema, scope->type);
-	if (scope->count > 0)
-		reach.group = schema_find_entity(checker->schema, scope->entities[0]->entity.type);
-	return reach;
-}
-
-/* A slot may hold whatever lets the policy apply. */
-static bool
-may_be_in(const struct reach *reach, const struct schema_entity *entity)
-{
-	if (reach->scope->slot)
-		return true;
-	return reach->group != NULL &&
-	       (reach->group == entity || schema_entity_below(entity, reach->group));
-}
-
-static bool
-reaches(const struct reach *reach, const struct schema_entity *entity)
-{
-	switch (reach->scope->shape) {
-	case POLICY_ANY:
-		return true;
-	case POLICY_EQUALS:
-		return reach->scope->slot || reach->group == entity;
-	case POLICY_IN:
-		return may_be_in(reach, entity);
-	case POLICY_IS:
-		return reach->type == entity;
-	case POLICY_IS_IN:
-		return reach->type == entity && may_be_in(reach, entity);
+	for (size_t i = 0; i < count && i < CONTEXTS_MAX; i++) {
+		/* Declared types have no True and False in them: what joins is equal. */
+		if (type_join(checker, contexts[i], context) != NULL)
+			return i;
 	}
-	return false;
+	if (count < CONTEXTS_MAX)
+		contexts[count] = context;
+	return count;
 }
 
-static bool
-reaches_action(const struct visit *visit, const struct schema_action *action)
+static int
+compare_actions(const void *a, const void *b)
 {
-	enum policy_scope shape = visit->policy->scopes[VARIABLE_ACTION].shape;
+	const struct ordered_action *x = a;
+	const struct ordered_action *y = b;
 
-	if (shape == POLICY_ANY)
-		return true;
-	for (size_t i = 0; i < visit->action_count; i++) {
-		if (visit->actions[i] == action ||
-		    (shape == POLICY_IN && schema_action_below(action, visit->actions[i])))
-			return true;
+	if (x->context != y->context)
+		return x->context < y->context ? -1 : 1;
+	return (x->action->index > y->action->index) - (x->action->index < y->action->index);
+}
+
+static void
+order_actions(struct checker *checker, struct ordered_action *actions)
+{
+	const struct policy_type *contexts[CONTEXTS_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < checker->schema->action_count; i++) {
+		const struct schema_action *action = checker->schema->actions[i];
+		size_t context = number_context(checker, action->context, contexts, count);
+		actions[i] = (struct ordered_action){.action = action, .context = context};
+		arena_reset(&checker->arena);
+		count += context == count ? 1 : 0;
 	}
-	return false;
+	sort_items(actions, checker->schema->action_count, sizeof(*actions), compare_actions);
 }
 
+/* False: no memory. */
 static bool
-resolve_scopes(struct visit *visit)
+plan(struct checker *checker, struct course *course)
 {
-	struct checker *checker = visit->checker;
-	const struct scope *scopes = visit->policy->scopes;
-	const struct scope *action = &scopes[VARIABLE_ACTION];
+	size_t types = checker->schema->entity_count;
 
-	visit->principal = reach_of(checker, &scopes[VARIABLE_PRINCIPAL]);
-	visit->resource = reach_of(checker, &scopes[VARIABLE_RESOURCE]);
-	visit->actions = arena_take(&checker->kept, action->count, sizeof(*visit->actions));
-	if (visit->actions == NULL) {
-		checker_out_of_memory(checker);
+	course->actions =
+		arena_take(&checker->kept, checker->schema->action_count, sizeof(*course->actions));
+	if (course->actions == NULL)
 		return false;
+	if (types <= SEEN_TYPES_MAX) {
+		course->seen = arena_take(&checker->kept, types * types, sizeof(*course->seen));
+		if (course->seen == NULL)
+			return false;
+		memset(course->seen, 0, types * types * sizeof(*course->seen));
 	}
-	for (size_t i = 0; i < action->count; i++) {
-		const struct schema_action *found =
-			schema_find_action(checker->schema, action->entities[i]);
-		if (found != NULL)
-			visit->actions[visit->action_count++] = found;
-	}
-	return true;
-}
-
-/* ---- environments ---- */
-
-/* Was a pair checked before that the conditions cannot tell from this one? */
-static bool
-seen_before(struct visit *visit, const struct schema_entity *principal,
-	    const struct schema_entity *resource)
-{
-	size_t row = visit->mentions[VARIABLE_PRINCIPAL] ? principal->index : 0;
-	size_t column = visit->mentions[VARIABLE_RESOURCE] ? resource->index : 0;
-	size_t bit = row * visit->checker->schema->entity_count + column;
-
-	if (visit->seen == NULL || visit->mentions[VARIABLE_ACTION] ||
-	    visit->mentions[VARIABLE_CONTEXT])
-		return false;
-	uint64_t mask = UINT64_C(1) << (bit % 64);
-	bool seen = (visit->seen[bit / 64] & mask) != 0;
-	visit->seen[bit / 64] |= mask;
-	return seen;
-}
-
-static void
-check_environment(struct visit *visit, struct environment environment)
-{
-	struct checker *checker = visit->checker;
-
-	visit->fits = true;
-	/* Of a link, the conditions were checked as the template's. */
-	if (visit->policy->kind == POLICY_LINK || visit->policy->condition_count == 0) {
-		visit->possible = true;
-		return;
-	}
-	if (seen_before(visit, environment.principal, environment.resource))
-		return;
-	checker->environment = environment;
-	struct typing typing = typecheck_conditions(checker, visit->policy);
-	visit->failed |= typing.type == NULL;
-	visit->possible |= typing.type != NULL && typing.type->kind != POLICY_TYPE_FALSE;
-	arena_reset(&checker->arena);
-}
-
-static void
-check_principal(struct visit *visit, const struct schema_action *action,
-		const struct schema_entity *principal)
-{
-	for (size_t i = 0; i < action->resource_count && checker_step(visit->checker); i++) {
-		if (!reaches(&visit->resource, action->resources[i]))
-			continue;
-		visit->resource_fits = true;
-		check_environment(visit, (struct environment){.action = action,
-							      .principal = principal,
-							      .resource = action->resources[i]});
-		if (!visit->mentions[VARIABLE_RESOURCE])
-			return;
-	}
-}
-
-static void
-check_action(struct visit *visit, const struct schema_action *action)
-{
-	bool matched = false;
-
-	if (!action->applies || !reaches_action(visit, action))
-		return;
-	visit->action_fits = true;
-	for (size_t i = 0; i < action->principal_count && checker_step(visit->checker); i++) {
-		if (!reaches(&visit->principal, action->principals[i]))
-			continue;
-		visit->principal_fits = true;
-		matched = true;
-		check_principal(visit, action, action->principals[i]);
-		if (!visit->mentions[VARIABLE_PRINCIPAL])
-			return;
-	}
-	/* Only to tell which part of the scope is at odds with the schema. */
-	for (size_t i = 0; !matched && !visit->resource_fits && i < action->resource_count; i++)
-		visit->resource_fits = reaches(&visit->resource, action->resources[i]);
-}
-
-/* ---- policies ---- */
-
-static void
-refuse_scope(struct visit *visit)
-{
-	const struct policy *policy = visit->policy;
-	const struct scope *scopes = policy->scopes;
-	struct checker *checker = visit->checker;
-
-	if (scopes[VARIABLE_ACTION].shape == POLICY_IN && scopes[VARIABLE_ACTION].count == 0)
-		checker_refuse(checker, scopes[VARIABLE_ACTION].at,
-			       "no action is in an empty list: name some, or leave `in` out");
-	else if (!visit->action_fits)
-		checker_refuse(checker, scopes[VARIABLE_ACTION].at,
-			       "no request has such an action: the schema does not say `appliesTo` "
-			       "of it");
-	else if (!visit->principal_fits)
-		checker_refuse(checker, scopes[VARIABLE_PRINCIPAL].at,
-			       "no such action applies to a principal of this type");
-	else if (!visit->resource_fits)
-		checker_refuse(checker, scopes[VARIABLE_RESOURCE].at,
-			       "no such action applies to a resource of this type");
-	else
-		checker_refuse(checker, policy->at,
-			       "no action applies to such a principal and such a resource");
-}
-
-static void
-check_policy(struct checker *checker, const struct policy *policy, uint64_t *seen)
-{
-	struct visit visit = {.checker = checker, .policy = policy, .seen = seen};
-	size_t errors = checker->findings.errors;
-	const struct policy_schema *schema = checker->schema;
-
-	validate_names(checker, policy, visit.mentions);
-	if (!resolve_scopes(&visit))
-		return;
-	for (size_t i = 0; i < schema->action_count && checker_step(checker); i++)
-		check_action(&visit, schema->actions[i]);
-	if (checker->findings.errors > errors)
-		return;
-	if (!visit.fits)
-		refuse_scope(&visit);
-	else if (!visit.possible && !visit.failed)
-		checker_tell(checker, true, policy->at,
-			     "this policy can never apply: its conditions are false for every "
-			     "request that the schema allows");
+	order_actions(checker, course->actions);
+	return checker->status != POLICY_MEMORY;
 }
 
 static enum policy_status
@@ -257,18 +87,14 @@ stop(const struct checker *checker, struct position at, struct policy_error *err
 static enum policy_status
 check_set(struct checker *checker, const struct policy_set *set, struct policy_error *err)
 {
-	size_t count = checker->schema->entity_count;
-	size_t size = count <= SEEN_TYPES_MAX ? (count * count / 64 + 1) * sizeof(uint64_t) : 0;
-	uint64_t *seen = size > 0 ? arena_take(&checker->kept, 1, size) : NULL;
+	struct course course = {0};
 
-	if (size > 0 && seen == NULL)
+	if (!plan(checker, &course))
 		return policy_fail(err, POLICY_MEMORY, "out of memory");
 	for (size_t i = 0; i < set->count; i++) {
-		if (seen != NULL)
-			memset(seen, 0, size);
 		checker->findings.policy = i;
 		checker->findings.told_count = 0;
-		check_policy(checker, &set->policies[i], seen);
+		validate_policy(checker, &set->policies[i], &course);
 		if (checker->status != POLICY_OK)
 			return stop(checker, set->policies[i].at, err);
 	}
