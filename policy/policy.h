@@ -18,7 +18,7 @@ enum policy_status {
 	POLICY_SYNTAX,	    /* the text is not Cedar; line and column say where */
 	POLICY_UNSUPPORTED, /* it is Cedar, but beyond what LANGUAGE.md lists */
 	POLICY_LIMIT,	    /* one of the limits above */
-	POLICY_INVALID,	    /* the caller's facts or request have the wrong shape */
+	POLICY_INVALID,	    /* what the caller gives does not fit: facts, request, id, link */
 	POLICY_MEMORY,
 };
 
