@@ -242,6 +242,49 @@ test_hierarchy(void **state)
 	policy_schema_free(schema);
 }
 
+#define TYPES 12
+
+/* Random relations, held against one worked out step by step. */
+static void
+check_relation(uint32_t seed)
+{
+	char source[4096] = "";
+	bool above[TYPES][TYPES] = {{false}};
+	size_t size = 0;
+
+	for (size_t i = 0; i < TYPES; i++) {
+		size += (size_t)sprintf(source + size, "entity E%zu in [E%zu", i, i | 1);
+		above[i][i | 1] = true;
+		for (size_t j = 0; j < TYPES; j++) {
+			seed = seed * 1103515245U + 12345U;
+			if ((seed >> 16) % 10 != 0)
+				continue;
+			above[i][j] = true;
+			size += (size_t)sprintf(source + size, ",E%zu", j);
+		}
+		size += (size_t)sprintf(source + size, "];");
+	}
+	for (size_t k = 0; k < TYPES * TYPES * TYPES; k++) {
+		size_t middle = k / TYPES / TYPES, low = k / TYPES % TYPES, high = k % TYPES;
+		above[low][high] |= above[low][middle] && above[middle][high];
+	}
+	struct policy_schema *schema = read_fine(source);
+	for (size_t k = 0; k < TYPES * TYPES; k++) {
+		if (schema_entity_below(schema->entities[k / TYPES], schema->entities[k % TYPES]) !=
+		    above[k / TYPES][k % TYPES])
+			fail_msg("E%zu in E%zu: %s", k / TYPES, k % TYPES, source);
+	}
+	policy_schema_free(schema);
+}
+
+static void
+test_relations(void **state)
+{
+	(void)state;
+	for (uint32_t seed = 0; seed < 300; seed++)
+		check_relation(seed);
+}
+
 static void
 test_actions(void **state)
 {
@@ -506,13 +549,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_accepted),    cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_places),	    cmocka_unit_test(test_meanings),
-		cmocka_unit_test(test_hierarchy),   cmocka_unit_test(test_actions),
-		cmocka_unit_test(test_limits),	    cmocka_unit_test(test_pairs),
-		cmocka_unit_test(test_type_size),   cmocka_unit_test(test_name_size),
-		cmocka_unit_test(test_truncations), cmocka_unit_test(test_flips),
-		cmocka_unit_test(test_allocations),
+		cmocka_unit_test(test_accepted),  cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_places),	  cmocka_unit_test(test_meanings),
+		cmocka_unit_test(test_hierarchy), cmocka_unit_test(test_actions),
+		cmocka_unit_test(test_relations), cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_pairs),	  cmocka_unit_test(test_type_size),
+		cmocka_unit_test(test_name_size), cmocka_unit_test(test_truncations),
+		cmocka_unit_test(test_flips),	  cmocka_unit_test(test_allocations),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
