@@ -165,16 +165,37 @@ put_is(struct writer *writer, const struct expression *expression)
 	put_expression(writer, expression->is.within);
 }
 
+/* `!=`, `>` and `>=` are `!` of the others. */
 static void
-put_pair(struct writer *writer, const struct expression *expression, enum expression_kind kind,
-	 bool negated)
+put_relation(struct writer *writer, enum expression_kind kind)
 {
-	if (negated)
+	if (kind == EXPRESSION_NOT_EQUAL || kind == EXPRESSION_GREATER ||
+	    kind == EXPRESSION_GREATER_OR_EQUAL)
 		put(writer, EXPRESSION_NOT);
+	if (kind == EXPRESSION_NOT_EQUAL)
+		kind = EXPRESSION_EQUAL;
+	else if (kind == EXPRESSION_GREATER)
+		kind = EXPRESSION_LESS_OR_EQUAL;
+	else if (kind == EXPRESSION_GREATER_OR_EQUAL)
+		kind = EXPRESSION_LESS;
 	put(writer, kind);
+}
+
+static void
+put_pair(struct writer *writer, const struct expression *expression)
+{
+	put_relation(writer, expression->kind);
 	put_expression(writer, expression->pair.left);
 	if (expression->pair.right != NULL)
 		put_expression(writer, expression->pair.right);
+}
+
+static void
+put_unary(struct writer *writer, const struct expression *expression)
+{
+	for (unsigned int i = 0; i < expression->unary.times; i++)
+		put(writer, expression->kind);
+	put_expression(writer, expression->unary.subject);
 }
 
 static void
@@ -229,22 +250,14 @@ put_expression(struct writer *writer, const struct expression *expression)
 		return;
 	case EXPRESSION_NOT:
 	case EXPRESSION_NEGATE:
-		for (unsigned int i = 0; i < expression->unary.times; i++)
-			put(writer, expression->kind);
-		put_expression(writer, expression->unary.subject);
-		return;
-	case EXPRESSION_NOT_EQUAL:
-		put_pair(writer, expression, EXPRESSION_EQUAL, true);
-		return;
-	case EXPRESSION_GREATER:
-		put_pair(writer, expression, EXPRESSION_LESS_OR_EQUAL, true);
-		return;
-	case EXPRESSION_GREATER_OR_EQUAL:
-		put_pair(writer, expression, EXPRESSION_LESS, true);
+		put_unary(writer, expression);
 		return;
 	case EXPRESSION_EQUAL:
+	case EXPRESSION_NOT_EQUAL:
 	case EXPRESSION_LESS:
 	case EXPRESSION_LESS_OR_EQUAL:
+	case EXPRESSION_GREATER:
+	case EXPRESSION_GREATER_OR_EQUAL:
 	case EXPRESSION_IN:
 	case EXPRESSION_CONTAINS:
 	case EXPRESSION_CONTAINS_ALL:
@@ -252,7 +265,7 @@ put_expression(struct writer *writer, const struct expression *expression)
 	case EXPRESSION_IS_EMPTY:
 	case EXPRESSION_HAS_TAG:
 	case EXPRESSION_GET_TAG:
-		put_pair(writer, expression, expression->kind, false);
+		put_pair(writer, expression);
 		return;
 	case EXPRESSION_IS:
 		put_is(writer, expression);
