@@ -1,160 +1,76 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Entities in JSON: a list of {"uid", "attrs", "parents", "tags"}. */
+/* Lists of entities in JSON. */
+#include "cedar_entity.h"
 #include "cedar_json.h"
-#include "cedar_value.h"
 #include "policy/reading.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct entity {
-	struct policy_text type;
-	struct policy_text id;
-	const struct policy_value *name;
-	const struct policy_value *attributes;
-	const struct policy_value *tags;     /* NULL: none */
-	const struct policy_value **parents; /* freed by whoever read them */
-	size_t parent_count;
-	const struct policy_value *parent_set;
+#define NOT_FOUND SIZE_MAX
+
+struct told {
+	struct cedar_told entity;
+	size_t index;	 /* in the list */
+	size_t children; /* that are told, and not added yet */
 };
 
 /* An entity may be told twice where both say the same. */
 struct seen {
-	struct entity *entities;
+	struct told *entities;
 	size_t count;
-	json_t *indexes; /* by `type"id`, which no other pair gives */
+	json_t *indexes; /* by type and id */
+	bool failed;	 /* to look one up: out of memory */
 };
-
-static bool
-is_action(struct policy_text type)
-{
-	static const char action[] = "Action", scoped[] = "::Action";
-	size_t size = sizeof(scoped) - 1;
-
-	if (type.size == sizeof(action) - 1)
-		return memcmp(type.data, action, type.size) == 0;
-	return type.size > size && memcmp(type.data + type.size - size, scoped, size) == 0;
-}
-
-static const struct policy_value *
-read_attributes(struct cedar_reader *reader, const struct cedar_place *at,
-		const struct policy_schema *schema, const struct entity *entity)
-{
-	struct cedar_place attributes = cedar_member(at, "attrs");
-	const struct policy_type *record = NULL;
-
-	if (!json_is_object(attributes.value))
-		return cedar_refuse(reader, attributes.value != NULL ? &attributes : at,
-				    POLICY_INVALID, "an entity has `attrs`, an object");
-	/* Actions have no attributes in schemas: what they are is checked as a whole. */
-	if (schema != NULL && !is_action(entity->type)) {
-		record = policy_schema_attributes(schema, entity->type);
-		if (record == NULL)
-			return cedar_refuse(reader, at, POLICY_INVALID,
-					    "the schema has no entity type `%.*s`",
-					    entity->type.size < 64 ? (int)entity->type.size : 64,
-					    entity->type.data);
-	}
-	return cedar_record(reader, &attributes, record, NULL);
-}
-
-/* NULL where there are none, too. */
-static const struct policy_value *
-read_tags(struct cedar_reader *reader, const struct cedar_place *at,
-	  const struct policy_schema *schema, const struct entity *entity)
-{
-	struct cedar_place tags = cedar_member(at, "tags");
-	const struct policy_type *each = NULL;
-
-	if (tags.value == NULL)
-		return NULL;
-	if (!json_is_object(tags.value))
-		return cedar_refuse(reader, &tags, POLICY_INVALID, "`tags` is an object");
-	if (json_object_size(tags.value) == 0)
-		return NULL;
-	if (schema != NULL && (each = policy_schema_tags(schema, entity->type)) == NULL)
-		return cedar_refuse(reader, &tags, POLICY_INVALID,
-				    "by the schema this entity has no tags");
-	return cedar_record(reader, &tags, NULL, each);
-}
-
-static void
-read_parents(struct cedar_reader *reader, const struct cedar_place *at, struct entity *entity)
-{
-	struct cedar_place parents = cedar_member(at, "parents");
-	size_t count = json_array_size(parents.value);
-	struct policy_text type, id;
-
-	if (!json_is_array(parents.value)) {
-		cedar_refuse(reader, parents.value != NULL ? &parents : at, POLICY_INVALID,
-			     "an entity has `parents`, a list");
-		return;
-	}
-	entity->parents = calloc(count + 1, sizeof(*entity->parents));
-	if (entity->parents == NULL)
-		cedar_refuse(reader, at, POLICY_MEMORY, "out of memory");
-	for (size_t i = 0; i < count && reader->status == POLICY_OK; i++) {
-		struct cedar_place parent = cedar_item(&parents, i);
-		const struct policy_value *name = cedar_entity(reader, &parent);
-		if (name == NULL)
-			return;
-		policy_entity_texts(name, &type, &id);
-		if (is_action(entity->type) && !is_action(type))
-			cedar_refuse(reader, &parent, POLICY_INVALID,
-				     "what an action is in is an action");
-		entity->parents[entity->parent_count++] = name;
-	}
-	if (reader->status == POLICY_OK)
-		entity->parent_set =
-			policy_value_set(reader->facts, entity->parents, entity->parent_count);
-}
-
-static void
-read_entity(struct cedar_reader *reader, const struct cedar_place *at,
-	    const struct policy_schema *schema, struct entity *entity)
-{
-	struct cedar_place uid = cedar_member(at, "uid");
-
-	*entity = (struct entity){.name = NULL};
-	if (uid.value == NULL)
-		cedar_refuse(reader, at, POLICY_INVALID, "an entity has a `uid`");
-	else
-		entity->name = cedar_entity(reader, &uid);
-	if (entity->name == NULL)
-		return;
-	policy_entity_texts(entity->name, &entity->type, &entity->id);
-	entity->attributes = read_attributes(reader, at, schema, entity);
-	if (reader->status == POLICY_OK)
-		entity->tags = read_tags(reader, at, schema, entity);
-	if (reader->status == POLICY_OK)
-		read_parents(reader, at, entity);
-}
 
 /* ---- entities told twice ---- */
 
-/* Its index, or how many there are: then it has been noted as the next. -1: out of memory. */
-static json_int_t
-note(struct seen *seen, const struct entity *entity)
+/* Type and id with a quote between them: no other pair gives the same. NULL: out of memory. */
+static char *
+make_key(const struct cedar_told *entity, size_t *ret_size)
 {
-	size_t size = entity->type.size + 1 + entity->id.size;
-	char *key = malloc(size);
+	size_t type_size = entity->type.size;
+	char *key = malloc(type_size + 1 + entity->id.size);
 
 	if (key == NULL)
-		return -1;
-	memcpy(key, entity->type.data, entity->type.size);
-	key[entity->type.size] = '"';
-	memcpy(key + entity->type.size + 1, entity->id.data, entity->id.size);
-	const json_t *index = json_object_getn(seen->indexes, key, size);
-	json_int_t found = index != NULL ? json_integer_value(index) : (json_int_t)seen->count;
-	if (index == NULL &&
-	    json_object_setn_new(seen->indexes, key, size, json_integer(found)) != 0)
-		found = -1;
+		return NULL;
+	memcpy(key, entity->type.data, type_size);
+	key[type_size] = '"';
+	memcpy(key + type_size + 1, entity->id.data, entity->id.size);
+	*ret_size = type_size + 1 + entity->id.size;
+	return key;
+}
+
+/* NOT_FOUND, or its index. Where memory runs out `failed` is set. */
+static size_t
+find(struct seen *seen, const struct cedar_told *entity)
+{
+	size_t size = 0;
+	char *key = make_key(entity, &size);
+
+	if (key == NULL)
+		seen->failed = true;
+	const json_t *index = key != NULL ? json_object_getn(seen->indexes, key, size) : NULL;
 	free(key);
-	return found;
+	return index != NULL ? (size_t)json_integer_value(index) : NOT_FOUND;
+}
+
+/* As the next. False: out of memory. */
+static bool
+note(struct seen *seen, const struct cedar_told *entity)
+{
+	size_t size = 0;
+	char *key = make_key(entity, &size);
+	bool noted =
+		key != NULL && json_object_setn_new(seen->indexes, key, size,
+						    json_integer((json_int_t)seen->count)) == 0;
+
+	free(key);
+	return noted;
 }
 
 static bool
-same_entity(const struct entity *a, const struct entity *b)
+same_entity(const struct cedar_told *a, const struct cedar_told *b)
 {
 	bool same_tags = a->tags == NULL || b->tags == NULL ? a->tags == b->tags
 							    : policy_value_equal(a->tags, b->tags);
@@ -164,7 +80,8 @@ same_entity(const struct entity *a, const struct entity *b)
 }
 
 static void
-add_entity(struct cedar_reader *reader, const struct cedar_place *at, const struct entity *entity)
+add_entity(struct cedar_reader *reader, const struct cedar_place *at,
+	   const struct cedar_told *entity)
 {
 	struct policy_error err;
 	enum policy_status status =
@@ -177,25 +94,77 @@ add_entity(struct cedar_reader *reader, const struct cedar_place *at, const stru
 		cedar_refuse(reader, at, status, "%s", err.message);
 }
 
+/* Adds nothing yet: facts want entities in another order. */
 static void
 take_entity(struct cedar_reader *reader, const struct cedar_place *at,
 	    const struct policy_schema *schema, struct seen *seen)
 {
-	struct entity entity;
+	struct told *told = &seen->entities[seen->count];
 
-	read_entity(reader, at, schema, &entity);
-	json_int_t index = reader->status == POLICY_OK ? note(seen, &entity) : 0;
-	if (index < 0)
-		cedar_refuse(reader, at, POLICY_MEMORY, "out of memory");
-	if (reader->status == POLICY_OK && (size_t)index < seen->count) {
-		if (!same_entity(&seen->entities[index], &entity))
-			cedar_refuse(reader, at, POLICY_INVALID,
-				     "this entity was told before, otherwise");
-	} else if (reader->status == POLICY_OK) {
-		add_entity(reader, at, &entity);
-		seen->entities[seen->count++] = entity;
+	told->index = at->index;
+	cedar_told_read(reader, at, schema, &told->entity);
+	size_t index = reader->status == POLICY_OK ? find(seen, &told->entity) : NOT_FOUND;
+	if (reader->status == POLICY_OK && index == NOT_FOUND) {
+		if (!note(seen, &told->entity))
+			cedar_refuse(reader, at, POLICY_MEMORY, "out of memory");
+		seen->count++;
+		return;
 	}
-	free(entity.parents);
+	if (index != NOT_FOUND && !same_entity(&seen->entities[index].entity, &told->entity))
+		cedar_refuse(reader, at, POLICY_INVALID, "this entity was told before, otherwise");
+	free(told->entity.parents);
+}
+
+/* ---- children before parents ---- */
+
+/* One child fewer or more for each of its parents that is told; of those that have none left the
+ * indexes are appended to the queue. */
+static void
+count_child(struct seen *seen, const struct cedar_told *entity, bool added, size_t *queue,
+	    size_t *queued)
+{
+	for (size_t i = 0; i < entity->parent_count; i++) {
+		struct cedar_told parent = {.name = entity->parents[i]};
+		policy_entity_texts(parent.name, &parent.type, &parent.id);
+		size_t index = find(seen, &parent);
+		if (index == NOT_FOUND)
+			continue;
+		struct told *told = &seen->entities[index];
+		told->children += added ? 0 : 1;
+		told->children -= added ? 1 : 0;
+		if (added && told->children == 0)
+			queue[(*queued)++] = index;
+	}
+}
+
+/* So that facts, which look for circles above each that is added, find its parents alone. Who is
+ * left over is in a circle, or above one. */
+static void
+add_all(struct cedar_reader *reader, const struct cedar_place *at, struct seen *seen)
+{
+	size_t *queue = calloc(seen->count + 1, sizeof(*queue));
+	size_t queued = 0;
+
+	if (queue == NULL)
+		cedar_refuse(reader, at, POLICY_MEMORY, "out of memory");
+	for (size_t i = 0; queue != NULL && i < seen->count; i++)
+		count_child(seen, &seen->entities[i].entity, false, NULL, NULL);
+	for (size_t i = 0; queue != NULL && i < seen->count; i++)
+		if (seen->entities[i].children == 0)
+			queue[queued++] = i;
+	for (size_t next = 0; next < queued && reader->status == POLICY_OK; next++) {
+		struct told *told = &seen->entities[queue[next]];
+		struct cedar_place place = cedar_item(at, told->index);
+		add_entity(reader, &place, &told->entity);
+		count_child(seen, &told->entity, true, queue, &queued);
+	}
+	for (size_t i = 0; i < seen->count && reader->status == POLICY_OK; i++) {
+		struct cedar_place place = cedar_item(at, seen->entities[i].index);
+		if (queued < seen->count && seen->entities[i].children > 0)
+			cedar_refuse(reader, &place, POLICY_INVALID,
+				     "this entity is above itself, or above one that is");
+	}
+	free(queue);
 }
 
 /* ---- all of them ---- */
@@ -213,6 +182,12 @@ read_all(struct cedar_reader *reader, const struct cedar_place *at,
 		struct cedar_place entity = cedar_item(at, i);
 		take_entity(reader, &entity, schema, &seen);
 	}
+	if (reader->status == POLICY_OK)
+		add_all(reader, at, &seen);
+	if (seen.failed)
+		cedar_refuse(reader, at, POLICY_MEMORY, "out of memory");
+	for (size_t i = 0; i < seen.count; i++)
+		free(seen.entities[i].entity.parents);
 	free(seen.entities);
 	json_decref(seen.indexes);
 }
@@ -225,10 +200,10 @@ blame_entity(struct cedar_reader *reader, const struct cedar_place *at,
 	struct policy_facts *facts = policy_facts_new(NULL);
 	struct policy_error wrong;
 	struct cedar_reader alone = {.facts = facts, .err = &wrong};
-	struct entity entity = {.name = NULL};
+	struct cedar_told entity = {.name = NULL};
 
 	if (facts != NULL)
-		read_entity(&alone, at, schema, &entity);
+		cedar_told_read(&alone, at, schema, &entity);
 	if (facts != NULL && alone.status == POLICY_OK)
 		add_entity(&alone, at, &entity);
 	if (facts != NULL && alone.status == POLICY_OK) {
