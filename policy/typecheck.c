@@ -12,11 +12,18 @@ checker_out_of_memory(struct checker *checker)
 		checker->status = POLICY_MEMORY;
 }
 
+void
+checker_out_of_steps(struct checker *checker)
+{
+	if (checker->status == POLICY_OK)
+		checker->status = POLICY_LIMIT;
+}
+
 bool
 checker_step(struct checker *checker)
 {
-	if (++checker->steps > POLICY_VALIDATION_STEPS_MAX && checker->status == POLICY_OK)
-		checker->status = POLICY_LIMIT;
+	if (++checker->steps > POLICY_VALIDATION_STEPS_MAX)
+		checker_out_of_steps(checker);
 	return checker->status == POLICY_OK;
 }
 

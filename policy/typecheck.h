@@ -71,7 +71,8 @@ struct checker {
 	struct findings findings;
 	enum policy_status status; /* POLICY_OK until memory or steps run out */
 	uint64_t steps;
-	size_t suggestions; /* that were looked for */
+	size_t words;	    /* of capabilities, in the environment at hand */
+	size_t comparisons; /* of names, to suggest one */
 };
 
 /* ---- validate_findings.c ---- */
@@ -84,6 +85,7 @@ checker_tell(struct checker *checker, bool warning, struct position at, const ch
 
 /* The one of many names that is most like a misspelt one. */
 struct suggestion {
+	size_t *comparisons;	    /* of the checker */
 	const struct text *wanted;  /* NULL: none is looked for */
 	const struct text *nearest; /* NULL: none is near */
 	size_t distance;
@@ -157,6 +159,8 @@ const struct policy_type *typecheck_kind(struct checker *checker,
 					 const struct expression *expression,
 					 enum policy_type_kind kind, const char *what);
 void checker_out_of_memory(struct checker *checker);
+/* The work, or the memory it takes, is more than there may be. */
+void checker_out_of_steps(struct checker *checker);
 /* Counts work; false where it became too much, or something else has stopped the check. */
 bool checker_step(struct checker *checker);
 struct typing typing_scalar(enum policy_type_kind kind);

@@ -6,6 +6,10 @@
  * for equal texts of one policy are one address. */
 #include "typecheck.h"
 
+/* Words that what is known in one environment may take, 32 MiB: each prefix of a path is written
+ * out. */
+#define WORDS_MAX (4 * 1024 * 1024)
+
 struct writer {
 	struct checker *checker;
 	uint64_t *words;
@@ -19,6 +23,8 @@ enum mark { MARK_TAG = 1000, MARK_PLUS, MARK_MINUS };
 static void
 put(struct writer *writer, uint64_t word)
 {
+	if (++writer->checker->words > WORDS_MAX)
+		checker_out_of_steps(writer->checker);
 	if (!checker_step(writer->checker))
 		return;
 	uint64_t *words = arena_grow(&writer->checker->arena, writer->words, writer->count,
@@ -131,7 +137,7 @@ static void
 put_path(struct writer *writer, const struct expression *subject, const struct text *const *path,
 	 size_t count)
 {
-	for (size_t i = count; i > 0; i--) {
+	for (size_t i = count; i > 0 && checker_step(writer->checker); i--) {
 		put(writer, EXPRESSION_ATTRIBUTE);
 		put_address(writer, path[i - 1]);
 	}
@@ -143,7 +149,7 @@ put_has(struct writer *writer, const struct expression *expression)
 {
 	for (size_t i = 1; i < expression->has.count; i++)
 		put(writer, EXPRESSION_AND);
-	for (size_t i = 0; i < expression->has.count; i++) {
+	for (size_t i = 0; i < expression->has.count && checker_step(writer->checker); i++) {
 		put(writer, EXPRESSION_HAS);
 		put_address(writer, expression->has.path[i]);
 		put_path(writer, expression->has.subject, expression->has.path, i);

@@ -55,7 +55,7 @@ typecheck_has(struct checker *checker, const struct expression *expression)
 
 	if (type == NULL)
 		return (struct typing){0};
-	for (size_t i = 0; i < expression->has.count; i++) {
+	for (size_t i = 0; i < expression->has.count && checker_step(checker); i++) {
 		const struct policy_type *members = members_of(type);
 		if (members == NULL) {
 			refuse_subject(checker, expression->at, type, "`has` asks");

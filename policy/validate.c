@@ -79,8 +79,8 @@ stop(const struct checker *checker, struct position at, struct policy_error *err
 	if (checker->status == POLICY_MEMORY)
 		return policy_fail(err, POLICY_MEMORY, "out of memory");
 	return policy_fail_at(err, checker->status, at.line, at.column,
-			      "validating takes more than %d steps: there are too many kinds of "
-			      "requests, or expressions",
+			      "validating takes more than %d steps, or more memory: there are "
+			      "too many kinds of requests, or expressions, or names in a path",
 			      POLICY_VALIDATION_STEPS_MAX);
 }
 

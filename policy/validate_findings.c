@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What it costs to write a message, though it were told before. */
+#define TELL_STEPS 32
+
 /* True the first time that this is told of the policy at hand, and while there is room. */
 static bool
 is_news(struct findings *findings, struct position at, const char *message)
@@ -36,6 +39,7 @@ checker_tell(struct checker *checker, bool warning, struct position at, const ch
 	/* What is refused for want of memory is not the policy's fault. */
 	if (checker->status != POLICY_OK)
 		return;
+	checker->steps += TELL_STEPS;
 	va_start(arguments, format);
 	vsnprintf(message, sizeof(message), format, arguments);
 	va_end(arguments);
@@ -55,7 +59,7 @@ checker_tell(struct checker *checker, bool warning, struct position at, const ch
 
 #define NAME_MAX	40 /* bytes; longer ones are not compared */
 #define DISTANCE_MAX	3
-#define SUGGESTIONS_MAX 256 /* for one validation: each goes over all names there are */
+#define COMPARISONS_MAX (256 * 1024) /* of names, in one validation: a schema has thousands */
 
 static size_t
 least(size_t a, size_t b, size_t c)
@@ -93,13 +97,11 @@ distance_between(const struct text *a, const struct text *b)
 struct suggestion
 suggestion_begin(struct checker *checker, const struct text *wanted)
 {
-	struct suggestion suggestion = {.distance = DISTANCE_MAX + 1};
-
-	if (wanted->size <= NAME_MAX && checker->suggestions < SUGGESTIONS_MAX) {
-		checker->suggestions++;
-		suggestion.wanted = wanted;
-	}
-	return suggestion;
+	return (struct suggestion){
+		.comparisons = &checker->comparisons,
+		.wanted = wanted->size <= NAME_MAX ? wanted : NULL,
+		.distance = DISTANCE_MAX + 1,
+	};
 }
 
 void
@@ -107,8 +109,10 @@ suggestion_offer(struct suggestion *suggestion, const struct text *candidate)
 {
 	const struct text *wanted = suggestion->wanted;
 
-	if (wanted == NULL || candidate->size > NAME_MAX || candidate->size == 0)
+	if (wanted == NULL || candidate->size > NAME_MAX || candidate->size == 0 ||
+	    *suggestion->comparisons == COMPARISONS_MAX)
 		return;
+	++*suggestion->comparisons;
 	size_t distance = distance_between(wanted, candidate);
 	size_t longer = wanted->size > candidate->size ? wanted->size : candidate->size;
 	/* One letter in three may be wrong, no more: else it is another word. */

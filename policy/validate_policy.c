@@ -143,6 +143,7 @@ check_environment(struct visit *visit, struct environment environment)
 	if (seen_before(visit, environment.principal, environment.resource))
 		return;
 	checker->environment = environment;
+	checker->words = 0;
 	struct typing typing = typecheck_conditions(checker, visit->policy);
 	visit->failed |= typing.type == NULL;
 	visit->possible |= typing.type != NULL && typing.type->kind != POLICY_TYPE_FALSE;

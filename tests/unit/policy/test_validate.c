@@ -50,7 +50,8 @@ static const char schema_text[] =
 /* ---- memory that runs out: these are every allocation of the library ---- */
 
 static size_t allocations;
-static size_t failing; /* 0: none; else this one and all that follow */
+static size_t failing;	 /* 0: none; else this one and all that follow */
+static size_t allocated; /* bytes */
 
 void *__real_arena_take(void *arena, size_t count, size_t size);
 void *__wrap_arena_take(void *arena, size_t count, size_t size);
@@ -60,6 +61,7 @@ __wrap_arena_take(void *arena, size_t count, size_t size)
 {
 	if (++allocations >= failing && failing > 0)
 		return NULL;
+	allocated += count * size;
 	return __real_arena_take(arena, count, size);
 }
 
@@ -362,6 +364,48 @@ test_steps(void **state)
 	free(source);
 }
 
+/* A path of three hundred thousand names, and names of which any might be meant: each is told of in
+ * bounded time and memory. The test is over in a second, or not before its time limit. */
+static void
+test_hostile(void **state)
+{
+	size_t size = 1000 * 1000;
+	char *source = malloc(size);
+	struct policy_schema *schema = parse_schema(
+		"entity E { a?: E }; action a appliesTo { principal: E, resource: E };");
+	struct policy_error err = {0};
+	struct tally tally;
+
+	(void)state;
+	assert_non_null(source);
+	size_t used = (size_t)snprintf(
+		source, size, "permit(principal, action, resource) when { principal has a");
+	for (int i = 0; i < 300 * 1000; i++)
+		used += (size_t)snprintf(source + used, size - used, ".a");
+	snprintf(source + used, size - used, " };");
+	allocated = 0;
+	assert_int_equal(validate(schema, source, &tally, &err), POLICY_LIMIT);
+	assert_true(allocated < 256 * 1024 * 1024);
+	policy_schema_free(schema);
+
+	used = (size_t)snprintf(source, size, "entity E { a: Long");
+	for (int i = 0; i < 30 * 1000; i++)
+		used += (size_t)snprintf(source + used, size - used, ", aaaaaaaaaaaa%05d: Long", i);
+	snprintf(source + used, size - used,
+		 " }; action a appliesTo { principal: E, resource: E };");
+	schema = parse_schema(source);
+	used = (size_t)snprintf(source, size, "permit(principal, action, resource) when { true");
+	for (int i = 0; i < 250; i++)
+		used += (size_t)snprintf(source + used, size - used,
+					 " && principal.%022dbaaaaaaaaaa == 1", i);
+	for (char *at = source; (at = strstr(at, ".0")) != NULL;)
+		at[1] = 'b';
+	snprintf(source + used, size - used, " };");
+	assert_int_equal(validate(schema, source, &tally, &err), POLICY_INVALID);
+	policy_schema_free(schema);
+	free(source);
+}
+
 /* ---- memory that runs out ---- */
 
 static const char everything[] =
@@ -409,7 +453,7 @@ main(void)
 		cmocka_unit_test(test_verdicts),  cmocka_unit_test(test_places),
 		cmocka_unit_test(test_told_once), cmocka_unit_test(test_many_mistakes),
 		cmocka_unit_test(test_templates), cmocka_unit_test(test_steps),
-		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_hostile),	  cmocka_unit_test(test_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
