@@ -19,6 +19,10 @@
 #define POLICIES_MAX 150 /* more than two words of bits */
 #define CROWD	     60	 /* groups that one user is in: more than an index has keys */
 
+#define GROUP	  "Group" /* what anything may be in */
+#define LONG_LIST 70	  /* of actions: more than the index files */
+#define LIST_SIZE 1536
+
 static const char *const types[3] = {"User", "Action", "N::Doc"};
 static const char *const variables[3] = {"principal", "action", "resource"};
 
@@ -46,16 +50,21 @@ entity(struct policy_facts *facts, const char *type, size_t number)
 	return policy_value_entity(facts, text(type), text(id));
 }
 
-/* Each entity may be in those of its type with higher numbers: so there are no cycles. */
+/* Each entity may be in those of its type with higher numbers, and in groups: so there are no
+ * cycles, and groups are known by name alone. One of an upper layer hides that below. */
 static void
-add_entities(struct policy_facts *facts, const char *type)
+add_entities(struct policy_facts *facts, const char *type, bool all)
 {
 	for (size_t i = 0; i + 2 < ENTITIES; i++) {
-		const struct policy_value *parents[ENTITIES + CROWD];
+		const struct policy_value *parents[2 * ENTITIES + CROWD];
 		size_t count = 0;
+		if (!all && below(2) == 0)
+			continue;
 		for (size_t j = i + 1; j < ENTITIES; j++) {
 			if (below(4) == 0)
 				parents[count++] = entity(facts, type, j);
+			if (below(8) == 0)
+				parents[count++] = entity(facts, GROUP, j);
 		}
 		for (size_t j = 0; i == 0 && j < CROWD && seed % 2 == 0; j++)
 			parents[count++] = entity(facts, type, 100 + j);
@@ -70,9 +79,9 @@ add_entities(struct policy_facts *facts, const char *type)
 static const char *const conditions[] = {"true", "false", "context.none", "1 == 1", "3"};
 
 struct texts {
-	char scope[256];     /* ` == User::"1"` */
-	char condition[256]; /* `principal == User::"1"` */
-	size_t slot;	     /* the entity's number, where the scope has a slot for it */
+	char scope[LIST_SIZE + 64];	/* ` == User::"1"` */
+	char condition[LIST_SIZE + 64]; /* `principal == User::"1"` */
+	size_t slot;			/* the entity's number, where the scope has a slot for it */
 };
 
 #define NO_SLOT SIZE_MAX
@@ -80,9 +89,9 @@ struct texts {
 static void
 write_list(struct texts *texts, size_t variable)
 {
-	char list[128] = "[";
+	char list[LIST_SIZE] = "[";
 
-	for (size_t i = below(4); i > 0; i--) {
+	for (size_t i = below(16) == 0 ? LONG_LIST : below(4); i > 0; i--) {
 		size_t used = strlen(list);
 		snprintf(list + used, sizeof(list) - used, "%s::\"%zu\",", types[variable],
 			 below(ENTITIES));
@@ -101,6 +110,7 @@ write_scope(struct texts *texts, size_t variable)
 	size_t number = below(8) == 0 ? 100 + below(CROWD) : below(ENTITIES);
 	/* Now and then another type than what is asked about. */
 	const char *type = !action && below(5) == 0 ? "Other" : types[variable];
+	const char *other = way % 2 == 1 && below(5) == 0 ? GROUP : types[variable];
 	char operator[32];
 	char value[64];
 
@@ -114,12 +124,12 @@ write_scope(struct texts *texts, size_t variable)
 	snprintf(operator, sizeof(operator), "%s", ways[way]);
 	if (way >= 2)
 		snprintf(operator, sizeof(operator), "is %s%s", type, way == 3 ? " in" : "");
-	snprintf(value, sizeof(value), "%s::\"%zu\"", types[variable], number);
+	snprintf(value, sizeof(value), "%s::\"%zu\"", action ? types[1] : other, number);
 	if (way == 2)
 		value[0] = '\0';
 	snprintf(texts->condition, sizeof(texts->condition), "%s %s %s",
 		 variables[variable], operator, value);
-	if (!action && way != 2 && below(4) == 0) {
+	if (!action && way != 2 && other == types[variable] && below(4) == 0) {
 		texts->slot = number;
 		snprintf(value, sizeof(value), "?%s", variables[variable]);
 	}
@@ -164,7 +174,7 @@ static bool
 add_policy(const struct builders *builders, size_t number, bool templates)
 {
 	struct texts texts[3];
-	char source[2048];
+	char source[6 * LIST_SIZE];
 	char id[24];
 	bool linked = false;
 
@@ -242,7 +252,9 @@ run_round(void)
 	size_t matched = 0;
 
 	for (size_t i = 0; i < COUNT(types); i++)
-		add_entities(i == 1 ? base : facts, types[i]);
+		add_entities(base, types[i], true);
+	for (size_t i = 0; i < COUNT(types); i++)
+		add_entities(facts, types[i], false);
 	build_sets(facts, sets);
 	for (int i = 0; i < REQUESTS; i++) {
 		struct policy_decision decisions[2];
