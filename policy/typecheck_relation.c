@@ -15,13 +15,38 @@ entity_named(const struct checker *checker, const struct expression *expression)
 	return NULL;
 }
 
+/* `&&` and `||` of literal booleans alone are literals too: Cedar's parser makes them so. NULL for
+ * what else there is. */
+static const struct policy_value *
+boolean_named(const struct expression *expression)
+{
+	bool conjunction = expression->kind == EXPRESSION_AND;
+	bool value = conjunction;
+
+	if (expression->kind == EXPRESSION_LITERAL)
+		return expression->literal->kind == VALUE_BOOLEAN ? expression->literal : NULL;
+	if (!conjunction && expression->kind != EXPRESSION_OR)
+		return NULL;
+	for (size_t i = 0; i < expression->many.count; i++) {
+		const struct policy_value *part = boolean_named(expression->many.operands[i].value);
+
+		if (part == NULL)
+			return NULL;
+		value = conjunction ? value && part->boolean : value || part->boolean;
+	}
+	return value_boolean(value);
+}
+
 /* What is compared without looking at types: Cedar's literals, and `action`. */
 static const struct policy_value *
 value_named(const struct checker *checker, const struct expression *expression)
 {
+	const struct policy_value *boolean = boolean_named(expression);
+
+	if (boolean != NULL)
+		return boolean;
 	if (expression->kind == EXPRESSION_LITERAL &&
-	    (expression->literal->kind == VALUE_BOOLEAN ||
-	     expression->literal->kind == VALUE_LONG || expression->literal->kind == VALUE_STRING))
+	    (expression->literal->kind == VALUE_LONG || expression->literal->kind == VALUE_STRING))
 		return expression->literal;
 	return entity_named(checker, expression);
 }
