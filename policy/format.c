@@ -309,9 +309,13 @@ policy_format(struct policy_text source, char **ret_text, size_t *ret_size,
 		write_policies(&formatter);
 	bool good = formatter.tokens != NULL && !writer.failed;
 	arena_free(&arena);
-	if (!good) {
+	bool fits = writer.size <= POLICY_SOURCE_MAX;
+	if (!good || !fits) {
 		free(writer.data);
-		return policy_fail(err, POLICY_MEMORY, "out of memory");
+		return !good ? policy_fail(err, POLICY_MEMORY, "out of memory")
+			     : policy_fail(err, POLICY_LIMIT,
+					   "laid out, the text would have more than %d bytes",
+					   POLICY_SOURCE_MAX);
 	}
 	*ret_text = writer.data;
 	*ret_size = writer.size;

@@ -8,8 +8,9 @@
 
 #define POLICY_FORMAT_WIDTH 80 /* columns that lines keep to where they can */
 
-/* A text that does not parse is refused as policy_set_parse refuses it. *ret_text is the caller's
- * to free(); it is not terminated. */
+/* A text that does not parse is refused as policy_set_parse refuses it, and so is one that would
+ * not once it is laid out, for its size. *ret_text is the caller's to free(); it is not terminated.
+ */
 __attribute__((warn_unused_result)) enum policy_status policy_format(struct policy_text source,
 								     char **ret_text,
 								     size_t *ret_size,

@@ -142,7 +142,7 @@ call(struct cedar_reader *reader, const struct cedar_place *at, bool directed)
 	}
 	return built(reader, at,
 		     policy_value_call(reader->facts, cedar_text(name.value), arguments, count),
-		     "there is no such function, or not of this");
+		     "there is no such function, or it does not read this argument");
 }
 
 static const struct policy_value *

@@ -3,6 +3,7 @@
 #include "commands.h"
 #include "file.h"
 #include "policy/format.h"
+#include "policy_files.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -69,8 +70,7 @@ format_one(const char *path, const struct format_options *options, bool *ret_dif
 		return status;
 	if (policy_format((struct policy_text){file.data, file.size}, &text, &size, &err) !=
 	    POLICY_OK)
-		return complain(EX_DATAERR, "%s:%u:%u: %s", path, err.line, err.column,
-				err.message);
+		return policy_complain(path, &err);
 	bool differs = size != file.size || (size > 0 && memcmp(text, file.data, size) != 0);
 	if (options->check && differs)
 		(void)printf("%s\n", path);

@@ -215,14 +215,35 @@ large_texts(void **state)
 	free(text);
 }
 
+/* What is laid out can be read again: blanks and line ends may make it too large. */
+static void
+too_large(void **state)
+{
+	struct policy_error err = {0};
+	char *text = malloc(POLICY_SOURCE_MAX);
+	char *laid_out = NULL;
+	size_t size = 0;
+
+	(void)state;
+	assert_non_null(text);
+	char *next = text + sprintf(text, "permit(principal,action,resource)when{[1");
+	while (next - text < POLICY_SOURCE_MAX - 100)
+		next += sprintf(next, ",1");
+	sprintf(next, "]==[]};");
+	assert_int_equal(
+		policy_format((struct policy_text){text, strlen(text)}, &laid_out, &size, &err),
+		POLICY_LIMIT);
+	assert_int_equal(err.status, POLICY_LIMIT);
+	free(text);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(layouts),
-		cmocka_unit_test(what_is_formatted_stays),
-		cmocka_unit_test(comments_anywhere),
-		cmocka_unit_test(large_texts),
+		cmocka_unit_test(layouts),	     cmocka_unit_test(what_is_formatted_stays),
+		cmocka_unit_test(comments_anywhere), cmocka_unit_test(large_texts),
+		cmocka_unit_test(too_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
