@@ -6,6 +6,7 @@
 #include "encode.h"
 #include "file.h"
 #include "key.h"
+#include "output.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -376,6 +377,24 @@ client_once(const char *config, struct operation_request *request, struct client
 	int status = client_open(config, &client);
 
 	return status != 0 ? status : client_ask(client, request, ret_answer);
+}
+
+int
+client_trust(const struct common *common, struct operation_request *request, const char *id,
+	     const char *subject)
+{
+	auto_answer answer = {.json = NULL};
+
+	operation_set_text(request, FIELD_ID, id);
+	operation_set_text(request, FIELD_SUBJECT, subject);
+	int status = client_once(common->config, request, &answer);
+	if (status != 0)
+		return status;
+	if (!common->json) {
+		(void)printf("%s\n", id);
+		output_line(subject);
+	}
+	return output_act(common->json, answer.json, answer.trust_revision);
 }
 
 int

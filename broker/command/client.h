@@ -7,6 +7,7 @@
 #ifndef POSTERN_COMMAND_CLIENT_H
 #define POSTERN_COMMAND_CLIENT_H
 
+#include "command.h"
 #include "json.h"
 #include "wire/operation.h"
 
@@ -52,6 +53,11 @@ int client_ask_all(struct client *client, struct operation_request *request, con
 /* client_open, client_ask and client_close, for commands that ask one thing. */
 int client_once(const char *config, struct operation_request *request,
 		struct client_answer *ret_answer);
+
+/* The act that trusts in what has an id and a subject: the request has all but these two. Prints both,
+ * and what it did. */
+int client_trust(const struct common *common, struct operation_request *request, const char *id,
+		 const char *subject);
 
 /* The plainest commands: --json, --config and one argument, which is `field`'s and called
  * `argument` ("PATH"); NULL: none. */

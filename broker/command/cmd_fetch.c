@@ -5,6 +5,7 @@
 #include "ek.h"
 #include "encode.h"
 #include "fetch_ima.h"
+#include "file.h"
 #include "guest.h"
 #include "wire/hpke.h"
 
@@ -378,21 +379,14 @@ seen_read(const char *path, uint64_t *min_revision)
 static int
 seen_write(const char *path, uint64_t revision)
 {
-	char text[SEEN_MAX], temporary[FILE_PATH_MAX];
-	int size = snprintf(temporary, sizeof(temporary), "%s.new-%ld", path, (long)getpid());
+	char text[SEEN_MAX];
 	uint64_t seen = 0;
 	int status = seen_read(path, &seen);
 
 	if (status != 0 || seen >= revision)
 		return status;
-	if (size < 0 || (size_t)size >= sizeof(temporary))
-		return complain(EX_CANTCREAT, "%s: too long a path", path);
 	(void)snprintf(text, sizeof(text), "%llu\n", (unsigned long long)revision);
-	(void)unlink(temporary); /* of a run that was cut short */
-	status = file_write_new(temporary, 0644, text, strlen(text));
-	if (status == 0 && rename(temporary, path) != 0)
-		status = complain(EX_CANTCREAT, "%s: %s", path, strerror(errno));
-	return status;
+	return file_replace(path, 0644, text, strlen(text));
 }
 
 /* ---- all of it ---- */

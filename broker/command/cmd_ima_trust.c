@@ -92,7 +92,6 @@ cmd_ima_key_add(int argc, char **argv)
 	struct operation_request request = {.operation = OPERATION_IMA_KEY_ADD};
 	struct attest_ima_key key;
 	char id[IMA_KEY_ID_TEXT], subject[IMA_KEY_SUBJECT];
-	auto_answer answer = {.json = NULL};
 
 	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
 	    arguments_expect(&positional, 1, 1, "FILE") != 0)
@@ -101,16 +100,7 @@ cmd_ima_key_add(int argc, char **argv)
 	if (status != 0)
 		return status;
 	operation_set(&request, FIELD_PUBLIC_KEY, (struct bytes){key.der, key.size});
-	operation_set_text(&request, FIELD_ID, id);
-	operation_set_text(&request, FIELD_SUBJECT, subject);
-	status = client_once(common.config, &request, &answer);
-	if (status != 0)
-		return status;
-	if (!common.json) {
-		(void)printf("%s\n", id);
-		output_line(subject);
-	}
-	return output_act(common.json, answer.json, answer.trust_revision);
+	return client_trust(&common, &request, id, subject);
 }
 
 /* ---- allow-lists ---- */

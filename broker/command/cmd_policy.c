@@ -5,8 +5,7 @@
 #include "encode.h"
 #include "file.h"
 #include "output.h"
-#include "policy/schema.h"
-#include "wire/schema.h"
+#include "policy_files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,49 +143,35 @@ name_settle(const char *file, const char *given, char ret_name[65])
 static void
 finding_tell(void *user, const struct policy_finding *finding)
 {
-	const char *path = user;
+	const char *const *path = user;
 
 	if (finding->warning)
-		remark("%s:%u:%u: %s", path, finding->line, finding->column, finding->message);
+		remark("%s:%u:%u: %s", *path, finding->line, finding->column, finding->message);
 	else
-		(void)complain(EX_DATAERR, "%s:%u:%u: %s", path, finding->line, finding->column,
+		(void)complain(EX_DATAERR, "%s:%u:%u: %s", *path, finding->line, finding->column,
 			       finding->message);
 }
 
+/* Looked at here first, so that a mistake shows with line and column, and nothing is sent. */
 static int
-policy_validate_for_broker(const char *path, const struct policy_set *set)
+policy_try(const char *path, const struct file_text *file)
 {
-	struct policy_schema *schema = NULL;
-	struct policy_error err;
-	char name[FILE_PATH_MAX];
-
-	(void)snprintf(name, sizeof(name), "%s", path);
-	enum policy_status status = policy_schema_parse(
-		(struct policy_text){broker_schema, broker_schema_size}, &schema, &err);
-	if (status == POLICY_OK)
-		status = policy_validate(schema, set, finding_tell, name, &err);
-	policy_schema_free(schema);
-	if (status == POLICY_OK)
-		return 0;
-	if (status != POLICY_INVALID)
-		return complain(EX_DATAERR, "%s: %s", path, err.message);
-	remark("`postern policy schema` prints what policies may speak of");
-	return EX_DATAERR;
-}
-
-/* Read here first, so that a mistake shows with line and column, and nothing is sent. */
-static int
-policy_parse(const char *path, const struct file_text *file)
-{
-	struct policy_set *set = NULL;
+	auto_policy_set *set = NULL;
+	auto_policy_schema *schema = NULL;
 	struct policy_error err;
 
 	if (policy_set_parse((struct policy_text){file->data, file->size}, &set, &err) != POLICY_OK)
-		return complain(EX_DATAERR, "%s:%u:%u: %s", path, err.line, err.column,
-				err.message);
-	int status = policy_validate_for_broker(path, set);
-	policy_set_free(set);
-	return status;
+		return policy_complain(path, &err);
+	int status = policy_file_schema(NULL, &schema);
+	if (status != 0)
+		return status;
+	enum policy_status verdict = policy_validate(schema, set, finding_tell, &path, &err);
+	if (verdict == POLICY_OK)
+		return 0;
+	if (verdict != POLICY_INVALID)
+		return policy_complain(path, &err);
+	remark("`postern policy schema` prints what policies may speak of");
+	return EX_DATAERR;
 }
 
 static int
@@ -207,7 +192,7 @@ policy_ask(int argc, char **argv, enum operation operation, struct common *commo
 	if (status == 0)
 		status = file_read(positional.items[0], OPERATION_POLICY_MAX, &file);
 	if (status == 0)
-		status = policy_parse(positional.items[0], &file);
+		status = policy_try(positional.items[0], &file);
 	if (status != 0)
 		return status;
 	operation_set_text(&request, FIELD_NAME, name);

@@ -38,23 +38,14 @@ struct format_options {
 	bool write;
 };
 
-/* Beside the file, then in its place: a crash leaves the old one or the new one. */
 static int
-file_replace(const char *path, const char *text, size_t size)
+write_back(const char *path, const char *text, size_t size)
 {
-	char beside[FILE_PATH_MAX];
 	struct stat info;
 
-	int length = snprintf(beside, sizeof(beside), "%s.%d.new", path, (int)getpid());
-	if (length < 0 || (size_t)length >= sizeof(beside) || stat(path, &info) < 0)
-		return complain(EX_CANTCREAT, "%s: cannot be replaced", path);
-	int status = file_write_new(beside, info.st_mode & 0777, text, size);
-	if (status != 0)
-		return status;
-	if (rename(beside, path) == 0)
-		return 0;
-	(void)unlink(beside);
-	return complain(EX_CANTCREAT, "%s: cannot be replaced: %s", path, strerror(errno));
+	if (stat(path, &info) < 0)
+		return complain(EX_CANTCREAT, "%s: cannot be replaced: %s", path, strerror(errno));
+	return file_replace(path, info.st_mode & 0777, text, size);
 }
 
 static int
@@ -75,7 +66,7 @@ format_one(const char *path, const struct format_options *options, bool *ret_dif
 	if (options->check && differs)
 		(void)printf("%s\n", path);
 	else if (options->write && differs)
-		status = file_replace(path, text, size);
+		status = write_back(path, text, size);
 	else if (!options->check && !options->write)
 		(void)fwrite(text, 1, size, stdout);
 	free(text);

@@ -146,7 +146,6 @@ cmd_anchor_add(int argc, char **argv)
 	struct operation_request request = {.operation = OPERATION_ANCHOR_ADD};
 	struct certificate certificate;
 	char id[CA_ID_TEXT], subject[160];
-	auto_answer answer = {.json = NULL};
 
 	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
 	    arguments_expect(&positional, 1, 1, "FILE") != 0)
@@ -156,16 +155,7 @@ cmd_anchor_add(int argc, char **argv)
 		return status;
 	operation_set(&request, FIELD_CERTIFICATE,
 		      (struct bytes){certificate.der, certificate.size});
-	operation_set_text(&request, FIELD_ID, id);
-	operation_set_text(&request, FIELD_SUBJECT, subject);
-	status = client_once(common.config, &request, &answer);
-	if (status != 0)
-		return status;
-	if (!common.json) {
-		(void)printf("%s\n", id);
-		output_line(subject);
-	}
-	return output_act(common.json, answer.json, answer.trust_revision);
+	return client_trust(&common, &request, id, subject);
 }
 
 /* ---- revoking ---- */

@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "encode.h"
+#include "file.h"
 #include "json.h"
 #include "wire/message.h"
 
@@ -86,17 +87,10 @@ fetch_ima_add(struct fetch_ima *ima, json_t *body, struct broker_problem *proble
 int
 fetch_ima_keep(const struct fetch_ima *ima, uint64_t next)
 {
-	char text[STATE_MAX], temporary[FILE_PATH_MAX];
+	char text[STATE_MAX];
 
 	if (ima->state == NULL || next == ima->offset)
 		return 0;
-	int size = snprintf(temporary, sizeof(temporary), "%s.new-%ld", ima->state, (long)getpid());
-	if (size < 0 || (size_t)size >= sizeof(temporary))
-		return complain(EX_CANTCREAT, "%s: too long a path", ima->state);
 	(void)snprintf(text, sizeof(text), "%s %" PRIu64 "\n", ima->boot, next);
-	(void)unlink(temporary); /* of a run that was cut short */
-	int status = file_write_new(temporary, 0644, text, strlen(text));
-	if (status == 0 && rename(temporary, ima->state) != 0)
-		status = complain(EX_CANTCREAT, "%s: %s", ima->state, strerror(errno));
-	return status;
+	return file_replace(ima->state, 0644, text, strlen(text));
 }

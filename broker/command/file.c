@@ -187,6 +187,23 @@ file_write_new(const char *path, mode_t mode, const void *data, size_t size)
 	return complain(EX_CANTCREAT, "%s: cannot be written whole; removed again", path);
 }
 
+int
+file_replace(const char *path, mode_t mode, const void *data, size_t size)
+{
+	char beside[FILE_PATH_MAX];
+	int length = snprintf(beside, sizeof(beside), "%s.new-%ld", path, (long)getpid());
+
+	if (length < 0 || (size_t)length >= sizeof(beside))
+		return complain(EX_CANTCREAT, "%s: too long a path", path);
+	(void)unlink(beside); /* of a run that was cut short */
+	int status = file_write_new(beside, mode, data, size);
+	if (status != 0 || rename(beside, path) == 0)
+		return status;
+	status = complain(EX_CANTCREAT, "%s: cannot be replaced: %s", path, strerror(errno));
+	(void)unlink(beside);
+	return status;
+}
+
 bool
 file_beside(const char *beside, const char *path, char ret_path[FILE_PATH_MAX])
 {

@@ -27,6 +27,9 @@ int file_read_optional(const char *path, size_t max, struct file_text *ret_text)
 
 /* Makes a file that must not exist yet. 0 or EX_CANTCREAT. */
 int file_write_new(const char *path, mode_t mode, const void *data, size_t size);
+/* Writes beside `path`, then puts that in its place: whoever reads, and a crash, find the old file or
+ * the new one. 0 or EX_CANTCREAT. */
+int file_replace(const char *path, mode_t mode, const void *data, size_t size);
 /* All bytes to a descriptor. 0 or EX_IOERR. */
 int file_write_all(int descriptor, const void *data, size_t size);
 /* "folder/name". 0 or EX_CANTCREAT. */
