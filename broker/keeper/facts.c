@@ -45,29 +45,13 @@ define(struct policy_facts *facts, const struct policy_value *thing,
 	       POLICY_OK;
 }
 
-static bool
-define_action(struct policy_facts *facts, const char *name, const char *group)
-{
-	const struct policy_value *parent =
-		group ? entity(facts, "Action", text_bytes(group)) : NULL;
-
-	return define(facts, entity(facts, "Action", text_bytes(name)), NULL, &parent,
-		      group ? 1 : 0);
-}
-
 struct policy_facts *
-facts_actions_new(void)
+facts_actions_new(const struct policy_schema *schema)
 {
-	static const char *const plain[] = {"read", "write", "trust", "release", "renew", "reveal"};
 	struct policy_facts *facts = policy_facts_new(NULL);
-	const struct operation_info *info;
-	bool good = facts != NULL;
+	struct policy_error err;
 
-	for (size_t i = 0; good && i < sizeof(plain) / sizeof(plain[0]); i++)
-		good = define_action(facts, plain[i], NULL);
-	for (size_t i = 0; good && (info = operation_at(i)) != NULL; i++)
-		good = define_action(facts, info->name, info->group);
-	if (good)
+	if (facts && policy_schema_add_actions(schema, facts, &err) == POLICY_OK)
 		return facts;
 	policy_facts_free(facts);
 	return NULL;

@@ -8,8 +8,9 @@
 #define FACTS_WHY_SIZE	    320
 #define FACTS_BASELINES_MAX 64 /* that match one machine at once; more deny */
 
-/* The layer below all requests: the actions and their groups. It never changes. */
-struct policy_facts *facts_actions_new(void);
+/* The layer below all requests: the schema's actions and their groups. It never changes. NULL: no
+ * memory. */
+struct policy_facts *facts_actions_new(const struct policy_schema *schema);
 
 struct release_view {
 	const struct machine *machine;

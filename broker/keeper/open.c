@@ -321,11 +321,11 @@ open_all(struct opening *opening, const struct secret *root_key)
 	struct store_error err;
 
 	keeper->challenges = challenges_new(keeper->options.challenge_lifetime);
-	keeper->actions = facts_actions_new();
 	if (policy_schema_parse((struct policy_text){broker_schema, broker_schema_size},
 				&keeper->schema, &schema_err) != POLICY_OK)
 		return fail(opening, "the schema of policies: %u:%u: %s", schema_err.line,
 			    schema_err.column, schema_err.message);
+	keeper->actions = facts_actions_new(keeper->schema);
 	opening->value = secret_new(64 * 1024);
 	if (!keeper->challenges || !keeper->actions || !opening->value)
 		return fail(opening, "no memory, or it cannot be locked: raise RLIMIT_MEMLOCK");

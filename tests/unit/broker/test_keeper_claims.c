@@ -4,6 +4,7 @@
 
 #include "keeper/claims.h"
 #include "keeper/facts.h"
+#include "wire/schema.h"
 
 #include <setjmp.h>
 #include <sodium.h>
@@ -49,6 +50,22 @@ encoded(const struct attest_claims *claims)
 	return (struct bytes){claims->encoded, claims->size};
 }
 
+/* They outlive the schema. */
+static struct policy_facts *
+actions_new(void)
+{
+	struct policy_schema *schema = NULL;
+	struct policy_error err = {0};
+
+	assert_int_equal(
+		policy_schema_parse((struct policy_text){broker_schema, broker_schema_size},
+				    &schema, &err),
+		POLICY_OK);
+	struct policy_facts *actions = facts_actions_new(schema);
+	policy_schema_free(schema);
+	return actions;
+}
+
 /* What one condition makes of these claims; `named` as the keeper would set it, or all ones. */
 static bool
 permits(const char *condition, struct bytes claims, enum ima_state ima, bool all_named,
@@ -57,7 +74,7 @@ permits(const char *condition, struct bytes claims, enum ima_state ima, bool all
 	char source[1024];
 	struct policy_error err = {0};
 	auto_policy_set *set = NULL;
-	auto_facts *actions = facts_actions_new();
+	auto_facts *actions = actions_new();
 	auto_facts *common = policy_facts_new(actions);
 	auto_facts *facts = policy_facts_new(common);
 	struct machine *machine = machine_new(MACHINE);
@@ -350,11 +367,18 @@ test_claims_that_are_too_large_to_keep(void **state)
 	assert_non_null(strstr(shown, "\"claims\":{\"secureBoot\":true}"));
 	assert_non_null(strstr(shown, "\"claims_left_out\":[\"dbxHashes\"]"));
 	free(shown);
-	assert_checked(house, "context.claims has secureBoot && context.claims.secureBoot", "\"changes\":[]");
-	assert_checked(house, "context.claims has secureBoot && context.claims.secureBoot", "\"unsure\":0");
-	assert_checked(house, "context.claims has secureBoot && !context.claims.secureBoot", "\"after\":\"deny\"");
-	assert_checked(house, "context.claims has dbxHashes && context.claims.dbxHashes.contains(\"x\")", "\"unsure\":1");
-	assert_checked(house, "context.claims has dbxHashes && context.claims.dbxHashes.contains(\"x\")", "\"changes\":[]");
+	assert_checked(house, "context.claims has secureBoot && context.claims.secureBoot",
+		       "\"changes\":[]");
+	assert_checked(house, "context.claims has secureBoot && context.claims.secureBoot",
+		       "\"unsure\":0");
+	assert_checked(house, "context.claims has secureBoot && !context.claims.secureBoot",
+		       "\"after\":\"deny\"");
+	assert_checked(house,
+		       "context.claims has dbxHashes && context.claims.dbxHashes.contains(\"x\")",
+		       "\"unsure\":1");
+	assert_checked(house,
+		       "context.claims has dbxHashes && context.claims.dbxHashes.contains(\"x\")",
+		       "\"changes\":[]");
 	software_log_free(&log);
 	guest_close(&guest);
 }
