@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Decisions as a whole, and memory that runs out. */
+#include "failing.h"
 #include "fixture.h"
 
 #include "policy/builder.h"
@@ -12,44 +13,6 @@
 #include <cmocka.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* ---- memory that runs out: these two are every allocation of the library ---- */
-
-static size_t allocations;
-static size_t failing; /* 0: none; else this one and all that follow */
-static size_t chunks;  /* allocations from libc */
-
-void *__real_arena_take(void *arena, size_t count, size_t size);
-void *__wrap_arena_take(void *arena, size_t count, size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-
-static bool
-fails(void)
-{
-	return ++allocations >= failing && failing > 0;
-}
-
-void *
-__wrap_arena_take(void *arena, size_t count, size_t size)
-{
-	return fails() ? NULL : __real_arena_take(arena, count, size);
-}
-
-void *
-__wrap_calloc(size_t count, size_t size)
-{
-	return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *
-__wrap_malloc(size_t size)
-{
-	chunks++;
-	return fails() ? NULL : __real_malloc(size);
-}
 
 /* ---- decisions of many policies ---- */
 
@@ -212,16 +175,16 @@ static void
 test_memory(void **state)
 {
 	(void)state;
-	failing = 0;
-	allocations = 0;
+	failing.at = 0;
+	failing.allocations = 0;
 	assert_int_equal(run_everything(), POLICY_OK);
-	size_t count = allocations;
+	size_t count = failing.allocations;
 	assert_in_range(count, 200, 5000);
 	for (size_t i = 1; i <= count; i++) {
-		allocations = 0;
-		failing = i;
+		failing.allocations = 0;
+		failing.at = i;
 		enum policy_status status = run_everything();
-		failing = 0;
+		failing.at = 0;
 		if (status != POLICY_MEMORY)
 			fail_msg("allocation %zu of %zu failed: status %d", i, count, (int)status);
 	}
@@ -247,14 +210,14 @@ test_reuse(void **state)
 	size_t chunks_before = 0;
 	for (int round = 0; round < 20; round++) {
 		policy_facts_clear(facts);
-		chunks_before = chunks;
+		chunks_before = failing.chunks;
 		for (int i = 0; i < 200; i++) {
 			char id[16];
 			snprintf(id, sizeof(id), "%d", i);
 			assert_int_equal(add_user(facts, id), POLICY_OK);
 		}
 		if (round > 0)
-			assert_int_equal(chunks, chunks_before);
+			assert_int_equal(failing.chunks, chunks_before);
 	}
 	policy_facts_free(facts);
 	policy_facts_free(NULL);

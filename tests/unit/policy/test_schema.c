@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is a schema and what is not, what its names mean, its limits, and damage of all kinds. */
+#include "failing.h"
 #include "policy/type.h"
 
 #include <setjmp.h>
@@ -12,34 +13,6 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define S(source)    source, sizeof(source) - 1
-
-/* ---- memory that runs out: these are every allocation of the library ---- */
-
-static size_t allocations;
-static size_t failing; /* 0: none; else this one and all that follow */
-
-void *__real_arena_take(void *arena, size_t count, size_t size);
-void *__wrap_arena_take(void *arena, size_t count, size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-
-static bool
-fails(void)
-{
-	return ++allocations >= failing && failing > 0;
-}
-
-void *
-__wrap_arena_take(void *arena, size_t count, size_t size)
-{
-	return fails() ? NULL : __real_arena_take(arena, count, size);
-}
-
-void *
-__wrap_calloc(size_t count, size_t size)
-{
-	return fails() ? NULL : __real_calloc(count, size);
-}
 
 /* ---- reading ---- */
 
@@ -550,15 +523,15 @@ test_allocations(void **state)
 	enum policy_status status = POLICY_MEMORY;
 
 	(void)state;
-	for (failing = 1; status != POLICY_OK; failing++) {
-		allocations = 0;
+	for (failing.at = 1; status != POLICY_OK; failing.at++) {
+		failing.allocations = 0;
 		status = run_everything();
 		if (status != POLICY_OK)
 			assert_int_equal(status, POLICY_MEMORY);
-		assert_true(failing < 100000);
+		assert_true(failing.at < 100000);
 	}
-	assert_true(failing > 50);
-	failing = 0;
+	assert_true(failing.at > 50);
+	failing.at = 0;
 }
 
 int

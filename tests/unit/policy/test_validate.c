@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Validation: verdicts, the places of mistakes, templates, limits, and memory that runs out. */
+#include "failing.h"
 #include "fixture.h"
 
 #include "policy/builder.h"
@@ -46,24 +47,6 @@ static const char schema_text[] =
 	"}\n";
 
 #define VIEW_SCOPE "permit(principal is User, action == Action::\"view\", resource)"
-
-/* ---- memory that runs out: these are every allocation of the library ---- */
-
-static size_t allocations;
-static size_t failing;	 /* 0: none; else this one and all that follow */
-static size_t allocated; /* bytes */
-
-void *__real_arena_take(void *arena, size_t count, size_t size);
-void *__wrap_arena_take(void *arena, size_t count, size_t size);
-
-void *
-__wrap_arena_take(void *arena, size_t count, size_t size)
-{
-	if (++allocations >= failing && failing > 0)
-		return NULL;
-	allocated += count * size;
-	return __real_arena_take(arena, count, size);
-}
 
 /* ---- what is told ---- */
 
@@ -383,9 +366,9 @@ test_hostile(void **state)
 	for (int i = 0; i < 300 * 1000; i++)
 		used += (size_t)snprintf(source + used, size - used, ".a");
 	snprintf(source + used, size - used, " };");
-	allocated = 0;
+	failing.bytes = 0;
 	assert_int_equal(validate(schema, source, &tally, &err), POLICY_LIMIT);
-	assert_true(allocated < 256 * 1024 * 1024);
+	assert_true(failing.bytes < 256 * 1024 * 1024);
 	policy_schema_free(schema);
 
 	used = (size_t)snprintf(source, size, "entity E { a: Long");
@@ -429,15 +412,15 @@ test_memory(void **state)
 
 	(void)state;
 	assert_int_equal(parse_exact(everything, sizeof(everything) - 1, &set, &err), POLICY_OK);
-	allocations = 0;
+	failing.allocations = 0;
 	assert_int_equal(policy_validate(schema, set, NULL, NULL, &err), POLICY_INVALID);
-	size_t count = allocations;
+	size_t count = failing.allocations;
 	assert_in_range(count, 50, 5000);
 	for (size_t i = 1; i <= count; i++) {
-		allocations = 0;
-		failing = i;
+		failing.allocations = 0;
+		failing.at = i;
 		enum policy_status status = policy_validate(schema, set, NULL, NULL, &err);
-		failing = 0;
+		failing.at = 0;
 		if (status != POLICY_MEMORY || err.status != POLICY_MEMORY)
 			fail_msg("allocation %zu of %zu failed: status %d", i, count, (int)status);
 	}
