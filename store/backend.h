@@ -9,7 +9,8 @@
 
 #include "store.h"
 
-#define BACKEND_KEY_MAX 500 /* LMDB's own limit is 511 */
+#define BACKEND_KEY_MAX	  500 /* LMDB's own limit is 511 */
+#define BACKEND_SLOT_SIZE 32
 
 struct backend;
 
@@ -55,6 +56,17 @@ struct backend_class {
 	enum store_status (*apply)(struct backend *backend, const struct backend_expect *expect,
 				   const struct backend_write *writes, size_t count,
 				   struct store_error *err);
+	/*
+	 * Slots: SLOT_SIZE bytes each, by number, that lie outside of the map and are overwritten where
+	 * they are: what was in one is gone when slots_sync has answered. One never written reads as
+	 * zeros.
+	 */
+	enum store_status (*slot_read)(struct backend *backend, uint64_t slot,
+				       uint8_t ret_bytes[BACKEND_SLOT_SIZE], struct store_error *err);
+	/* `count` in a row, from `slot` on. */
+	enum store_status (*slots_write)(struct backend *backend, uint64_t slot,
+					 const uint8_t *bytes, size_t count, struct store_error *err);
+	enum store_status (*slots_sync)(struct backend *backend, struct store_error *err);
 	void (*close)(struct backend *backend);
 };
 

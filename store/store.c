@@ -77,8 +77,10 @@ store_create_on(struct backend *backend, const struct secret *root_key, struct s
 }
 
 enum store_status
-store_create(const char *path, const struct secret *root_key, struct store_error *err)
+store_create(const char *path, const struct secret *root_key, struct store_bytes note,
+	     struct store_error *err)
 {
+	(void)note;
 	auto_backend *backend = NULL;
 	enum store_status status = check_root_key(root_key, err);
 

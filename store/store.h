@@ -16,6 +16,7 @@
 #define STORE_BATCH_MAX	    256 /* operations in one batch */
 #define STORE_ROOT_KEY_SIZE 32
 #define STORE_HASH_SIZE	    32
+#define STORE_NOTE_MAX	    2048
 
 enum store_status {
 	STORE_OK = 0,
@@ -25,9 +26,14 @@ enum store_status {
 	STORE_KEY,	/* the root key does not open this store */
 	STORE_EXISTS,	/* store_create: there is one already */
 	STORE_LIMIT,	/* key, value or batch too large */
-	STORE_SPACE,	/* no room on the disk or in the map */
-	STORE_IO,	/* the disk or the operating system says no */
+	STORE_SPACE,	/* no room on the disk: nothing was changed. Ends when there is room */
+	STORE_READONLY, /* the file may not be written (any more): nothing was changed. Ends with it
+			 */
+	STORE_IO,	/* the disk or the operating system says no: nothing was changed */
+	STORE_UNSURE,	/* ... in the write that decides: the batch may be durable or not: read to
+			   know */
 	STORE_MEMORY,	/* also: memory could not be locked */
+	STORE_SEALED,	/* attached, and not unsealed yet */
 };
 
 struct store_error {
@@ -42,14 +48,42 @@ struct store_bytes {
 
 struct store;
 
-/* `path` is a directory (made 0700 by store_create). The root key is used during the call only. */
+/* ---- attach, unseal, open, close ---- */
+
+/* `path` is a directory (made 0700). The root key is used during the call only. `note`: up to
+ * STORE_NOTE_MAX bytes of the caller's that can be read while the store is sealed. */
+__attribute__((warn_unused_result)) enum store_status store_create(const char *path,
+								   const struct secret *root_key,
+								   struct store_bytes note,
+								   struct store_error *err);
+/* Opens and locks the files, which is all that needs a path: a confined process can unseal later.
+ * Until then everything else answers STORE_SEALED. */
 __attribute__((warn_unused_result)) enum store_status
-store_create(const char *path, const struct secret *root_key, struct store_error *err);
+store_attach(const char *path, struct store **ret_store, struct store_error *err);
+/* STORE_KEY if the key is another, and the store stays as it was. No other thread may use it. */
+__attribute__((warn_unused_result)) enum store_status
+store_unseal(struct store *store, const struct secret *root_key, struct store_error *err);
+/* Both. */
 __attribute__((warn_unused_result)) enum store_status store_open(const char *path,
 								 const struct secret *root_key,
 								 struct store **ret_store,
 								 struct store_error *err);
 void store_close(struct store *store);
+
+/* The caller's note, also of a sealed store; only what an unsealed one says is authenticated. */
+__attribute__((warn_unused_result)) enum store_status store_note(struct store *store,
+								 uint8_t ret_note[STORE_NOTE_MAX],
+								 size_t *ret_size,
+								 struct store_error *err);
+/* STORE_OK, or STORE_KEY; also of a sealed store. */
+__attribute__((warn_unused_result)) enum store_status
+store_try_key(struct store *store, const struct secret *root_key, struct store_error *err);
+/* Another root key and another note, in one durable commit; no record is touched. From then on the
+ * old one opens nothing of this file. */
+__attribute__((warn_unused_result)) enum store_status store_rekey(struct store *store,
+								  const struct secret *new_root_key,
+								  struct store_bytes note,
+								  struct store_error *err);
 
 /* ---- reading: never waits for a writer ---- */
 
@@ -84,15 +118,18 @@ void store_batch_clear(struct store_batch *batch);
 void store_batch_expect(struct store_batch *batch, const char *key, uint64_t revision);
 void store_batch_put(struct store_batch *batch, const char *key, struct store_bytes value);
 void store_batch_delete(struct store_batch *batch, const char *key);
+/* As store_batch_put, under a key of its own that lies outside of the database: once the record is
+ * deleted or put anew, and that commit has answered, the old value cannot be read by anyone who has
+ * the files and the root key. */
+void store_batch_put_erasable(struct store_batch *batch, const char *key, struct store_bytes value);
 /* Appends to the hash-chained log. The committer gives it the next number, from 1 without gaps, and
  * hash(n) = SHA-256("postern/log/v1" NUL || hash(n-1) || entry), hash(0) = 32 zero bytes. `tag`
  * (NULL, or printable ASCII up to 128 bytes without '/') files it under a name that
  * store_log_tagged finds. */
 void store_batch_append(struct store_batch *batch, const char *tag, struct store_bytes entry);
 
-/* Returns when the batch is durable, or was refused; after STORE_IO or STORE_SPACE it may be
- * either: read to know. Batches of concurrent callers share one fsync; a conflict in one does not
- * fail the others. */
+/* Returns when the batch is durable, or was refused (STORE_UNSURE: either). Batches of concurrent
+ * callers share one fsync; a conflict in one does not fail the others. */
 __attribute__((warn_unused_result)) enum store_status
 store_commit(struct store *store, struct store_batch *batch, struct store_error *err);
 /* After a successful commit, for the batch's last append: its number, 0 if it had none. */

@@ -143,7 +143,7 @@ founding_make(const char *path, const struct secret *root_key, const char *opera
 {
 	struct store_error err = {.status = STORE_OK};
 	struct store *store = NULL;
-	enum store_status stored = store_create(path, root_key, &err);
+	enum store_status stored = store_create(path, root_key, (struct store_bytes){0}, &err);
 
 	if (stored == STORE_OK)
 		stored = store_open(path, root_key, &store, &err);

@@ -35,6 +35,12 @@ advice(enum wire_status status)
 		return "try again";
 	case WIRE_FAILED:
 		return "the broker failed; its log says why";
+	case WIRE_SEALED:
+		return "the broker is sealed: its key has to be given first";
+	case WIRE_FROZEN:
+		return "the broker's store may be an older one: whoever runs it has to look";
+	case WIRE_STORE:
+		return "the broker's disk takes no more, for now";
 	}
 	return "";
 }

@@ -111,6 +111,8 @@ outcome_text(enum operation_outcome outcome)
 		return "conflict";
 	case OUTCOME_FAILED:
 		return "failed";
+	case OUTCOME_FROZEN:
+		return "frozen";
 	}
 	return "failed";
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "field.h"
 
+#include "control.h"
 #include "hpke.h"
 #include "ima.h"
 #include "text.h"
@@ -168,6 +169,39 @@ id_valid(const struct operation_request *request)
 }
 
 static bool
+versions_valid(struct bytes value)
+{
+	struct version_list list;
+	return version_list_read(value, &list);
+}
+
+static bool
+settings_valid(struct bytes value)
+{
+	struct secret_settings settings;
+	return secret_settings_read(value, &settings);
+}
+
+static bool
+custom_valid(struct bytes value)
+{
+	struct custom_metadata metadata;
+	return custom_metadata_read(value, &metadata);
+}
+
+/* One share is the key; so would each of several be, with a threshold of 1. */
+static bool
+shares_valid(struct bytes value)
+{
+	if (value.size != 2)
+		return false;
+	uint8_t count = value.data[0], threshold = value.data[1];
+	return count == 0 ? threshold == 0
+			  : count <= CONTROL_SHARES_MAX && threshold <= count &&
+				    threshold >= (count == 1 ? 1 : 2);
+}
+
+static bool
 within(struct bytes value, size_t least, size_t most)
 {
 	return value.size >= least && value.size <= most;
@@ -230,6 +264,14 @@ field_valid(const struct operation_request *request, enum operation_field field)
 		       wire_digests_ascend(value);
 	case FIELD_CRL:
 		return within(value, 1, WIRE_CRL_MAX);
+	case FIELD_VERSIONS:
+		return versions_valid(value);
+	case FIELD_SETTINGS:
+		return settings_valid(value);
+	case FIELD_CUSTOM:
+		return custom_valid(value);
+	case FIELD_SHARES:
+		return shares_valid(value);
 	case FIELD_LIMIT:
 		break;
 	}
@@ -275,6 +317,15 @@ static const struct problems problems[FIELD_LIMIT] = {
 	[FIELD_PUBLIC_KEY] = PROBLEMS("public key", "DER of at most 8192 bytes"),
 	[FIELD_DIGESTS] = PROBLEMS("digests", "1 to 16384 of SHA-256, each once and in order"),
 	[FIELD_CRL] = PROBLEMS("CRL", "DER of at most 256 KiB"),
+	[FIELD_VERSIONS] = PROBLEMS("versions", "1 to 100 numbers, each once and in order"),
+	[FIELD_SETTINGS] = PROBLEMS("settings", "at most 100 versions, and a time in seconds"),
+	[FIELD_CUSTOM] =
+		PROBLEMS("custom metadata",
+			 "at most 64 distinct names of 1 to 128 bytes, and printable texts of at "
+			 "most 512"),
+	[FIELD_SHARES] =
+		PROBLEMS("shares", "1 to 32, and a threshold of at most as many (2 or more "
+				   "where there are several)"),
 };
 
 const char *

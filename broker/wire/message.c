@@ -43,6 +43,9 @@ static const struct {
 	[WIRE_LIMIT] = {"limit", 413},
 	[WIRE_BUSY] = {"busy", 503},
 	[WIRE_FAILED] = {"failed", 500},
+	[WIRE_SEALED] = {"sealed", 503},
+	[WIRE_FROZEN] = {"frozen", 503},
+	[WIRE_STORE] = {"store", 507},
 };
 #define STATUS_COUNT (sizeof(statuses) / sizeof(statuses[0]))
 

@@ -45,6 +45,9 @@ enum wire_status {
 	WIRE_LIMIT,  /* 413 limit */
 	WIRE_BUSY,   /* 503 busy: try again */
 	WIRE_FAILED, /* 500 failed: the store or the keeper itself */
+	WIRE_SEALED, /* 503 sealed: the keeper has no key yet */
+	WIRE_FROZEN, /* 503 frozen: the store may be an older one; nothing but readings */
+	WIRE_STORE,  /* 507 store: no room on the broker's disk, or it cannot be written; try later */
 };
 const char *wire_status_word(enum wire_status status);
 unsigned wire_status_http(enum wire_status status);

@@ -32,7 +32,14 @@ static const struct operation_info operations[] = {
 	{OPERATION_CRL_LIST, "crl-list", "read", false, 0, 0},
 
 	{OPERATION_SECRET_PUT, "secret-put", "write", false, F(PATH) | F(CAS) | F(SEALED), 0},
-	{OPERATION_SECRET_DELETE, "secret-delete", "write", false, F(PATH), F(CAS)},
+	{OPERATION_SECRET_DELETE, "secret-delete", "write", false, F(PATH), F(CAS) | F(VERSIONS)},
+	{OPERATION_SECRET_UNDELETE, "secret-undelete", "write", false, F(PATH) | F(VERSIONS), 0},
+	{OPERATION_SECRET_DESTROY, "secret-destroy", "write", false, F(PATH) | F(VERSIONS), 0},
+	{OPERATION_SECRET_SETTINGS, "secret-settings", "write", false, F(PATH),
+	 F(SETTINGS) | F(CUSTOM)},
+	{OPERATION_SECRET_REMOVE, "secret-remove", "write", false, F(PATH), F(CAS)},
+	{OPERATION_SEAL, "seal", "write", false, 0, F(REASON)},
+	{OPERATION_ROTATE, "rotate", "write", false, 0, 0},
 
 	{OPERATION_GENESIS, "genesis", "trust", true,
 	 F(NAME) | F(OPERATOR_KEY) | F(ROLES) | F(POLICIES), 0},
@@ -59,6 +66,7 @@ static const struct operation_info operations[] = {
 	{OPERATION_CRL_ADD, "crl-add", "trust", true,
 	 F(CRL) | F(ID) | F(SUBJECT) | F(FROM) | F(UNTIL), F(DIGESTS)},
 	{OPERATION_CRL_END, "crl-end", "trust", true, F(ID), 0},
+	{OPERATION_REKEY, "rekey", "trust", true, F(SHARES), F(REASON)},
 };
 #define OPERATION_COUNT (sizeof(operations) / sizeof(operations[0]))
 

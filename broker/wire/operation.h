@@ -20,11 +20,12 @@
 
 #include "transcript.h"
 
-#define OPERATION_REQUEST_MAX (WIRE_SECRET_MAX + 64 * 1024)
-#define OPERATION_LIST_MAX    32 /* names in one list */
-#define OPERATION_ANSWER_MAX  (2 * 1024 * 1024)
-#define OPERATION_POLICY_MAX  (256 * 1024)
-#define OPERATION_REASON_MAX  200
+#define OPERATION_REQUEST_MAX  (WIRE_SECRET_MAX + 64 * 1024)
+#define OPERATION_LIST_MAX     32 /* names in one list */
+#define OPERATION_ANSWER_MAX   (2 * 1024 * 1024)
+#define OPERATION_POLICY_MAX   (256 * 1024)
+#define OPERATION_REASON_MAX   200
+#define OPERATION_VERSIONS_MAX 100 /* versions of one secret, at most */
 
 enum operation {
 	/* readings */
@@ -46,7 +47,13 @@ enum operation {
 	OPERATION_CRL_LIST,
 	/* values */
 	OPERATION_SECRET_PUT = 64,
-	OPERATION_SECRET_DELETE,
+	OPERATION_SECRET_DELETE,   /* versions, softly; without a list the newest */
+	OPERATION_SECRET_UNDELETE, /* versions that are deleted */
+	OPERATION_SECRET_DESTROY,  /* versions, for good */
+	OPERATION_SECRET_SETTINGS, /* settings and custom metadata */
+	OPERATION_SECRET_REMOVE,   /* all versions and metadata, for good */
+	OPERATION_SEAL,		   /* at once; unsealing takes the holders of the key */
+	OPERATION_ROTATE,	   /* a new data key */
 	/* acts */
 	OPERATION_GENESIS =
 		128, /* revision 1, made by `postern init`, never accepted from outside */
@@ -67,6 +74,7 @@ enum operation {
 	OPERATION_IMA_ALLOW_END,
 	OPERATION_CRL_ADD,
 	OPERATION_CRL_END,
+	OPERATION_REKEY, /* that the root key may be made anew, once, for so many shares */
 };
 
 enum operation_field {
@@ -97,10 +105,16 @@ enum operation_field {
 	FIELD_POLICIES,	    /* genesis: list of lp(name), lp(text) alternately */
 	FIELD_PUBLIC_KEY, /* DER of a key that signs files, opaque to the keeper; its id is SHA-256
 			   */
-	FIELD_DIGESTS, /* SHA-256, 32 bytes each, strictly ascending, at least one: of files; of a
-			  CRL's revoked certificates, as attest_crl_revoked names them */
-	FIELD_CRL,     /* DER of a CRL, opaque to the keeper */
-	FIELD_LIMIT,   /* one past the last field */
+	FIELD_DIGESTS,	/* SHA-256, 32 bytes each, strictly ascending, at least one: of files; of a
+			   CRL's revoked certificates, as attest_crl_revoked names them */
+	FIELD_CRL,	/* DER of a CRL, opaque to the keeper */
+	FIELD_VERSIONS, /* u32 each, strictly ascending, at least one, at most
+			   OPERATION_VERSIONS_MAX */
+	FIELD_SETTINGS, /* struct secret_settings */
+	FIELD_CUSTOM, /* list of lp(name), lp(value) alternately: all custom metadata; may be empty
+		       */
+	FIELD_SHARES, /* count:u8 || threshold:u8, both 0 for none */
+	FIELD_LIMIT,  /* one past the last field */
 };
 
 struct operation_info {
@@ -162,6 +176,46 @@ void pcr_values_write(struct writer *w, const struct pcr_values *values);
 __attribute__((warn_unused_result)) bool pcr_values_read(struct bytes encoded,
 							 struct pcr_values *ret_values);
 
+/* FIELD_VERSIONS */
+struct version_list {
+	uint16_t count;
+	uint32_t versions[OPERATION_VERSIONS_MAX];
+};
+void version_list_write(struct writer *w, const struct version_list *list);
+__attribute__((warn_unused_result)) bool version_list_read(struct bytes encoded,
+							   struct version_list *ret_list);
+
+/* FIELD_SETTINGS = mask:u8 || versions_max:u32 || cas_required:u8 || delete_version_after:u64; a
+ * field whose bit is not in the mask is 0, and stays what it is */
+enum secret_setting {
+	SETTING_VERSIONS_MAX = 1, /* 0: the broker's default; at most OPERATION_VERSIONS_MAX */
+	SETTING_CAS_REQUIRED = 2, /* a put must say which version it replaces */
+	SETTING_DELETE_VERSION_AFTER = 4, /* seconds from its writing, 0: never */
+};
+struct secret_settings {
+	uint8_t mask;
+	uint32_t versions_max;
+	bool cas_required;
+	uint64_t delete_version_after;
+};
+void secret_settings_write(struct writer *w, const struct secret_settings *settings);
+__attribute__((warn_unused_result)) bool secret_settings_read(struct bytes encoded,
+							      struct secret_settings *ret_settings);
+
+/* FIELD_CUSTOM; names distinct, 1..CUSTOM_NAME_MAX bytes, values 0..CUSTOM_VALUE_MAX, both
+ * printable UTF-8 (Vault's limits) */
+#define CUSTOM_MAX	 64
+#define CUSTOM_NAME_MAX	 128
+#define CUSTOM_VALUE_MAX 512
+struct custom_metadata {
+	uint16_t count;
+	struct bytes names[CUSTOM_MAX];
+	struct bytes values[CUSTOM_MAX];
+};
+void custom_metadata_write(struct writer *w, const struct custom_metadata *metadata);
+__attribute__((warn_unused_result)) bool custom_metadata_read(struct bytes encoded,
+							      struct custom_metadata *ret_metadata);
+
 enum operation_outcome {
 	OUTCOME_OK = 0,
 	OUTCOME_DENIED,	  /* policy says no */
@@ -171,6 +225,7 @@ enum operation_outcome {
 	OUTCOME_MISSING,  /* what it names is not there */
 	OUTCOME_CONFLICT, /* check-and-set */
 	OUTCOME_FAILED,	  /* the store says no */
+	OUTCOME_FROZEN,	  /* the store may be an older one: readings alone */
 };
 struct operation_answer {
 	struct bytes request_hash;

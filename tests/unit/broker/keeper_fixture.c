@@ -363,7 +363,7 @@ found(struct house *house, const char *policies)
 	crypto_sign_seed_keypair(house->answer_key, pair, seed);
 	snprintf(house->alice.name, sizeof(house->alice.name), "alice");
 	crypto_sign_keypair(house->alice.public_key, house->alice.secret_key);
-	assert(store_create(house->options.store, house->root_key, &err) == STORE_OK);
+	assert(store_create(house->options.store, house->root_key, (struct store_bytes){0}, &err) == STORE_OK);
 	assert(store_open(house->options.store, house->root_key, &store, &err) == STORE_OK);
 	put_key(batch, "key/release", release);
 	put_key(batch, "key/intake", intake);

@@ -51,7 +51,13 @@ static const struct {
 	{OPERATION_IMA_ALLOW_LIST, "ima-allow-list", "read", 0, 0},
 	{OPERATION_CRL_LIST, "crl-list", "read", 0, 0},
 	{OPERATION_SECRET_PUT, "secret-put", "write", F(PATH) | F(CAS) | F(SEALED), 0},
-	{OPERATION_SECRET_DELETE, "secret-delete", "write", F(PATH), F(CAS)},
+	{OPERATION_SECRET_DELETE, "secret-delete", "write", F(PATH), F(CAS) | F(VERSIONS)},
+	{OPERATION_SECRET_UNDELETE, "secret-undelete", "write", F(PATH) | F(VERSIONS), 0},
+	{OPERATION_SECRET_DESTROY, "secret-destroy", "write", F(PATH) | F(VERSIONS), 0},
+	{OPERATION_SECRET_SETTINGS, "secret-settings", "write", F(PATH), F(SETTINGS) | F(CUSTOM)},
+	{OPERATION_SECRET_REMOVE, "secret-remove", "write", F(PATH), F(CAS)},
+	{OPERATION_SEAL, "seal", "write", 0, F(REASON)},
+	{OPERATION_ROTATE, "rotate", "write", 0, 0},
 	{OPERATION_GENESIS, "genesis", "trust", F(NAME) | F(ROLES) | F(OPERATOR_KEY) | F(POLICIES),
 	 0},
 	{OPERATION_MACHINE_REGISTER, "machine-register", "trust", F(NAME) | F(GROUPS) | F(EK_ID),
@@ -74,6 +80,7 @@ static const struct {
 	{OPERATION_CRL_ADD, "crl-add", "trust", F(CRL) | F(ID) | F(SUBJECT) | F(FROM) | F(UNTIL),
 	 F(DIGESTS)},
 	{OPERATION_CRL_END, "crl-end", "trust", F(ID), 0},
+	{OPERATION_REKEY, "rekey", "trust", F(SHARES), F(REASON)},
 };
 #define TABLE_COUNT (sizeof(table) / sizeof(table[0]))
 
@@ -95,6 +102,9 @@ good_value(unsigned field)
 {
 	static const uint8_t names[] = {0, 1, 0, 0, 0, 1, 'a'};
 	static const uint8_t none[] = {0, 0};
+	static const uint8_t versions[] = {0, 0, 0, 1, 0, 0, 1, 0};
+	static const uint8_t settings[] = {7, 0, 0, 0, 5, 1, 0, 0, 0, 0, 0, 0, 0, 60};
+	static const uint8_t shares[] = {5, 3};
 	switch ((enum operation_field)field) {
 	case FIELD_MACHINE:
 		return word("m-0123456789abcdef");
@@ -129,6 +139,14 @@ good_value(unsigned field)
 		return (struct bytes){zeros, 48};
 	case FIELD_STATE:
 		return word("pending");
+	case FIELD_VERSIONS:
+		return BYTES_OF(versions);
+	case FIELD_SETTINGS:
+		return BYTES_OF(settings);
+	case FIELD_CUSTOM:
+		return BYTES_OF(none);
+	case FIELD_SHARES:
+		return BYTES_OF(shares);
 	case FIELD_NAME:
 	case FIELD_POLICY:
 	case FIELD_REASON:

@@ -132,7 +132,7 @@ use_store(void)
 	struct store *store = NULL;
 	struct secret *value = NULL;
 	uint64_t revision;
-	enum store_status status = store_create(path, root_key, NULL);
+	enum store_status status = store_create(path, root_key, (struct store_bytes){0}, NULL);
 
 	if (status == STORE_OK || status == STORE_EXISTS)
 		status = store_open(path, root_key, &store, NULL);

@@ -195,7 +195,9 @@ acknowledged_batches_survive_a_kill(void **state)
 	uint64_t acknowledged = 0, batches = 0;
 	unsigned killed = 0;
 
-	assert_int_equal(store_create(fixture->path, fixture->root_key, NULL), STORE_OK);
+	assert_int_equal(
+		store_create(fixture->path, fixture->root_key, (struct store_bytes){0}, NULL),
+		STORE_OK);
 	srandom(20240229); /* when each is killed; what it does then is chance enough */
 	for (uint32_t round = 0; round < ROUNDS; round++) {
 		struct store_error err = {0};
@@ -247,7 +249,8 @@ creation_is_whole_or_nothing(void **state)
 		pid_t child = fork();
 		assert_true(child >= 0);
 		if (child == 0)
-			_exit((int)store_create(fixture->path, fixture->root_key, NULL));
+			_exit((int)store_create(fixture->path, fixture->root_key,
+						(struct store_bytes){0}, NULL));
 		usleep((useconds_t)round * 100);
 		kill(child, SIGKILL);
 		assert_int_equal(waitpid(child, &status, 0), child);
@@ -256,7 +259,9 @@ creation_is_whole_or_nothing(void **state)
 		enum store_status wanted = opened == STORE_OK ? STORE_EXISTS : STORE_OK;
 		assert_true(opened == STORE_OK || opened == STORE_MISSING);
 		store_close(store);
-		assert_int_equal(store_create(fixture->path, fixture->root_key, NULL), wanted);
+		assert_int_equal(store_create(fixture->path, fixture->root_key,
+					      (struct store_bytes){0}, NULL),
+				 wanted);
 		fixture_free(fixture);
 		fixture = fixture_new(FIXTURE_LMDB);
 		*state = fixture;

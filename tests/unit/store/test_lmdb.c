@@ -45,7 +45,8 @@ must_create(const struct fixture *fixture)
 {
 	struct store_error err = {0};
 
-	if (store_create(fixture->path, fixture->root_key, &err) != STORE_OK)
+	if (store_create(fixture->path, fixture->root_key, (struct store_bytes){0}, &err) !=
+	    STORE_OK)
 		fail_msg("create: %s", err.message);
 }
 
@@ -85,7 +86,9 @@ a_store_is_created_once(void **state)
 			 STORE_OK);
 	must_put(fixture->store, "a", "kept");
 	fixture_close(fixture);
-	assert_int_equal(store_create(fixture->path, fixture->root_key, &err), STORE_EXISTS);
+	assert_int_equal(
+		store_create(fixture->path, fixture->root_key, (struct store_bytes){0}, &err),
+		STORE_EXISTS);
 	assert_int_equal(store_open(fixture->path, fixture->root_key, &fixture->store, &err),
 			 STORE_OK);
 	assert_string_equal(text_of(fixture->store, "a"), "kept");
@@ -103,7 +106,9 @@ one_opener_at_a_time(void **state)
 			 STORE_OK);
 	assert_int_equal(store_open(fixture->path, fixture->root_key, &second, &err), STORE_IO);
 	assert_non_null(strstr(err.message, "another process"));
-	assert_int_equal(store_create(fixture->path, fixture->root_key, &err), STORE_IO);
+	assert_int_equal(
+		store_create(fixture->path, fixture->root_key, (struct store_bytes){0}, &err),
+		STORE_IO);
 	assert_null(second);
 	must_put(fixture->store, "a", "still works");
 }
@@ -145,7 +150,9 @@ what_is_no_store_is_not_opened(void **state)
 		assert_true(err.message[0] != 0);
 	}
 	assert_int_not_equal(access(fixture->path, F_OK), -1);
-	assert_int_equal(store_create("/tmp/no/such/parent", fixture->root_key, NULL), STORE_IO);
+	assert_int_equal(store_create("/tmp/no/such/parent", fixture->root_key,
+				      (struct store_bytes){0}, NULL),
+			 STORE_IO);
 }
 
 /* A page of what is not LMDB's, in its place. */
@@ -163,7 +170,9 @@ a_foreign_file_is_refused(void **state)
 	close(file);
 	assert_int_equal(store_open(fixture->path, fixture->root_key, &store, NULL),
 			 STORE_TAMPERED);
-	assert_int_equal(store_create(fixture->path, fixture->root_key, NULL), STORE_TAMPERED);
+	assert_int_equal(
+		store_create(fixture->path, fixture->root_key, (struct store_bytes){0}, NULL),
+		STORE_TAMPERED);
 }
 
 /* ---- what the system may refuse, seen in a child ---- */
@@ -224,7 +233,8 @@ outgrow_the_addresses(const struct fixture *fixture)
 	enum store_status status = STORE_OK;
 	uint64_t revision;
 
-	if (store_create(fixture->path, fixture->root_key, NULL) != STORE_OK ||
+	if (store_create(fixture->path, fixture->root_key, (struct store_bytes){0}, NULL) !=
+		    STORE_OK ||
 	    backend_lmdb_open(fixture->path, false, 16 * MEBIBYTE, &backend, NULL) != STORE_OK ||
 	    store_open_on(backend, fixture->root_key, &store, NULL) != STORE_OK)
 		return 1;
@@ -264,7 +274,8 @@ create_below_a_closed_folder(const struct fixture *fixture)
 	if (mkdir(path, 0700) != 0 || chown(path, NOBODY, NOBODY) != 0 ||
 	    chmod(fixture->path, 0711) != 0 || setgid(NOBODY) != 0 || setuid(NOBODY) != 0)
 		return 1;
-	return store_create(path, fixture->root_key, NULL) == STORE_OK ? 0 : 2;
+	return store_create(path, fixture->root_key, (struct store_bytes){0}, NULL) == STORE_OK ? 0
+												: 2;
 }
 
 static void
@@ -327,7 +338,8 @@ fill_the_disk(const struct fixture *fixture)
 
 	if (!mount_small(fixture->path, "size=2m"))
 		return SKIPPED;
-	if (store_create(fixture->path, fixture->root_key, NULL) != STORE_OK ||
+	if (store_create(fixture->path, fixture->root_key, (struct store_bytes){0}, NULL) !=
+		    STORE_OK ||
 	    store_open(fixture->path, fixture->root_key, &store, NULL) != STORE_OK)
 		return 1;
 	while (written < 1000 && (status = put_bulk(store, written)) == STORE_OK)
@@ -364,7 +376,8 @@ read_on_a_full_disk(const struct fixture *fixture)
 
 	if (!mount_small(fixture->path, "size=1m"))
 		return SKIPPED;
-	if (store_create(fixture->path, fixture->root_key, NULL) != STORE_OK ||
+	if (store_create(fixture->path, fixture->root_key, (struct store_bytes){0}, NULL) !=
+		    STORE_OK ||
 	    backend_lmdb_open(fixture->path, false, BACKEND_LMDB_MAP_SIZE, &backend, NULL) !=
 		    STORE_OK)
 		return 1;
