@@ -72,7 +72,7 @@ struct control_rekey {
 };
 /* Payload: the new root key and its shares, drawn and not in force before
  * FRAME_CONTROL_REKEY_COMMIT = set:8 (zeros without shares) says that they are where they belong.
- */
+ *   payload = key:32 || count:u8 || share*, of one set and in the order of their numbers */
 struct control_rekeyed {
 	uint8_t key[CONTROL_KEY_SIZE];
 	uint8_t count;
@@ -100,7 +100,9 @@ struct control_thaw {
  * answers when the trust revision has moved since it last answered on this connection (at once the
  * first time); its payload is the revision:u64. */
 
-/* STATUS's payload. */
+/* STATUS's payload = sealed:u8 || frozen:u8 || set:8 || count:u8 || threshold:u8 || given:u8 ||
+ * rekey_given:u8 || trust_revision:u64 || store_revision:u64 || witness:u64 || generation:u32 ||
+ * oldest:u32 || resealed:u64 || records:u64 || lp(why) */
 struct control_state {
 	bool sealed;
 	bool frozen; /* unsealed, and answers nothing but readings */
@@ -117,9 +119,9 @@ struct control_state {
 	uint32_t oldest;
 	uint64_t resealed; /* of `records`, while generation is not oldest */
 	uint64_t records;
-	struct bytes why; /* frozen: in words */
+	struct bytes why; /* frozen: in at most CONTROL_TEXT_MAX bytes; else empty */
 };
-/* CHECK's last payload. */
+/* CHECK's last payload: its fields in their order. */
 struct control_checked {
 	uint64_t records;
 	uint64_t entries;
@@ -140,6 +142,13 @@ struct control_answer {
 	struct bytes payload;
 };
 
+/* A share set's numbers: 0 of 0, 1 of 1, or from 2 up to `count` of `count`: with a threshold of 1
+ * each of several shares would be the key. */
+bool control_numbers_valid(uint8_t count, uint8_t threshold);
+
+/* Decoders give false for whatever is not canonical and out of bounds, and keep no copy of a key;
+ * the structs of keys are the caller's to wipe. A writer given too long or unprintable text fails.
+ */
 #define CONTROL_CODEC(name)                                                                        \
 	void control_##name##_write(struct writer *w, const struct control_##name *message);       \
 	__attribute__((warn_unused_result)) bool control_##name##_read(                            \

@@ -189,16 +189,10 @@ custom_valid(struct bytes value)
 	return custom_metadata_read(value, &metadata);
 }
 
-/* One share is the key; so would each of several be, with a threshold of 1. */
 static bool
 shares_valid(struct bytes value)
 {
-	if (value.size != 2)
-		return false;
-	uint8_t count = value.data[0], threshold = value.data[1];
-	return count == 0 ? threshold == 0
-			  : count <= CONTROL_SHARES_MAX && threshold <= count &&
-				    threshold >= (count == 1 ? 1 : 2);
+	return value.size == 2 && control_numbers_valid(value.data[0], value.data[1]);
 }
 
 static bool
