@@ -47,6 +47,10 @@ backend_lmdb_status(int code)
 	case EDQUOT:
 	case EFBIG:
 		return STORE_SPACE;
+	case EROFS:
+	case EACCES:
+	case EPERM:
+		return STORE_READONLY;
 	case ENOMEM:
 		return STORE_MEMORY;
 	case MDB_CORRUPTED:
@@ -405,6 +409,8 @@ lmdb_close(struct backend *backend)
 		view_discard(lmdb->idle[--lmdb->idle_count]);
 	if (lmdb->env)
 		mdb_env_close(lmdb->env);
+	if (lmdb->slots >= 0)
+		close(lmdb->slots);
 	if (lmdb->directory >= 0)
 		close(lmdb->directory);
 	pthread_rwlock_destroy(&lmdb->gate);
@@ -418,5 +424,8 @@ const struct backend_class backend_lmdb_class = {
 	.get = lmdb_get,
 	.next = lmdb_next,
 	.apply = lmdb_apply,
+	.slot_read = backend_lmdb_slot_read,
+	.slots_write = backend_lmdb_slots_write,
+	.slots_sync = backend_lmdb_slots_sync,
 	.close = lmdb_close,
 };

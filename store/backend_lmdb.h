@@ -16,6 +16,7 @@ struct backend_lmdb {
 	MDB_env *env;
 	MDB_dbi dbi;
 	int directory; /* locked: one process, one environment */
+	int slots;     /* -1: the file is not there */
 	bool made;     /* the directory is ours */
 	size_t map_size;
 	bool unmapped; /* the map is gone, and LMDB does not know: nothing may be read again */
@@ -30,5 +31,17 @@ extern const struct backend_class backend_lmdb_class;
 /* From LMDB's codes, which include errno's. */
 enum store_status backend_lmdb_status(int code);
 enum store_status backend_lmdb_fail(struct store_error *err, int code, const char *what);
+
+/* ---- backend_lmdb_slots.c ---- */
+
+__attribute__((warn_unused_result)) enum store_status
+backend_lmdb_open_slots(struct backend_lmdb *lmdb, bool create, struct store_error *err);
+enum store_status backend_lmdb_slot_read(struct backend *backend, uint64_t slot,
+					 uint8_t ret_bytes[BACKEND_SLOT_SIZE],
+					 struct store_error *err);
+enum store_status backend_lmdb_slots_write(struct backend *backend, uint64_t slot,
+					   const uint8_t *bytes, size_t count,
+					   struct store_error *err);
+enum store_status backend_lmdb_slots_sync(struct backend *backend, struct store_error *err);
 
 #endif

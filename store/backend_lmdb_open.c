@@ -23,6 +23,7 @@ lmdb_new(size_t map_size)
 		return NULL;
 	lmdb->base.class = &backend_lmdb_class;
 	lmdb->directory = -1;
+	lmdb->slots = -1;
 	lmdb->map_size = map_size;
 	/* A writer that must grow the map is not starved by readers. No thread holds two views. */
 	pthread_rwlockattr_init(&attributes);
@@ -171,6 +172,9 @@ backend_lmdb_open(const char *path, bool create, size_t map_size, struct backend
 	if (!lmdb)
 		return store_fail(err, STORE_MEMORY, "no memory");
 	enum store_status status = open_directory(lmdb, path, create, err);
+	/* Before the database: where that is, the slots are. */
+	if (status == STORE_OK)
+		status = backend_lmdb_open_slots(lmdb, create, err);
 	if (status == STORE_OK)
 		status = open_environment(lmdb, path, err);
 	if (status == STORE_OK && create)

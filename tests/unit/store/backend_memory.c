@@ -16,6 +16,8 @@ struct memory_map {
 	pthread_rwlock_t lock;
 	struct memory_record *records;
 	size_t count;
+	uint8_t *slots;
+	size_t slot_count;
 };
 
 struct backend_memory {
@@ -175,6 +177,52 @@ memory_apply(struct backend *backend, const struct backend_expect *expect,
 	return holds ? STORE_OK : STORE_CONFLICT;
 }
 
+static enum store_status
+memory_slot_read(struct backend *backend, uint64_t slot, uint8_t ret_bytes[BACKEND_SLOT_SIZE],
+		 struct store_error *err)
+{
+	struct memory_map *map = ((struct backend_memory *)backend)->map;
+
+	(void)err;
+	pthread_rwlock_rdlock(&map->lock);
+	memset(ret_bytes, 0, BACKEND_SLOT_SIZE);
+	if (slot < map->slot_count)
+		memcpy(ret_bytes, map->slots + slot * BACKEND_SLOT_SIZE, BACKEND_SLOT_SIZE);
+	pthread_rwlock_unlock(&map->lock);
+	return STORE_OK;
+}
+
+static enum store_status
+memory_slots_write(struct backend *backend, uint64_t slot, const uint8_t *bytes, size_t count,
+		   struct store_error *err)
+{
+	struct memory_map *map = ((struct backend_memory *)backend)->map;
+	const size_t end = (size_t)slot + count;
+
+	(void)err;
+	pthread_rwlock_wrlock(&map->lock);
+	if (end > map->slot_count) {
+		map->slots = reallocarray(map->slots, end, BACKEND_SLOT_SIZE);
+		if (!map->slots)
+			abort();
+		memset(map->slots + map->slot_count * BACKEND_SLOT_SIZE, 0,
+		       (end - map->slot_count) * BACKEND_SLOT_SIZE);
+		map->slot_count = end;
+	}
+	if (count > 0)
+		memcpy(map->slots + slot * BACKEND_SLOT_SIZE, bytes, count * BACKEND_SLOT_SIZE);
+	pthread_rwlock_unlock(&map->lock);
+	return STORE_OK;
+}
+
+static enum store_status
+memory_slots_sync(struct backend *backend, struct store_error *err)
+{
+	(void)backend;
+	(void)err;
+	return STORE_OK;
+}
+
 static void
 memory_close(struct backend *backend)
 {
@@ -187,6 +235,9 @@ static const struct backend_class memory_class = {
 	.get = memory_get,
 	.next = memory_next,
 	.apply = memory_apply,
+	.slot_read = memory_slot_read,
+	.slots_write = memory_slots_write,
+	.slots_sync = memory_slots_sync,
 	.close = memory_close,
 };
 
@@ -213,6 +264,7 @@ memory_map_free(struct memory_map *map)
 	while (map->count > 0)
 		remove_at(map, map->count - 1);
 	free(map->records);
+	free(map->slots);
 	pthread_rwlock_destroy(&map->lock);
 	free(map);
 }

@@ -116,6 +116,32 @@ disk_apply(struct backend *backend, const struct backend_expect *expect,
 	return status;
 }
 
+static enum store_status
+disk_slot_read(struct backend *backend, uint64_t slot, uint8_t ret_bytes[BACKEND_SLOT_SIZE],
+	       struct store_error *err)
+{
+	struct backend *inner = inner_of(backend);
+
+	return inner->class->slot_read(inner, slot, ret_bytes, err);
+}
+
+static enum store_status
+disk_slots_write(struct backend *backend, uint64_t slot, const uint8_t *bytes, size_t count,
+		 struct store_error *err)
+{
+	struct backend *inner = inner_of(backend);
+
+	return inner->class->slots_write(inner, slot, bytes, count, err);
+}
+
+static enum store_status
+disk_slots_sync(struct backend *backend, struct store_error *err)
+{
+	struct backend *inner = inner_of(backend);
+
+	return inner->class->slots_sync(inner, err);
+}
+
 static void
 disk_close(struct backend *backend)
 {
@@ -129,6 +155,9 @@ static const struct backend_class disk_class = {
 	.get = disk_get,
 	.next = disk_next,
 	.apply = disk_apply,
+	.slot_read = disk_slot_read,
+	.slots_write = disk_slots_write,
+	.slots_sync = disk_slots_sync,
 	.close = disk_close,
 };
 

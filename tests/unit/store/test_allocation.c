@@ -269,6 +269,8 @@ teardown(void **state)
 	unlink(name);
 	snprintf(name, sizeof name, "%s/lock.mdb", path);
 	unlink(name);
+	snprintf(name, sizeof name, "%s/slots", path);
+	unlink(name);
 	return rmdir(path);
 }
 

@@ -73,6 +73,7 @@ files_are_for_the_owner_alone(void **state)
 	assert_int_equal(mode_of(fixture->path, "."), 0700);
 	assert_int_equal(mode_of(fixture->path, "data.mdb"), 0600);
 	assert_int_equal(mode_of(fixture->path, "lock.mdb"), 0600);
+	assert_int_equal(mode_of(fixture->path, "slots"), 0600);
 }
 
 static void
@@ -285,7 +286,8 @@ the_folder_above_may_be_closed(void **state)
 	char path[128];
 
 	must_do_in_a_child(fixture, create_below_a_closed_folder);
-	for (const char *const *name = (const char *const[]){"/data.mdb", "/lock.mdb", "", NULL};
+	for (const char *const *name =
+		     (const char *const[]){"/data.mdb", "/lock.mdb", "/slots", "", NULL};
 	     *name; name++) {
 		snprintf(path, sizeof path, "%s/store%s", fixture->path, *name);
 		assert_int_equal(remove(path), 0);
