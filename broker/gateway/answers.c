@@ -190,43 +190,102 @@ answer_release(struct bytes payload, struct writer *w)
 	return true;
 }
 
+static void
+put_flag(struct writer *w, const char *member, bool flag)
+{
+	put_member(w, member);
+	put(w, flag ? "true" : "false");
+}
+
+static void
+put_version(struct writer *w)
+{
+	put_member(w, "version");
+	put(w, "\"" POSTERN_VERSION "\"");
+}
+
+/* Vault's members, and whether it answers nothing but readings. */
 static bool
 answer_health(struct bytes payload, struct writer *w)
 {
-	put(w, "{\"initialized\":true,\"sealed\":false,\"standby\":false,"
-	       "\"performance_standby\":false,\"version\":\"" POSTERN_VERSION "\"");
+	struct wire_health health;
+
+	if (!wire_health_read(payload, &health))
+		return false;
+	put_flag(w, "initialized", true);
+	put_flag(w, "sealed", health.state == WIRE_IS_SEALED);
+	put_flag(w, "frozen", health.state == WIRE_IS_FROZEN);
+	put_flag(w, "standby", false);
+	put_flag(w, "performance_standby", false);
+	put_version(w);
 	put_number(w, "server_time_utc", (uint64_t)time(NULL));
-	return payload.size == 8;
+	return true;
+}
+
+/* Vault's shape, for its clients. */
+static bool
+answer_seal(struct bytes payload, struct writer *w)
+{
+	struct wire_health health;
+
+	if (!wire_health_read(payload, &health))
+		return false;
+	put_member(w, "type");
+	put(w, "\"shamir\"");
+	put_flag(w, "initialized", true);
+	put_flag(w, "sealed", health.state == WIRE_IS_SEALED);
+	put_number(w, "t", health.threshold);
+	put_number(w, "n", health.count);
+	put_number(w, "progress", health.given);
+	put_member(w, "nonce");
+	put(w, "\"\"");
+	put_version(w);
+	return true;
 }
 
 static const struct {
 	enum frame_type type;
+	enum route_view view;
 	bool (*answer)(struct bytes payload, struct writer *w);
 } answers[] = {
-	{FRAME_CHALLENGE, answer_challenge},
-	{FRAME_RELEASE, answer_release},
-	{FRAME_ENROLL, answer_enroll},
-	{FRAME_ACTIVATE, answer_activate},
-	{FRAME_OPERATOR_CHALLENGE, answer_operator_challenge},
-	{FRAME_OPERATOR_REQUEST, answer_operator_request},
-	{FRAME_HEALTH, answer_health},
+	{FRAME_CHALLENGE, ROUTE_VIEW_WHOLE, answer_challenge},
+	{FRAME_RELEASE, ROUTE_VIEW_WHOLE, answer_release},
+	{FRAME_ENROLL, ROUTE_VIEW_WHOLE, answer_enroll},
+	{FRAME_ACTIVATE, ROUTE_VIEW_WHOLE, answer_activate},
+	{FRAME_OPERATOR_CHALLENGE, ROUTE_VIEW_WHOLE, answer_operator_challenge},
+	{FRAME_OPERATOR_REQUEST, ROUTE_VIEW_WHOLE, answer_operator_request},
+	{FRAME_HEALTH, ROUTE_VIEW_WHOLE, answer_health},
+	{FRAME_HEALTH, ROUTE_VIEW_SEAL, answer_seal},
 };
 
 static bool
-answer_write(enum frame_type type, struct bytes payload, struct writer *w)
+answer_write(enum frame_type type, enum route_view view, struct bytes payload, struct writer *w)
 {
 	bool answered = false;
 
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
-		if (answers[i].type == type)
+		if (answers[i].type == type && answers[i].view == view)
 			answered = answers[i].answer(payload, w);
 	put(w, "}");
 	write_u8(w, 0);
 	return answered && !w->failed;
 }
 
+/* Who watches health sends its guests elsewhere while they would be refused here; what a seal's
+ * status says is no failure. */
+static unsigned
+http_of_answer(enum frame_type type, enum route_view view, struct bytes payload)
+{
+	struct wire_health health;
+
+	if (type != FRAME_HEALTH || view != ROUTE_VIEW_WHOLE ||
+	    !wire_health_read(payload, &health) || health.state == WIRE_SERVING)
+		return wire_status_http(WIRE_OK);
+	return wire_status_http(health.state == WIRE_IS_SEALED ? WIRE_SEALED : WIRE_FROZEN);
+}
+
 char *
-route_answer(enum frame_type type, struct bytes encoded, unsigned *ret_http)
+route_answer(enum frame_type type, enum route_view view, struct bytes encoded, unsigned *ret_http)
 {
 	struct wire_answer answer;
 
@@ -240,8 +299,10 @@ route_answer(enum frame_type type, struct bytes encoded, unsigned *ret_http)
 	if (text == NULL)
 		return NULL;
 	struct writer w = writer_of(text, capacity);
-	if (answer_write(type, answer.payload, &w))
+	if (answer_write(type, view, answer.payload, &w)) {
+		*ret_http = http_of_answer(type, view, answer.payload);
 		return (char *)text;
+	}
 	free(text);
 	*ret_http = wire_status_http(WIRE_FAILED);
 	return route_error(WIRE_FAILED, NULL);

@@ -26,6 +26,7 @@ struct request {
 	enum wire_status refusal; /* what is wrong with the body; WIRE_OK: nothing yet */
 	bool sent;		  /* to the keeper: what comes next is the answer */
 	enum frame_type type;
+	enum route_view view;
 	time_t begun;
 	size_t received;
 	uint8_t *body;
@@ -102,7 +103,7 @@ answered(void *user, struct bytes answer)
 {
 	struct request *request = user;
 
-	request->answer = route_answer(request->type, answer, &request->status);
+	request->answer = route_answer(request->type, request->view, answer, &request->status);
 	MHD_resume_connection(request->connection);
 }
 
@@ -143,6 +144,7 @@ forward(struct http *http, struct request *request)
 	if (status != WIRE_OK)
 		return refuse(request->connection, status, problem);
 	request->type = frame.type;
+	request->view = frame.view;
 	request->sent = true;
 	/* Suspended before it is sent: the answer may come before exchange_send returns. */
 	MHD_suspend_connection(request->connection);

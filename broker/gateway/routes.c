@@ -18,6 +18,7 @@ struct route {
 	const char *path;
 	build *build; /* NULL: no body */
 	enum frame_type type;
+	enum route_view view;
 };
 
 static enum frame_type
@@ -141,18 +142,22 @@ build_operator_request(struct body *body, struct bytes peer, struct writer *w)
 
 static const struct route routes[] = {
 	/* proved by: nobody; the answer is worth nothing without the AK it names */
-	{"POST", "/v1/attest/challenge", build_challenge, FRAME_CHALLENGE},
+	{"POST", "/v1/attest/challenge", build_challenge, FRAME_CHALLENGE, ROUTE_VIEW_WHOLE},
 	/* proved by: an admitted machine's quote over this challenge */
-	{"POST", "/v1/attest/release", build_release, FRAME_RELEASE},
+	{"POST", "/v1/attest/release", build_release, FRAME_RELEASE, ROUTE_VIEW_WHOLE},
 	/* proved by: credential activation and a quote; then an operator's act */
-	{"POST", "/v1/attest/enroll", build_enroll, FRAME_ENROLL},
+	{"POST", "/v1/attest/enroll", build_enroll, FRAME_ENROLL, ROUTE_VIEW_WHOLE},
 	/* proved by: nobody; the answer is worth nothing without the operator's key */
-	{"POST", "/v1/operator/challenge", build_operator_challenge, FRAME_OPERATOR_CHALLENGE},
+	{"POST", "/v1/operator/challenge", build_operator_challenge, FRAME_OPERATOR_CHALLENGE,
+	 ROUTE_VIEW_WHOLE},
 	/* proved by: an operator's signature over the request */
-	{"POST", "/v1/operator/request", build_operator_request, FRAME_OPERATOR_REQUEST},
+	{"POST", "/v1/operator/request", build_operator_request, FRAME_OPERATOR_REQUEST,
+	 ROUTE_VIEW_WHOLE},
 	/* proved by: nobody */
-	{"GET", "/v1/sys/health", NULL, FRAME_HEALTH},
-	{"HEAD", "/v1/sys/health", NULL, FRAME_HEALTH},
+	{"GET", "/v1/sys/health", NULL, FRAME_HEALTH, ROUTE_VIEW_WHOLE},
+	{"HEAD", "/v1/sys/health", NULL, FRAME_HEALTH, ROUTE_VIEW_WHOLE},
+	{"GET", "/v1/sys/seal-status", NULL, FRAME_HEALTH, ROUTE_VIEW_SEAL},
+	{"HEAD", "/v1/sys/seal-status", NULL, FRAME_HEALTH, ROUTE_VIEW_SEAL},
 };
 
 enum route_match
@@ -191,7 +196,7 @@ route_request(const struct route *route, struct bytes text, const char *peer,
 	uint8_t *memory;
 
 	if (route->build == NULL) {
-		*ret_frame = (struct route_frame){.type = route->type};
+		*ret_frame = (struct route_frame){.type = route->type, .view = route->view};
 		return WIRE_OK;
 	}
 	if (!body_open(text, &body)) {

@@ -23,9 +23,13 @@ enum route_match route_find(const char *method, const char *path, const struct r
 /* What an Allow header says of the path. */
 const char *route_methods(const struct route *route);
 
+/* What the answer's JSON shows. */
+enum route_view { ROUTE_VIEW_WHOLE, ROUTE_VIEW_SEAL };
+
 /* What goes to the keeper. The caller frees `memory`. */
 struct route_frame {
 	enum frame_type type;
+	enum route_view view;
 	uint8_t *memory;
 	size_t size;
 };
@@ -35,9 +39,10 @@ __attribute__((warn_unused_result)) enum wire_status
 route_request(const struct route *route, struct bytes body, const char *peer,
 	      struct route_frame *ret_frame, const char **problem);
 
-/* An answer's JSON text (freed by the caller; NULL: no memory) and HTTP status. `type` is the
- * frame's that was sent. */
-char *route_answer(enum frame_type type, struct bytes answer, unsigned *ret_http);
+/* An answer's JSON text (freed by the caller; NULL: no memory) and HTTP status. `type` and `view`
+ * are the frame's that was sent. */
+char *route_answer(enum frame_type type, enum route_view view, struct bytes answer,
+		   unsigned *ret_http);
 /* {"errors":["word: advice"]} */
 char *route_error(enum wire_status status, const char *advice);
 

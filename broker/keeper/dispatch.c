@@ -66,16 +66,18 @@ worker_run(struct worker *worker)
 void
 handle_health(struct worker *worker, const struct frame *frame)
 {
-	uint8_t memory[8];
+	uint8_t memory[16];
 	struct writer w = writer_of(memory, sizeof(memory));
+	struct wire_health health = {.state = WIRE_SERVING};
 
 	if (frame->body.size != 0) {
 		worker_answer(worker, frame->id, WIRE_MALFORMED, (struct bytes){0});
 		return;
 	}
 	pthread_rwlock_rdlock(&worker->keeper->lock);
-	write_be64(&w, worker->keeper->trust.revision);
+	health.trust_revision = worker->keeper->trust.revision;
 	pthread_rwlock_unlock(&worker->keeper->lock);
+	wire_health_write(&w, &health);
 	worker_answer(worker, frame->id, WIRE_OK, writer_bytes(&w));
 }
 

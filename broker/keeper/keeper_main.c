@@ -12,10 +12,17 @@
 #include <unistd.h>
 
 static const struct settings_key keys[] = {
-	{"store", false, true},		 {"root_key", false, true},
-	{"workers", false, true},	 {"challenge_lifetime", false, true},
-	{"lease_lifetime", false, true}, {"pending_max", false, true},
-	{"stale_crls", false, true},	 {NULL, false, false},
+	{"store", false, true},
+	{"root_key", false, false},
+	{"control", false, false},
+	{"sealed", false, false},
+	{"min_revision", false, true},
+	{"workers", false, true},
+	{"challenge_lifetime", false, true},
+	{"lease_lifetime", false, true},
+	{"pending_max", false, true},
+	{"stale_crls", false, true},
+	{NULL, false, false},
 };
 
 #define LEASE_LIFETIME_MAX (366L * 24 * 3600)

@@ -56,7 +56,7 @@ worker_reserve(struct frame_buffer *buffer, size_t size)
 	if (buffer->capacity >= size)
 		return buffer->memory;
 	frame_buffer_clear(buffer);
-	*buffer = (struct frame_buffer){malloc(size), size};
+	*buffer = (struct frame_buffer){.memory = malloc(size), .capacity = size};
 	if (!buffer->memory)
 		buffer->capacity = 0;
 	return buffer->memory;

@@ -39,19 +39,23 @@ const char *role_name(enum role_kind kind);
 
 /* Exit statuses. The supervisor passes 78 on and turns any other into 1. ORPHANED says that a
  * peer's channel has closed: the supervisor then names the peer, whose own end may come to it a
- * moment later. */
+ * moment later. SEALED is the keeper's alone: it was told to forget its key, and all roles are
+ * started anew, with `sealed = yes`. */
 #define ROLE_EXIT_OK		0
 #define ROLE_EXIT_FAILED	1
 #define ROLE_EXIT_USAGE		64
 #define ROLE_EXIT_ORPHANED	69
+#define ROLE_EXIT_SEALED	70
 #define ROLE_EXIT_CONFIGURATION 78
 
 /* Keys that reach each role in its SETUP; all values are checked by the supervisor, defaults are
  * filled in.
  *   door       listen (repeated), tls_certificate, tls_key, max_connections
  *   gateway    max_connections
- *   keeper     store, root_key (a path), workers, challenge_lifetime, lease_lifetime, pending_max,
- *              stale_crls
+ *   keeper     store, root_key (a path; may be absent), control (a path; may be absent where
+ *              root_key is there), workers, challenge_lifetime, lease_lifetime, pending_max,
+ *              stale_crls, min_revision (0: any), sealed (present where the keeper must not read
+ *              root_key: it was told to forget it)
  *   appraiser  once (present where it is for one enrolment) */
 
 /* Receives SETUP. NULL: said on stderr. */

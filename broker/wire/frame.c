@@ -38,13 +38,34 @@ descriptor_close_at(int *descriptor)
 
 /* ---- the buffer ---- */
 
+/* Between guard pages. sodium_malloc asks for both and drops the answers: ask again and look. NULL
+ * where memory cannot be locked. */
+static uint8_t *
+locked_memory(size_t size)
+{
+	uint8_t *memory = sodium_malloc(size);
+	if (memory == NULL)
+		return NULL;
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uint8_t *from = memory - (uintptr_t)memory % page;
+	size_t whole = (size_t)(memory + size - from);
+	if (mlock(from, whole) == 0 && madvise(from, whole, MADV_DONTDUMP) == 0)
+		return memory;
+	sodium_free(memory);
+	return NULL;
+}
+
 void
 frame_buffer_clear(struct frame_buffer *buffer)
 {
-	if (buffer->memory != NULL)
-		sodium_memzero(buffer->memory, buffer->capacity);
-	free(buffer->memory);
-	*buffer = (struct frame_buffer){0};
+	if (buffer->locked) {
+		sodium_free(buffer->memory); /* wipes; NULL is fine */
+	} else {
+		if (buffer->memory != NULL)
+			sodium_memzero(buffer->memory, buffer->capacity);
+		free(buffer->memory);
+	}
+	*buffer = (struct frame_buffer){.locked = buffer->locked};
 }
 
 /* What the buffer held is gone afterwards: a frame is received whole into one place. */
@@ -54,7 +75,7 @@ buffer_reserve(struct frame_buffer *buffer, size_t size)
 	if (buffer->capacity >= size)
 		return true;
 	frame_buffer_clear(buffer);
-	buffer->memory = malloc(size);
+	buffer->memory = buffer->locked ? locked_memory(size) : malloc(size);
 	if (buffer->memory == NULL)
 		return false;
 	buffer->capacity = size;
@@ -323,6 +344,8 @@ channel_receive(int channel, struct frame_buffer *buffer, struct frame *ret_fram
 		frame_buffer_clear(buffer);
 	if (!buffer_reserve(buffer, DATAGRAM_MAX))
 		return CHANNEL_IO;
+	if (buffer->locked)
+		sodium_memzero(buffer->memory, buffer->capacity);
 	auto_descriptors descriptors = {0};
 	struct bytes datagram = {0};
 	enum channel_status status = receive_datagram(channel, buffer, &descriptors, &datagram);
@@ -337,7 +360,7 @@ channel_receive(int channel, struct frame_buffer *buffer, struct frame *ret_fram
 	bool carries = (flags & FRAME_DESCRIPTOR) != 0;
 	if (descriptors.count != (size_t)spilled + (size_t)carries)
 		return CHANNEL_MALFORMED;
-	if (spilled && frame.body.size != 0)
+	if (spilled && (frame.body.size != 0 || buffer->locked))
 		return CHANNEL_MALFORMED;
 	if (spilled) {
 		status = read_spilled(descriptors.list[0], buffer, &frame.body);

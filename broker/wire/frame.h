@@ -75,10 +75,13 @@ enum channel_status {
 };
 
 /* Grows for a spilled body, at most to FRAME_BODY_MAX, until the next frame is waited for; wiped
- * and freed by frame_buffer_clear. */
+ * and freed by frame_buffer_clear. A locked one is for frames with keys in them: its memory is never
+ * swapped or dumped, it is wiped before the next frame is waited for, and takes no spilled body
+ * (CHANNEL_MALFORMED). */
 struct frame_buffer {
 	uint8_t *memory;
 	size_t capacity;
+	bool locked; /* set before the first frame; {.locked = true} */
 };
 void frame_buffer_clear(struct frame_buffer *buffer);
 

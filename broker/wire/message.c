@@ -2,7 +2,7 @@
 /* The shapes stand beside the structs in message.h. */
 #include "message.h"
 
-#include "frame.h"
+#include "control.h"
 #include "operation.h"
 #include "text.h"
 
@@ -480,6 +480,36 @@ wire_operator_answer_read(struct bytes body, struct wire_operator_answer *ret_me
 	message.answer = read_lp(&r, OPERATION_ANSWER_MAX);
 	message.signature = read_bytes(&r, WIRE_SIGNATURE_SIZE);
 	if (!reader_finished(&r))
+		return false;
+	*ret_message = message;
+	return true;
+}
+
+void
+wire_health_write(struct writer *w, const struct wire_health *message)
+{
+	write_u8(w, message->state);
+	write_be64(w, message->trust_revision);
+	write_u8(w, message->threshold);
+	write_u8(w, message->count);
+	write_u8(w, message->given);
+}
+
+bool
+wire_health_read(struct bytes body, struct wire_health *ret_message)
+{
+	struct reader r = reader_of(body);
+	struct wire_health message;
+
+	message.state = (uint8_t)read_count(&r, read_u8(&r), WIRE_IS_FROZEN);
+	message.trust_revision = read_be64(&r);
+	message.threshold = read_u8(&r);
+	message.count = read_u8(&r);
+	message.given = read_u8(&r);
+	bool sealed = message.state == WIRE_IS_SEALED;
+	if (!reader_finished(&r) || !control_numbers_valid(message.count, message.threshold) ||
+	    message.given > (sealed ? message.threshold : 0) ||
+	    (sealed && message.trust_revision != 0))
 		return false;
 	*ret_message = message;
 	return true;

@@ -129,7 +129,7 @@ struct wire_operator_request {
  *   ACTIVATE            admitted:u8 || lp(machine id)
  *   OPERATOR_CHALLENGE  challenge:58 || expires_in:u32 || trust_revision:u64
  *   OPERATOR_REQUEST    lp(answer) || signature:64 (operation.h)
- *   HEALTH              trust_revision:u64 */
+ *   HEALTH              state:u8 || trust_revision:u64 || threshold:u8 || count:u8 || given:u8 */
 struct wire_answer {
 	enum wire_status status;
 	struct bytes payload;
@@ -162,6 +162,15 @@ struct wire_operator_challenge_answer {
 struct wire_operator_answer {
 	struct bytes answer;
 	struct bytes signature;
+};
+/* All that a sealed keeper tells the gateway, which whoever asks may know. */
+enum wire_state { WIRE_SERVING = 0, WIRE_IS_SEALED, WIRE_IS_FROZEN };
+struct wire_health {
+	uint8_t state;		 /* enum wire_state, checked */
+	uint64_t trust_revision; /* 0 while it is sealed */
+	uint8_t threshold;	 /* of the root key's shares, as control_numbers_valid has them; */
+	uint8_t count;		 /* 0 of 0: it lies in a file or a TPM */
+	uint8_t given;		 /* shares so far; 0 unless it is sealed */
 };
 
 /* FRAME_EXAMINE_LOG = pcrs:512 || lp(event_log) || ima:u8, and where that is not 0: lp(ima_log) ||
@@ -236,6 +245,7 @@ WIRE_CODEC(enroll_answer);
 WIRE_CODEC(activate_answer);
 WIRE_CODEC(operator_challenge_answer);
 WIRE_CODEC(operator_answer);
+WIRE_CODEC(health);
 WIRE_CODEC(examine_log);
 WIRE_CODEC(examine_enrolment);
 WIRE_CODEC(appraisal);

@@ -365,7 +365,7 @@ answer_text(enum frame_type type, enum wire_status status, struct bytes payload,
 
 	wire_answer_write(&w, &answer);
 	assert_false(w.failed);
-	return route_answer(type, writer_bytes(&w), ret_http);
+	return route_answer(type, ROUTE_VIEW_WHOLE, writer_bytes(&w), ret_http);
 }
 
 static void
@@ -504,7 +504,7 @@ broken_answers_are_failures(void **state)
 		char *text = answer_text(types[i], WIRE_OK, (struct bytes){0}, &http);
 		assert_int_equal(http, 500);
 		free(text);
-		text = route_answer(types[i], (struct bytes){0}, &http);
+		text = route_answer(types[i], ROUTE_VIEW_WHOLE, (struct bytes){0}, &http);
 		assert_int_equal(http, 500);
 		free(text);
 	}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "local.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG	    8
+#define OTHERS	    (S_IWGRP | S_IWOTH)
+#define SOCKET_MODE 0600
+
+_Static_assert(LOCAL_PATH_MAX == sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1,
+	       "what a socket's address holds");
+
+static void
+close_at(int *descriptor)
+{
+	if (*descriptor >= 0)
+		close(*descriptor);
+}
+#define auto_close __attribute__((cleanup(close_at))) int
+
+static int
+take(int *descriptor)
+{
+	int taken = *descriptor;
+	*descriptor = -1;
+	return taken;
+}
+
+__attribute__((format(printf, 2, 3))) static int
+refuse(char ret_problem[LOCAL_PROBLEM_SIZE], const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(ret_problem, LOCAL_PROBLEM_SIZE, format, arguments);
+	va_end(arguments);
+	return -1;
+}
+
+static bool
+address_of(const char *path, struct sockaddr_un *ret_address)
+{
+	size_t size = strlen(path);
+	if (size == 0 || size > LOCAL_PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	*ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	memcpy(ret_address->sun_path, path, size);
+	return true;
+}
+
+static int
+new_socket(void)
+{
+	return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+}
+
+int
+local_connect(const char *path)
+{
+	struct sockaddr_un address;
+	if (!address_of(path, &address))
+		return -1;
+	auto_close connection = new_socket();
+	int connected;
+	if (connection < 0)
+		return -1;
+	do
+		connected = connect(connection, (const struct sockaddr *)&address, sizeof(address));
+	while (connected < 0 && errno == EINTR);
+	return connected == 0 ? take(&connection) : -1;
+}
+
+bool
+local_peer(int connection, uid_t *ret_uid)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+	if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return false;
+	if (size != sizeof(peer)) {
+		errno = EPROTO;
+		return false;
+	}
+	*ret_uid = peer.uid;
+	return true;
+}
+
+int
+local_accept(int listener, uid_t *ret_uid)
+{
+	int accepted;
+	do
+		accepted = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	while (accepted < 0 && (errno == EINTR || errno == ECONNABORTED));
+	auto_close connection = accepted;
+	if (connection < 0 || !local_peer(connection, ret_uid))
+		return -1;
+	return take(&connection);
+}
+
+/* ---- listening ---- */
+
+/* The folder's descriptor, locked: of two that find a stale socket one replaces it, and the other
+ * then finds that it lives. Whoever else may write there could put a socket of theirs in its
+ * place, and be handed shares. */
+static int
+lock_folder(const char *path, char ret_problem[LOCAL_PROBLEM_SIZE])
+{
+	char folder[LOCAL_PATH_MAX + 1];
+	struct stat info;
+	const char *slash = strrchr(path, '/');
+	if (path[0] != '/' || slash[1] == '\0')
+		return refuse(ret_problem, "%.120s: write the whole path of a socket, from /",
+			      path);
+	size_t size = slash == path ? 1 : (size_t)(slash - path);
+	memcpy(folder, path, size);
+	folder[size] = '\0';
+	auto_close descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (descriptor < 0 || fstat(descriptor, &info) < 0)
+		return refuse(ret_problem, "%s: %s: make the folder", folder, strerror(errno));
+	if ((info.st_mode & OTHERS) != 0)
+		return refuse(ret_problem,
+			      "%s: others than its owner can write there: choose a folder of the "
+			      "broker's own",
+			      folder);
+	if (info.st_uid != 0 && info.st_uid != geteuid() && geteuid() != 0)
+		return refuse(ret_problem, "%s belongs to another user: chown it", folder);
+	int locked;
+	do
+		locked = flock(descriptor, LOCK_EX);
+	while (locked < 0 && errno == EINTR);
+	if (locked < 0)
+		return refuse(ret_problem, "%s: %s", folder, strerror(errno));
+	return take(&descriptor);
+}
+
+/* Only a socket that refuses connections is nobody's: with any other answer, or another thing at
+ * that path, it is somebody's. */
+static bool
+make_way(const char *path, char ret_problem[LOCAL_PROBLEM_SIZE])
+{
+	struct stat info;
+	if (lstat(path, &info) < 0) {
+		if (errno == ENOENT)
+			return true;
+		refuse(ret_problem, "%s: %s", path, strerror(errno));
+		return false;
+	}
+	if (!S_ISSOCK(info.st_mode)) {
+		refuse(ret_problem, "%s is there and no socket: move it away", path);
+		return false;
+	}
+	auto_close connection = local_connect(path);
+	if (connection >= 0 || errno != ECONNREFUSED) {
+		refuse(ret_problem, "%s: another process listens there: is a broker running?",
+		       path);
+		return false;
+	}
+	if (unlink(path) < 0) {
+		refuse(ret_problem, "%s: cannot be replaced: %s", path, strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+int
+local_listen(const char *path, char ret_problem[LOCAL_PROBLEM_SIZE])
+{
+	struct sockaddr_un address;
+	if (!address_of(path, &address))
+		return refuse(ret_problem, "%.60s...: a socket's path has 1 to %d bytes", path,
+			      LOCAL_PATH_MAX);
+	auto_close folder = lock_folder(path, ret_problem);
+	if (folder < 0 || !make_way(path, ret_problem))
+		return -1;
+	auto_close listener = new_socket();
+	/* bind gives the path the mode of the socket's own inode: at no moment may others connect,
+	 * and the umask, which all threads share, stays what it is. */
+	if (listener < 0 || fchmod(listener, SOCKET_MODE) < 0 ||
+	    bind(listener, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(listener, BACKLOG) < 0)
+		return refuse(ret_problem, "%s: %s", path, strerror(errno));
+	return take(&listener);
+}
