@@ -42,7 +42,8 @@ make_from_template(struct attester *attester, const struct place *place,
 		return attester_fail(err, ATTESTER_UNSUPPORTED,
 				     "%s's attestation key: NV index 0x%x holds no template",
 				     place->cloud, place->template);
-	return attester_make_primary(attester, &template, "the cloud's attestation key", key, err);
+	return attester_make_primary(attester, ESYS_TR_RH_ENDORSEMENT, &template,
+				     "the cloud's attestation key", key, err);
 }
 
 /* A persistent key is not ours to flush: closed, ESYS forgets it. */

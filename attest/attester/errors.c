@@ -59,6 +59,8 @@ static const struct answer answers[] = {
 	 "an authorization is set; Postern needs the endorsement hierarchy's to be empty"},
 	{TPM2_RC_HIERARCHY, ATTESTER_REFUSED, "the endorsement hierarchy is disabled"},
 	{TPM2_RC_INTEGRITY, ATTESTER_REFUSED, "it was not made for these keys of this TPM"},
+	{TPM2_RC_NV_SPACE, ATTESTER_REFUSED,
+	 "no room in its NV: tpm2_getcap handles-nv-index lists what is there"},
 	{TPM2_RC_NV_LOCKED, ATTESTER_REFUSED, "the NV index is locked until the next start"},
 };
 
@@ -74,9 +76,8 @@ attester_fail(struct attester_error *err, enum attester_status status, const cha
 	return status;
 }
 
-/* The TPM's own code, without layer and numbers; 0 if the answer is not the TPM's. */
-static TPM2_RC
-tpm_code(TSS2_RC rc)
+TPM2_RC
+attester_tpm_code(TSS2_RC rc)
 {
 	TSS2_RC layer = rc & TSS2_RC_LAYER_MASK;
 
@@ -98,7 +99,7 @@ fail_stack(struct attester_error *err, TSS2_RC rc, const char *what)
 enum attester_status
 attester_fail_tss(struct attester_error *err, TSS2_RC rc, const char *what)
 {
-	TPM2_RC code = tpm_code(rc);
+	TPM2_RC code = attester_tpm_code(rc);
 
 	if (code == 0)
 		return fail_stack(err, rc, what);
@@ -110,10 +111,28 @@ attester_fail_tss(struct attester_error *err, TSS2_RC rc, const char *what)
 			     Tss2_RC_Decode(rc));
 }
 
+enum attester_status
+attester_fail_owner(struct attester_error *err, TSS2_RC rc, const char *what)
+{
+	TPM2_RC code = attester_tpm_code(rc);
+
+	if (code == TPM2_RC_BAD_AUTH || code == TPM2_RC_AUTH_FAIL)
+		return attester_fail(err, ATTESTER_REFUSED,
+				     "%s: the TPM's owner hierarchy has a password, and Postern "
+				     "wants it empty: tpm2_changeauth -c owner -p PASSWORD (0x%x)",
+				     what, rc);
+	if (code == TPM2_RC_HIERARCHY)
+		return attester_fail(err, ATTESTER_REFUSED,
+				     "%s: the TPM's owner hierarchy is disabled: enable it in the "
+				     "firmware's settings (0x%x)",
+				     what, rc);
+	return attester_fail_tss(err, rc, what);
+}
+
 bool
 attester_again(TSS2_RC rc, unsigned *tries)
 {
-	TPM2_RC code = tpm_code(rc);
+	TPM2_RC code = attester_tpm_code(rc);
 
 	if (code != TPM2_RC_RETRY && code != TPM2_RC_YIELDED && code != TPM2_RC_TESTING)
 		return false;

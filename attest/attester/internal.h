@@ -11,6 +11,7 @@ struct attester {
 	TSS2_TCTI_CONTEXT *tcti;
 	ESYS_CONTEXT *esys;
 	enum attester_ek_kind ek; /* what attester_ek returned last; ANY: nothing yet */
+	TPM2B_NAME primary;	  /* of the storage primary key that opened a sealed file; or empty */
 };
 
 /* Takes over `tcti`, whatever it returns. Tests open over a TCTI of their own. */
@@ -31,8 +32,14 @@ enum attester_status attester_capability(struct attester *attester, TPM2_CAP cap
 enum attester_status attester_fail(struct attester_error *err, enum attester_status status,
 				   const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* The TPM's own code, without layer and numbers; 0 if the answer is not the TPM's. */
+TPM2_RC attester_tpm_code(TSS2_RC rc);
+
 /* The status and the sentence for what tpm2-tss or the TPM answered while doing `what`. */
 enum attester_status attester_fail_tss(struct attester_error *err, TSS2_RC rc, const char *what);
+
+/* The same of what takes the owner hierarchy's authorization. */
+enum attester_status attester_fail_owner(struct attester_error *err, TSS2_RC rc, const char *what);
 
 /*
  * Loop condition around one command: true, after a pause, while the TPM asks for the command again.
@@ -68,10 +75,10 @@ enum attester_status attester_make_ek(struct attester *attester, enum attester_e
 				      struct attester_handle *key, struct attester_error *err);
 enum attester_status attester_make_ak(struct attester *attester, struct attester_handle *key,
 				      struct attester_error *err);
-/* The primary key of the endorsement hierarchy that `template` describes. */
-enum attester_status attester_make_primary(struct attester *attester, const TPM2B_PUBLIC *template,
-					   const char *what, struct attester_handle *key,
-					   struct attester_error *err);
+/* The primary key of a hierarchy (ESYS_TR_RH_*) that `template` describes. */
+enum attester_status attester_make_primary(struct attester *attester, ESYS_TR hierarchy,
+					   const TPM2B_PUBLIC *template, const char *what,
+					   struct attester_handle *key, struct attester_error *err);
 /* TPMT_PUBLIC of a key that was made. */
 enum attester_status attester_public_area(const struct attester_handle *key, size_t capacity,
 					  uint8_t *ret_bytes, size_t *ret_size,
@@ -83,6 +90,14 @@ enum attester_status attester_public_area(const struct attester_handle *key, siz
 enum attester_status attester_nv_list(struct attester *attester, TPM2_HANDLE first,
 				      TPM2_HANDLE last, size_t capacity, TPM2_HANDLE *ret_indices,
 				      size_t *ret_count, struct attester_error *err);
+
+/* An index as ESYS knows it: no handle in the TPM, only the stack's record. The caller holds it as
+ * auto_index. */
+enum attester_status attester_nv_open(struct attester *attester, TPM2_HANDLE handle,
+				      struct attester_handle *index, TPMS_NV_PUBLIC *ret_public,
+				      struct attester_error *err);
+void attester_nv_close(struct attester_handle *index);
+#define auto_index __attribute__((cleanup(attester_nv_close)))
 
 /* All of an index's bytes; *ret_size is 0 where it is not there, or was never written. */
 enum attester_status attester_nv_read(struct attester *attester, TPM2_HANDLE index, size_t capacity,

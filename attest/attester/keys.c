@@ -112,8 +112,8 @@ static const TPM2B_PUBLIC ak_p256 = {
 
 /* Empty sensitive data: the keys' own authorization is empty too. */
 enum attester_status
-attester_make_primary(struct attester *attester, const TPM2B_PUBLIC *template, const char *what,
-		      struct attester_handle *key, struct attester_error *err)
+attester_make_primary(struct attester *attester, ESYS_TR hierarchy, const TPM2B_PUBLIC *template,
+		      const char *what, struct attester_handle *key, struct attester_error *err)
 {
 	static const TPM2B_SENSITIVE_CREATE no_sensitive = {.size = 0};
 	static const TPM2B_DATA no_outside_info = {.size = 0};
@@ -122,10 +122,9 @@ attester_make_primary(struct attester *attester, const TPM2B_PUBLIC *template, c
 	TSS2_RC rc;
 
 	do
-		rc = Esys_CreatePrimary(attester->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD,
-					ESYS_TR_NONE, ESYS_TR_NONE, &no_sensitive, template,
-					&no_outside_info, &no_pcrs, &key->id, NULL, NULL, NULL,
-					NULL);
+		rc = Esys_CreatePrimary(attester->esys, hierarchy, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+					ESYS_TR_NONE, &no_sensitive, template, &no_outside_info,
+					&no_pcrs, &key->id, NULL, NULL, NULL, NULL);
 	while (attester_again(rc, &tries));
 	if (rc == TSS2_RC_SUCCESS)
 		return ATTESTER_OK;
@@ -134,7 +133,15 @@ attester_make_primary(struct attester *attester, const TPM2B_PUBLIC *template, c
 	if ((rc & ~(TPM2_RC_P | TPM2_RC_N_MASK)) == TPM2_RC_VALUE)
 		return attester_fail(err, ATTESTER_UNSUPPORTED, "%s: the TPM lacks it (0x%x)", what,
 				     rc);
-	return attester_fail_tss(err, rc, what);
+	return hierarchy == ESYS_TR_RH_OWNER ? attester_fail_owner(err, rc, what)
+					     : attester_fail_tss(err, rc, what);
+}
+
+static enum attester_status
+make_endorsement(struct attester *attester, const TPM2B_PUBLIC *template, const char *what,
+		 struct attester_handle *key, struct attester_error *err)
+{
+	return attester_make_primary(attester, ESYS_TR_RH_ENDORSEMENT, template, what, key, err);
 }
 
 enum attester_status
@@ -143,11 +150,12 @@ attester_make_ek(struct attester *attester, enum attester_ek_kind kind, struct a
 {
 	switch (kind) {
 	case ATTESTER_EK_RSA_2048:
-		return attester_make_primary(attester, &ek_rsa_2048, "endorsement key RSA-2048", key, err);
+		return make_endorsement(attester, &ek_rsa_2048, "endorsement key RSA-2048", key,
+					err);
 	case ATTESTER_EK_P256:
-		return attester_make_primary(attester, &ek_p256, "endorsement key P-256", key, err);
+		return make_endorsement(attester, &ek_p256, "endorsement key P-256", key, err);
 	case ATTESTER_EK_P384:
-		return attester_make_primary(attester, &ek_p384, "endorsement key P-384", key, err);
+		return make_endorsement(attester, &ek_p384, "endorsement key P-384", key, err);
 	case ATTESTER_EK_ANY:
 		break;
 	}
@@ -157,7 +165,7 @@ attester_make_ek(struct attester *attester, enum attester_ek_kind kind, struct a
 enum attester_status
 attester_make_ak(struct attester *attester, struct attester_handle *key, struct attester_error *err)
 {
-	return attester_make_primary(attester, &ak_p256, "attestation key", key, err);
+	return make_endorsement(attester, &ak_p256, "attestation key", key, err);
 }
 
 enum attester_status

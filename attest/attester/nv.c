@@ -40,19 +40,16 @@ attester_nv_list(struct attester *attester, TPM2_HANDLE first, TPM2_HANDLE last,
 	return ATTESTER_OK;
 }
 
-/* An index as ESYS knows it: no handle in the TPM, only the stack's record. */
-static void
-close_index(struct attester_handle *index)
+void
+attester_nv_close(struct attester_handle *index)
 {
 	if (index->id != ESYS_TR_NONE)
 		Esys_TR_Close(index->esys, &index->id);
 }
 
-#define auto_index __attribute__((cleanup(close_index)))
-
-static enum attester_status
-open_index(struct attester *attester, TPM2_HANDLE handle, struct attester_handle *index,
-	   TPMS_NV_PUBLIC *ret_public, struct attester_error *err)
+enum attester_status
+attester_nv_open(struct attester *attester, TPM2_HANDLE handle, struct attester_handle *index,
+		 TPMS_NV_PUBLIC *ret_public, struct attester_error *err)
 {
 	auto_esys TPM2B_NV_PUBLIC *public = NULL;
 	unsigned tries = 0;
@@ -127,7 +124,7 @@ read_defined(struct attester *attester, TPM2_HANDLE handle, size_t capacity, uin
 	TPMS_NV_PUBLIC public = {0};
 	uint16_t chunk = 0;
 
-	enum attester_status status = open_index(attester, handle, &index, &public, err);
+	enum attester_status status = attester_nv_open(attester, handle, &index, &public, err);
 	if (status != ATTESTER_OK)
 		return status;
 	if (!(public.attributes & TPMA_NV_WRITTEN)) {

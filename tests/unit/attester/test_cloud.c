@@ -61,7 +61,8 @@ define_azure_key(struct attester *attester, bool define)
 	ESYS_TR persistent;
 
 	if (define)
-		assert_int_equal(attester_make_primary(attester, &rsa_key, "a key", &key, &err),
+		assert_int_equal(attester_make_primary(attester, ESYS_TR_RH_ENDORSEMENT, &rsa_key,
+						       "a key", &key, &err),
 				 ATTESTER_OK);
 	else
 		assert_int_equal(Esys_TR_FromTPMPublic(attester->esys, AZURE_KEY, ESYS_TR_NONE,
