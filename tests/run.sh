@@ -45,7 +45,7 @@ build=${BUILD:-$root/$name}
 python=/usr/bin/python3 # Debian's, which has Debian's modules
 
 packages="$compiler libc6-dev meson ninja-build pkg-config libssl-dev libsodium-dev liblmdb-dev libmicrohttpd-dev
-	libjansson-dev libcurl4-openssl-dev libtss2-dev libcmocka-dev libtss2-tcti-swtpm0 swtpm swtpm-tools tpm2-tools
+	libjansson-dev libcurl4-openssl-dev libtss2-dev libcmocka-dev libtss2-tcti-swtpm0 swtpm swtpm-tools tpm2-tools valgrind
 	python3 python3-pytest python3-cryptography python3-lmdb"
 [ -z "$slow" ] || packages+=" qemu-system-x86 ovmf systemd-boot-efi busybox-static sbsigntool binutils cpio openssl"
 [ "$compiler" = gcc ] || packages+=" libclang-rt-dev llvm" # sanitizers and fuzzers, and names in what they say
