@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -12,12 +13,12 @@
 #include <unistd.h>
 
 #define READER_TABLE_SIZE (VIEWS_MAX * 64 + 4096)
+#define DATABASE_NAME	  "data.mdb"
 
 static struct backend_lmdb *
 lmdb_new(size_t map_size)
 {
 	struct backend_lmdb *lmdb = calloc(1, sizeof *lmdb);
-	pthread_rwlockattr_t attributes;
 
 	if (!lmdb)
 		return NULL;
@@ -25,13 +26,31 @@ lmdb_new(size_t map_size)
 	lmdb->directory = -1;
 	lmdb->slots = -1;
 	lmdb->map_size = map_size;
-	/* A writer that must grow the map is not starved by readers. No thread holds two views. */
-	pthread_rwlockattr_init(&attributes);
-	pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-	pthread_rwlock_init(&lmdb->gate, &attributes);
-	pthread_rwlockattr_destroy(&attributes);
+	gate_init(&lmdb->gate);
 	pthread_mutex_init(&lmdb->idle_lock, NULL);
 	return lmdb;
+}
+
+static enum store_status
+open_fail(struct store_error *err, int code, const char *path)
+{
+	return store_fail(err, code == ENOENT ? STORE_MISSING : backend_lmdb_status(code), "%s: %s",
+			  path, code == ENOENT ? "there is no store" : strerror(code));
+}
+
+/* A creation that ran out of room may leave less than LMDB's two first pages, which it then takes
+ * for another's file. No store was ever that small. */
+static enum store_status
+forget_half_made(const struct backend_lmdb *lmdb, const char *path, struct store_error *err)
+{
+	struct stat database;
+
+	if (fstatat(lmdb->directory, DATABASE_NAME, &database, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? STORE_OK : open_fail(err, errno, path);
+	if (!S_ISREG(database.st_mode) || database.st_size >= 2 * sysconf(_SC_PAGESIZE) ||
+	    unlinkat(lmdb->directory, DATABASE_NAME, 0) == 0)
+		return STORE_OK;
+	return open_fail(err, errno, path);
 }
 
 /* The lock is on the directory, so that it needs no file and is there before LMDB's own. */
@@ -45,14 +64,12 @@ open_directory(struct backend_lmdb *lmdb, const char *path, bool create, struct 
 		return store_fail(err, backend_lmdb_status(errno), "%s: %s", path, strerror(errno));
 	lmdb->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (lmdb->directory < 0)
-		return store_fail(err, errno == ENOENT ? STORE_MISSING : STORE_IO, "%s: %s", path,
-				  strerror(errno));
+		return open_fail(err, errno, path);
 	if (flock(lmdb->directory, LOCK_EX | LOCK_NB) != 0)
 		return store_fail(err, STORE_IO, "%s: another process has this store open", path);
-	if (!create && fstatat(lmdb->directory, "data.mdb", &database, 0) != 0)
-		return store_fail(err, errno == ENOENT ? STORE_MISSING : STORE_IO,
-				  "%s: there is no store", path);
-	return STORE_OK;
+	if (!create && fstatat(lmdb->directory, DATABASE_NAME, &database, 0) != 0)
+		return open_fail(err, errno, path);
+	return create ? forget_half_made(lmdb, path, err) : STORE_OK;
 }
 
 /*
@@ -99,6 +116,10 @@ check_whole(struct backend_lmdb *lmdb, const char *path, struct store_error *err
 		return store_fail(err, STORE_IO, "%s: cannot be examined", path);
 	if ((uint64_t)database.st_size / pages.ms_psize <= info.me_last_pgno)
 		return store_fail(err, STORE_TAMPERED, "%s: data.mdb is cut short", path);
+	if (lmdb->file != 0 && (lmdb->file != database.st_ino || lmdb->device != database.st_dev))
+		return store_fail(err, STORE_IO, "%s: another data.mdb is in its place", path);
+	lmdb->file = database.st_ino;
+	lmdb->device = database.st_dev;
 	lmdb->map_size = info.me_mapsize;
 	return STORE_OK;
 }
@@ -118,14 +139,11 @@ open_database(struct backend_lmdb *lmdb)
 	return code;
 }
 
-static enum store_status
-open_environment(struct backend_lmdb *lmdb, const char *path, struct store_error *err)
+static int
+start_environment(struct backend_lmdb *lmdb, const char *path)
 {
-	enum store_status status = reserve_reader_table(lmdb, path, err);
-
-	if (status != STORE_OK)
-		return status;
 	int code = mdb_env_create(&lmdb->env);
+
 	if (code == 0)
 		code = mdb_env_set_maxreaders(lmdb->env, VIEWS_MAX);
 	if (code == 0)
@@ -134,6 +152,17 @@ open_environment(struct backend_lmdb *lmdb, const char *path, struct store_error
 	 * stray pointer of ours cannot write to the file. */
 	if (code == 0)
 		code = mdb_env_open(lmdb->env, path, MDB_NOTLS | MDB_NORDAHEAD, 0600);
+	return code;
+}
+
+static enum store_status
+open_environment(struct backend_lmdb *lmdb, const char *path, struct store_error *err)
+{
+	enum store_status status = reserve_reader_table(lmdb, path, err);
+
+	if (status != STORE_OK)
+		return status;
+	int code = start_environment(lmdb, path);
 	if (code != 0)
 		return backend_lmdb_fail(err, code, path);
 	if (!keep_from_children(lmdb->env))
@@ -185,4 +214,74 @@ backend_lmdb_open(const char *path, bool create, size_t map_size, struct backend
 	}
 	*ret_backend = &lmdb->base;
 	return STORE_OK;
+}
+
+/* ---- opening it again ---- */
+
+/*
+ * What LMDB's meta pages show may be in memory alone, and after a failed write the system may count
+ * such pages as clean: a flush would do nothing and answer well. So they are written once more, as
+ * they are. The pages that they refer to were flushed before.
+ */
+static int
+settle_meta_pages(MDB_env *env)
+{
+	uint8_t page[4096];
+	const off_t end = 2 * sysconf(_SC_PAGESIZE);
+	mdb_filehandle_t file;
+	int code = mdb_env_get_fd(env, &file);
+
+	for (off_t at = 0; at < end && code == 0; at += (off_t)sizeof page)
+		if (pread(file, page, sizeof page, at) != (ssize_t)sizeof page ||
+		    pwrite(file, page, sizeof page, at) != (ssize_t)sizeof page)
+			return EIO;
+	if (code == 0 && fdatasync(file) != 0)
+		code = errno;
+	return code;
+}
+
+static void
+close_environment(struct backend_lmdb *lmdb)
+{
+	backend_lmdb_end_idle_views(lmdb);
+	if (lmdb->env)
+		mdb_env_close(lmdb->env);
+	lmdb->env = NULL;
+}
+
+enum store_status
+backend_lmdb_reopen(struct backend_lmdb *lmdb, struct store_error *err)
+{
+	/* By the folder that is locked, whatever its name is by now. */
+	char path[64];
+	struct store_error cause = {0};
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", lmdb->directory);
+	close_environment(lmdb);
+	enum store_status status = open_environment(lmdb, path, &cause);
+	int code = status == STORE_OK ? settle_meta_pages(lmdb->env) : 0;
+	if (code != 0)
+		status = backend_lmdb_fail(&cause, code, "cannot be made durable");
+	if (status != STORE_OK) {
+		close_environment(lmdb);
+		return store_fail(err, STORE_UNSURE, "cannot be opened again: %.150s",
+				  cause.message);
+	}
+	lmdb->failed = false;
+	return STORE_OK;
+}
+
+enum store_status
+backend_lmdb_mend(struct backend_lmdb *lmdb, struct store_error *err)
+{
+	enum store_status status = STORE_OK;
+
+	if (!lmdb->failed)
+		return STORE_OK;
+	if (!gate_take(&lmdb->gate, VIEWS_PATIENCE_MS))
+		return store_fail(err, STORE_UNSURE, "cannot be opened again while it is read");
+	if (lmdb->failed)
+		status = backend_lmdb_reopen(lmdb, err);
+	gate_give_back(&lmdb->gate);
+	return status;
 }
