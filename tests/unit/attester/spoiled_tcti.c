@@ -8,6 +8,7 @@
 #define CAPABILITY_OFFSET   10
 #define PROPERTY_OFFSET	    14
 #define ANSWER_SIZE	    10
+#define COUNTER_END	    (10 + 4 + 2 + 8) /* of an answer in a session: its TPM2B of 8 bytes */
 
 static uint32_t
 be32(const uint8_t *bytes)
@@ -53,6 +54,14 @@ extend(TSS2_TCTI_CONTEXT *inner)
 	return rc != TSS2_RC_SUCCESS ? rc : be32(answer + 6);
 }
 
+static void
+look(struct spoiled_tcti *spoiled, const uint8_t *message, size_t size)
+{
+	if (spoiled->needle != NULL &&
+	    memmem(message, size, spoiled->needle, spoiled->needle_size) != NULL)
+		spoiled->needle_seen++;
+}
+
 static TSS2_RC
 transmit(TSS2_TCTI_CONTEXT *context, size_t size, uint8_t const *command)
 {
@@ -60,12 +69,15 @@ transmit(TSS2_TCTI_CONTEXT *context, size_t size, uint8_t const *command)
 	uint32_t code = be32(command + COMMAND_CODE_OFFSET);
 
 	assert(size >= ANSWER_SIZE);
+	look(spoiled, command, size);
 	if (code == TPM2_CC_PCR_Read && spoiled->move_count > 0) {
 		spoiled->move_count--;
 		TSS2_RC rc = extend(spoiled->inner);
 		assert(rc == TSS2_RC_SUCCESS);
 	}
 	spoiled->nv_reads += code == TPM2_CC_NV_Read;
+	spoiled->pending_flip = spoiled->flip_nv_read && code == TPM2_CC_NV_Read;
+	spoiled->pending_move = spoiled->move_after == code;
 	spoiled->pending_nv_buffer = spoiled->nv_buffer != 0 && code == TPM2_CC_GetCapability &&
 				     be32(command + PROPERTY_OFFSET) == TPM2_PT_NV_BUFFER_MAX;
 	spoiled->pending_handles = spoiled->handles != NULL && code == TPM2_CC_GetCapability &&
@@ -82,6 +94,22 @@ transmit(TSS2_TCTI_CONTEXT *context, size_t size, uint8_t const *command)
 	return TSS2_RC_SUCCESS;
 }
 
+/* What comes back is ours to alter, and the TPM ours to ask, before anybody looks. */
+static void
+meddle(struct spoiled_tcti *spoiled, uint8_t *answer, size_t size)
+{
+	look(spoiled, answer, size);
+	if (spoiled->pending_nv_buffer)
+		put_be32(answer + size - 4, spoiled->nv_buffer); /* the value comes last */
+	if (spoiled->pending_flip && size >= COUNTER_END)
+		answer[COUNTER_END - 1] ^= 1;
+	if (spoiled->pending_move) {
+		spoiled->move_after = 0;
+		TSS2_RC rc = extend(spoiled->inner);
+		assert(rc == TSS2_RC_SUCCESS);
+	}
+}
+
 static TSS2_RC
 receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *answer, int32_t timeout)
 {
@@ -91,8 +119,8 @@ receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *answer, int32_t timeo
 
 	if (!spoiled->pending) {
 		rc = Tss2_Tcti_Receive(spoiled->inner, size, answer, timeout);
-		if (rc == TSS2_RC_SUCCESS && answer != NULL && spoiled->pending_nv_buffer)
-			put_be32(answer + *size - 4, spoiled->nv_buffer); /* the value comes last */
+		if (rc == TSS2_RC_SUCCESS && answer != NULL)
+			meddle(spoiled, answer, *size);
 		if (rc == TSS2_RC_SUCCESS && answer != NULL && spoiled->pending_handles) {
 			memcpy(answer, spoiled->handles, spoiled->handles_size);
 			*size = spoiled->handles_size;

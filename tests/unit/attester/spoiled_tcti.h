@@ -21,8 +21,15 @@ struct spoiled_tcti {
 	const uint8_t *handles; /* the answer to TPM2_GetCapability of handles; NULL: the truth */
 	size_t handles_size;
 	bool pending_handles;
-	unsigned nv_reads; /* TPM2_NV_Read seen */
-	bool pending;	   /* the answer is fail_with's */
+	unsigned nv_reads;     /* TPM2_NV_Read seen */
+	bool pending;	       /* the answer is fail_with's */
+	const uint8_t *needle; /* bytes to be looked for in what passes either way; NULL: none */
+	size_t needle_size;
+	unsigned needle_seen; /* messages that had them */
+	bool flip_nv_read;    /* one bit of each answer to TPM2_NV_Read */
+	bool pending_flip;
+	uint32_t move_after; /* the command once after which PCR 10 is extended; 0: none */
+	bool pending_move;
 };
 
 void spoiled_tcti_init(struct spoiled_tcti *spoiled, TSS2_TCTI_CONTEXT *inner);
