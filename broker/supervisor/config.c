@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,9 @@
 /* The door holds two descriptors for each connection, and some for itself. */
 #define DESCRIPTORS_FOR(connections) (2 * (connections) + 64)
 
-enum form { LISTEN, PUBLIC_FILE, PRIVATE_FILE, DIRECTORY, NUMBER, VERDICT };
+#define SEALED_LINE "sealed = yes\n"
+
+enum form { LISTEN, PUBLIC_FILE, PRIVATE_FILE, DIRECTORY, SOCKET, NUMBER, VERDICT };
 
 /* Every key of posternd.conf. */
 static const struct key {
@@ -32,7 +35,9 @@ static const struct key {
 	{"tls_certificate", PUBLIC_FILE, true, 1u << ROLE_DOOR, 0, 0, 0},
 	{"tls_key", PRIVATE_FILE, true, 1u << ROLE_DOOR, 0, 0, 0},
 	{"store", DIRECTORY, true, 1u << ROLE_KEEPER, 0, 0, 0},
-	{"root_key", PRIVATE_FILE, true, 1u << ROLE_KEEPER, 0, 0, 0},
+	{"root_key", PRIVATE_FILE, false, 1u << ROLE_KEEPER, 0, 0, 0},
+	{"control", SOCKET, false, 1u << ROLE_KEEPER, 0, 0, 0},
+	{"min_revision", NUMBER, false, 1u << ROLE_KEEPER, 0, LONG_MAX, 0},
 	{"workers", NUMBER, false, 1u << ROLE_KEEPER, 1, 64, 16},
 	{"challenge_lifetime", NUMBER, false, 1u << ROLE_KEEPER, 5, 60, 60},
 	{"lease_lifetime", NUMBER, false, 1u << ROLE_KEEPER, 60, 604800, 3600},
@@ -45,6 +50,7 @@ static const struct key {
 struct loading {
 	const char *file;
 	const struct settings *settings;
+	long min_revision; /* the command line's */
 	struct config *config;
 	char *problem;
 };
@@ -184,7 +190,8 @@ give(const struct loading *loading, const struct key *key, const char *value)
 		size_t used = loading->config->setup[role].size;
 		int size = snprintf(text + used, CONFIG_SETUP_SIZE - used, "%s = %s\n", key->key,
 				    value);
-		if (size < 0 || (size_t)size >= CONFIG_SETUP_SIZE - used)
+		/* Room stays for config_seal. */
+		if (size < 0 || (size_t)size + sizeof(SEALED_LINE) >= CONFIG_SETUP_SIZE - used)
 			return refuse(loading, "too much of %s", key->key);
 		loading->config->setup[role].size += (size_t)size;
 	}
@@ -199,6 +206,8 @@ load_number(const struct loading *loading, const struct key *key)
 			     &number))
 		return refuse(loading, "%s: a number from %ld to %ld", key->key, key->least,
 			      key->most);
+	if (strcmp(key->key, "min_revision") == 0 && number < loading->min_revision)
+		number = loading->min_revision;
 	char text[24];
 	snprintf(text, sizeof(text), "%ld", number);
 	return give(loading, key, text);
@@ -227,6 +236,17 @@ load_path(const struct loading *loading, const struct key *key)
 	       check_path(loading, key->key, path, key->form) && give(loading, key, path);
 }
 
+static bool
+load_socket(const struct loading *loading, const struct key *key)
+{
+	char problem[LOCAL_PROBLEM_SIZE];
+	const char *path = settings_get(loading->settings, key->key, 0);
+	if (!local_check(path, problem))
+		return refuse(loading, "%s: %s", key->key, problem);
+	snprintf(loading->config->control, sizeof(loading->config->control), "%s", path);
+	return give(loading, key, path);
+}
+
 /* "refuse", which is the default, or "accept". */
 static bool
 load_verdict(const struct loading *loading, const struct key *key)
@@ -249,12 +269,27 @@ load_key(const struct loading *loading, const struct key *key)
 		return load_number(loading, key);
 	case VERDICT:
 		return load_verdict(loading, key);
+	case SOCKET:
 	case PUBLIC_FILE:
 	case PRIVATE_FILE:
 	case DIRECTORY:
 		break;
 	}
-	return load_path(loading, key);
+	/* The table's required ones are there: settings_load looked. */
+	if (settings_get(loading->settings, key->key, 0) == NULL)
+		return true;
+	return key->form == SOCKET ? load_socket(loading, key) : load_path(loading, key);
+}
+
+/* Without a root key in a file somebody has to bring it. */
+static bool
+check_unsealing(const struct loading *loading)
+{
+	loading->config->sealed = settings_get(loading->settings, "root_key", 0) == NULL;
+	if (!loading->config->sealed || loading->config->control[0] != '\0')
+		return true;
+	return refuse(loading, "root_key is missing: add a line 'root_key = FILE', or 'control = "
+			       "PATH' for a socket at which 'postern unseal' gives the key");
 }
 
 static bool
@@ -281,11 +316,11 @@ load(const struct loading *loading)
 		if (!load_key(loading, &keys[i]))
 			return false;
 	}
-	return check_descriptors(loading);
+	return check_unsealing(loading) && check_descriptors(loading);
 }
 
 struct config *
-config_load(const char *file, char problem[CONFIG_PROBLEM_SIZE])
+config_load(const char *file, long min_revision, char problem[CONFIG_PROBLEM_SIZE])
 {
 	struct settings_key known[KEY_COUNT + 1] = {0};
 	for (size_t i = 0; i < KEY_COUNT; i++)
@@ -295,7 +330,7 @@ config_load(const char *file, char problem[CONFIG_PROBLEM_SIZE])
 	if (settings == NULL)
 		return NULL;
 	struct config *config = calloc(1, sizeof(*config));
-	const struct loading loading = {file, settings, config, problem};
+	const struct loading loading = {file, settings, min_revision, config, problem};
 	if (config == NULL) {
 		refuse(&loading, "out of memory");
 		return NULL;
@@ -311,4 +346,16 @@ void
 config_free(struct config *config)
 {
 	free(config);
+}
+
+void
+config_seal(struct config *config)
+{
+	static const char line[] = SEALED_LINE;
+	size_t used = config->setup[ROLE_KEEPER].size;
+	if (config->sealed)
+		return;
+	memcpy(config->setup[ROLE_KEEPER].text + used, line, sizeof(line));
+	config->setup[ROLE_KEEPER].size = used + sizeof(line) - 1;
+	config->sealed = true;
 }

@@ -3,31 +3,52 @@
 #include "start.h"
 #include "supervise.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 struct options {
 	const char *config;
 	const char *role;
+	long min_revision;
 	bool check;
 	bool help;
 	bool version;
 };
 
-static const char usage[] = "usage: posternd --config FILE [--check]\n"
-			    "       posternd --help | --version\n"
-			    "\n"
-			    "  --config FILE  what to read; posternd(8) tells its keys\n"
-			    "  --check        read and check it, and do no more\n";
+static const char usage[] =
+	"usage: posternd --config FILE [--min-revision N] [--check]\n"
+	"       posternd --help | --version\n"
+	"\n"
+	"  --config FILE     what to read; posternd(8) tells its keys\n"
+	"  --min-revision N  the trust revision that somebody has seen: with a store that\n"
+	"                    is older the broker starts frozen, and says so\n"
+	"  --check           read and check the configuration, and do no more\n";
+
+/* Digits alone: strtol would take white space and signs. */
+static bool
+parse_revision(const char *text, long *ret_revision)
+{
+	if (text[0] == '\0' || strspn(text, "0123456789") != strlen(text))
+		return false;
+	errno = 0;
+	long revision = strtol(text, NULL, 10);
+	if (errno != 0)
+		return false;
+	*ret_revision = revision;
+	return true;
+}
 
 static bool
 parse_options(int count, char **arguments, struct options *ret_options)
 {
 	static const struct option known[] = {
 		{"config", required_argument, NULL, 'c'},
+		{"min-revision", required_argument, NULL, 'm'},
 		{"check", no_argument, NULL, 'n'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'v'},
@@ -39,6 +60,10 @@ parse_options(int count, char **arguments, struct options *ret_options)
 		switch (found) {
 		case 'c':
 			options.config = optarg;
+			break;
+		case 'm':
+			if (!parse_revision(optarg, &options.min_revision))
+				return false;
 			break;
 		case 'n':
 			options.check = true;
@@ -81,7 +106,7 @@ static int
 run(const struct options *options)
 {
 	char problem[CONFIG_PROBLEM_SIZE];
-	struct config *config = config_load(options->config, problem);
+	struct config *config = config_load(options->config, options->min_revision, problem);
 	if (config == NULL) {
 		role_complain("%s", problem);
 		return ROLE_EXIT_CONFIGURATION;
@@ -97,7 +122,8 @@ run(const struct options *options)
 	return status;
 }
 
-/* A program started with one of these closed would get a channel in its place, and print into it. */
+/* A program started with one of these closed would get a channel in its place, and print into it.
+ */
 static bool
 fill_standard_descriptors(void)
 {

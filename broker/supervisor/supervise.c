@@ -2,7 +2,8 @@
 /*
  * The keeper starts first, because what is wrong with the store is what an operator wants to
  * hear; the others when it is ready. Any role's end is the daemon's end: nothing is restarted in
- * here, that is the service manager's work.
+ * here, that is the service manager's work. But for one: a keeper that was told to forget its key
+ * ends, all others are ended with it, and all are started anew, without the key.
  */
 #include "supervise.h"
 
@@ -22,6 +23,7 @@
 #define ENROLMENT_LIFETIME 10000 /* milliseconds */
 #define STOP_PATIENCE	   5000	 /* milliseconds for the roles to end by themselves */
 #define ORPHAN_PATIENCE	   1000	 /* milliseconds for the end of its peer to arrive */
+#define RESTART_SPACING	   1000	 /* milliseconds from one start to the next, where one follows */
 #define RUNNING		   (-1)	 /* no exit status decided yet */
 
 struct child {
@@ -38,8 +40,11 @@ struct enrolment {
 };
 
 struct supervisor {
-	const struct config *config;
+	struct config *config;
 	int signals;
+	bool asked_to_stop;
+	bool announced; /* a service manager is told once that all is ready */
+	int64_t started;
 	struct child children[ROLE_COUNT];
 	struct enrolment enrolments[ENROLMENTS_MAX];
 	/* Both ends of the channels between roles, until both have been handed over. */
@@ -153,6 +158,20 @@ start_others(struct supervisor *supervisor)
 }
 
 static void
+show_seal(const struct supervisor *supervisor)
+{
+	notify("STATUS=sealed");
+	/* Without a socket the key can only be in a file, which the next start reads. */
+	if (supervisor->config->control[0] != '\0')
+		role_complain("sealed: it answers nothing until 'postern unseal' gives it the key, "
+			      "at %s",
+			      supervisor->config->control);
+	else
+		role_complain("sealed: it answers nothing until it is restarted, for 'control' is "
+			      "not set");
+}
+
+static void
 role_is_ready(struct supervisor *supervisor, enum role_kind kind)
 {
 	supervisor->children[kind].ready = true;
@@ -162,8 +181,12 @@ role_is_ready(struct supervisor *supervisor, enum role_kind kind)
 		if (!supervisor->children[i].ready)
 			return;
 	}
-	notify("READY=1");
+	if (!supervisor->announced)
+		notify("READY=1");
+	supervisor->announced = true;
 	role_complain("ready");
+	if (supervisor->config->sealed)
+		show_seal(supervisor);
 }
 
 /* ---- appraisers of one enrolment ---- */
@@ -248,6 +271,11 @@ role_ended(struct supervisor *supervisor, enum role_kind kind, int how)
 			supervisor->orphaned_until = now_milliseconds() + ORPHAN_PATIENCE;
 		return;
 	}
+	if (kind == ROLE_KEEPER && child->ready && WIFEXITED(how) &&
+	    WEXITSTATUS(how) == ROLE_EXIT_SEALED) {
+		give_up(supervisor, ROLE_EXIT_SEALED);
+		return;
+	}
 	if (WIFSIGNALED(how))
 		role_complain("the %s was killed by signal %d (%s)", role_name(kind), WTERMSIG(how),
 			      strsignal(WTERMSIG(how)));
@@ -274,13 +302,21 @@ reap(struct supervisor *supervisor)
 }
 
 static void
-on_signal(struct supervisor *supervisor)
+take_signals(struct supervisor *supervisor)
 {
 	struct signalfd_siginfo info;
 	while (read(supervisor->signals, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
-			give_up(supervisor, ROLE_EXIT_OK);
+			supervisor->asked_to_stop = true;
 	}
+}
+
+static void
+on_signal(struct supervisor *supervisor)
+{
+	take_signals(supervisor);
+	if (supervisor->asked_to_stop)
+		give_up(supervisor, ROLE_EXIT_OK);
 	/* After the stop was noted: see role_ended. */
 	reap(supervisor);
 }
@@ -292,7 +328,8 @@ frame_is_allowed(const struct frame *frame, enum role_kind kind, const struct ch
 		return false;
 	if (frame->type == FRAME_READY)
 		return !child->ready;
-	return frame->type == FRAME_NEED_APPRAISER && kind == ROLE_KEEPER;
+	return kind == ROLE_KEEPER &&
+	       (frame->type == FRAME_NEED_APPRAISER || frame->type == FRAME_UNSEALED);
 }
 
 static void
@@ -312,6 +349,9 @@ on_frame(struct supervisor *supervisor, enum role_kind kind)
 		give_up(supervisor, ROLE_EXIT_FAILED);
 	} else if (frame.type == FRAME_READY) {
 		role_is_ready(supervisor, kind);
+	} else if (frame.type == FRAME_UNSEALED) {
+		notify("STATUS=unsealed");
+		role_complain("unsealed");
 	} else {
 		need_appraiser(supervisor, frame.id);
 	}
@@ -416,19 +456,19 @@ await_ends(struct supervisor *supervisor)
 	for (reap(supervisor); any_role_left(supervisor); reap(supervisor)) {
 		int64_t left = deadline - now_milliseconds();
 		struct pollfd watched = {supervisor->signals, POLLIN, 0};
-		struct signalfd_siginfo info;
 		if (left <= 0)
 			return;
 		(void)poll(&watched, 1, (int)left);
-		while (read(supervisor->signals, &info, sizeof(info)) > 0)
-			;
+		take_signals(supervisor);
 	}
 }
 
+/* Afterwards nothing of any role is left. */
 static void
 stop(struct supervisor *supervisor)
 {
-	notify("STOPPING=1");
+	if (supervisor->status != ROLE_EXIT_SEALED)
+		notify("STOPPING=1");
 	/* The keeper may wait for one of these, or for a new one: those enrolments are refused. */
 	for (size_t i = 0; i < ENROLMENTS_MAX; i++) {
 		if (supervisor->enrolments[i].pid != 0)
@@ -456,11 +496,10 @@ stop(struct supervisor *supervisor)
 	close_both(supervisor->door_gateway);
 	close_both(supervisor->gateway_keeper);
 	close_both(supervisor->keeper_appraiser);
-	close_at(&supervisor->signals);
 }
 
 static bool
-prepare(struct supervisor *supervisor)
+prepare_signals(struct supervisor *supervisor)
 {
 	sigset_t set;
 	/* Whoever started us may have ignored it, and then ends of children cannot be waited for.
@@ -476,13 +515,65 @@ prepare(struct supervisor *supervisor)
 		return false;
 	sigdelset(&set, SIGHUP);
 	supervisor->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return supervisor->signals >= 0 && channel_pair(supervisor->door_gateway) == CHANNEL_OK &&
+	return supervisor->signals >= 0;
+}
+
+static bool
+make_channels(struct supervisor *supervisor)
+{
+	return channel_pair(supervisor->door_gateway) == CHANNEL_OK &&
 	       channel_pair(supervisor->gateway_keeper) == CHANNEL_OK &&
 	       channel_pair(supervisor->keeper_appraiser) == CHANNEL_OK;
 }
 
+/* All roles, from their start to their end. */
+static void
+run(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < ROLE_COUNT; i++)
+		supervisor->children[i] = (struct child){.channel = -1};
+	for (size_t i = 0; i < ENROLMENTS_MAX; i++)
+		supervisor->enrolments[i] = (struct enrolment){.channel = -1};
+	supervisor->orphaned_until = 0;
+	supervisor->started = now_milliseconds();
+	supervisor->status = RUNNING;
+	if (!make_channels(supervisor)) {
+		role_complain("cannot make channels: %s", strerror(errno));
+		give_up(supervisor, ROLE_EXIT_FAILED);
+	} else {
+		start_keeper(supervisor);
+	}
+	while (supervisor->status == RUNNING)
+		wait_and_serve(supervisor);
+	stop(supervisor);
+}
+
+/* Where the keeper was told to forget its key. To end instead would be to be started again by the
+ * service manager, and then with the key that lies in a file; hence however often it happens, it is
+ * only made slow. */
+static bool
+starts_anew(struct supervisor *supervisor)
+{
+	if (supervisor->status != ROLE_EXIT_SEALED)
+		return false;
+	role_complain("sealed as told: starting all roles anew, without the key");
+	config_seal(supervisor->config);
+	take_signals(supervisor);
+	int64_t due = supervisor->started + RESTART_SPACING;
+	for (int64_t left; !supervisor->asked_to_stop && (left = due - now_milliseconds()) > 0;) {
+		struct pollfd watched = {supervisor->signals, POLLIN, 0};
+		(void)poll(&watched, 1, (int)left);
+		take_signals(supervisor);
+	}
+	if (!supervisor->asked_to_stop)
+		return true;
+	notify("STOPPING=1");
+	supervisor->status = ROLE_EXIT_OK;
+	return false;
+}
+
 int
-supervise(const struct config *config)
+supervise(struct config *config)
 {
 	struct supervisor supervisor = {
 		.config = config,
@@ -491,20 +582,14 @@ supervise(const struct config *config)
 		.gateway_keeper = {-1, -1},
 		.keeper_appraiser = {-1, -1},
 		.watchdog = notify_watchdog_interval(),
-		.status = RUNNING,
 	};
-	for (size_t i = 0; i < ROLE_COUNT; i++)
-		supervisor.children[i].channel = -1;
-	for (size_t i = 0; i < ENROLMENTS_MAX; i++)
-		supervisor.enrolments[i].channel = -1;
-	if (!prepare(&supervisor)) {
-		role_complain("cannot make channels: %s", strerror(errno));
-		give_up(&supervisor, ROLE_EXIT_FAILED);
-	} else {
-		start_keeper(&supervisor);
+	if (!prepare_signals(&supervisor)) {
+		role_complain("cannot take signals: %s", strerror(errno));
+		return ROLE_EXIT_FAILED;
 	}
-	while (supervisor.status == RUNNING)
-		wait_and_serve(&supervisor);
-	stop(&supervisor);
+	do
+		run(&supervisor);
+	while (starts_anew(&supervisor));
+	close_at(&supervisor.signals);
 	return supervisor.status;
 }

@@ -4,7 +4,8 @@
 
 #include "config.h"
 
-/* Starts the roles and stays until one ends or a signal says stop. The daemon's exit status. */
-int supervise(const struct config *config);
+/* Starts the roles and stays until one ends or a signal says stop; starts them anew where the
+ * keeper ends to forget its key. The daemon's exit status. */
+int supervise(struct config *config);
 
 #endif

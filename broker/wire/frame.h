@@ -58,6 +58,7 @@ enum frame_type {
 	FRAME_CONTROL_PROGRESS,
 	FRAME_CONTROL_DATA,
 	FRAME_CONTROL_DEFECT,
+	FRAME_UNSEALED, /* keeper -> supervisor: it has its key now; for those who watch */
 };
 
 struct frame {

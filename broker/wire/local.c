@@ -110,38 +110,55 @@ local_accept(int listener, uid_t *ret_uid)
 
 /* ---- listening ---- */
 
-/* The folder's descriptor, locked: of two that find a stale socket one replaces it, and the other
- * then finds that it lives. Whoever else may write there could put a socket of theirs in its
+/* The folder's descriptor. Whoever else may write there could put a socket of theirs in this one's
  * place, and be handed shares. */
 static int
-lock_folder(const char *path, char ret_problem[LOCAL_PROBLEM_SIZE])
+open_folder(const char *path, char ret_problem[LOCAL_PROBLEM_SIZE])
 {
 	char folder[LOCAL_PATH_MAX + 1];
 	struct stat info;
 	const char *slash = strrchr(path, '/');
 	if (path[0] != '/' || slash[1] == '\0')
-		return refuse(ret_problem, "%.120s: write the whole path of a socket, from /",
-			      path);
+		return refuse(ret_problem, "%.120s: write a socket's whole path, from /", path);
+	if (strlen(path) > LOCAL_PATH_MAX)
+		return refuse(ret_problem, "%.60s...: longer than the %d bytes of a socket's path",
+			      path, LOCAL_PATH_MAX);
 	size_t size = slash == path ? 1 : (size_t)(slash - path);
 	memcpy(folder, path, size);
 	folder[size] = '\0';
 	auto_close descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (descriptor < 0 || fstat(descriptor, &info) < 0)
-		return refuse(ret_problem, "%s: %s: make the folder", folder, strerror(errno));
+		return refuse(ret_problem, "the folder %s: %s: make it first", folder,
+			      strerror(errno));
 	if ((info.st_mode & OTHERS) != 0)
 		return refuse(ret_problem,
-			      "%s: others than its owner can write there: choose a folder of the "
-			      "broker's own",
+			      "the folder %s: others than its owner can write there: take one of "
+			      "the broker's own",
 			      folder);
 	if (info.st_uid != 0 && info.st_uid != geteuid() && geteuid() != 0)
-		return refuse(ret_problem, "%s belongs to another user: chown it", folder);
+		return refuse(ret_problem, "the folder %s belongs to another user: chown it",
+			      folder);
+	return take(&descriptor);
+}
+
+bool
+local_check(const char *path, char ret_problem[LOCAL_PROBLEM_SIZE])
+{
+	auto_close folder = open_folder(path, ret_problem);
+	return folder >= 0;
+}
+
+/* Of two that find a stale socket one replaces it, and the other then finds that it lives. */
+static bool
+lock_folder(int folder, char ret_problem[LOCAL_PROBLEM_SIZE])
+{
 	int locked;
 	do
-		locked = flock(descriptor, LOCK_EX);
+		locked = flock(folder, LOCK_EX);
 	while (locked < 0 && errno == EINTR);
 	if (locked < 0)
-		return refuse(ret_problem, "%s: %s", folder, strerror(errno));
-	return take(&descriptor);
+		refuse(ret_problem, "the socket's folder: %s", strerror(errno));
+	return locked == 0;
 }
 
 /* Only a socket that refuses connections is nobody's: with any other answer, or another thing at
@@ -177,12 +194,11 @@ int
 local_listen(const char *path, char ret_problem[LOCAL_PROBLEM_SIZE])
 {
 	struct sockaddr_un address;
-	if (!address_of(path, &address))
-		return refuse(ret_problem, "%.60s...: a socket's path has 1 to %d bytes", path,
-			      LOCAL_PATH_MAX);
-	auto_close folder = lock_folder(path, ret_problem);
-	if (folder < 0 || !make_way(path, ret_problem))
+	auto_close folder = open_folder(path, ret_problem);
+	if (folder < 0 || !lock_folder(folder, ret_problem) || !make_way(path, ret_problem))
 		return -1;
+	if (!address_of(path, &address))
+		return refuse(ret_problem, "%.60s: %s", path, strerror(errno));
 	auto_close listener = new_socket();
 	/* bind gives the path the mode of the socket's own inode: at no moment may others connect,
 	 * and the umask, which all threads share, stays what it is. */

@@ -12,6 +12,10 @@
 #define LOCAL_PATH_MAX	   107 /* bytes: what a socket's address holds, without the NUL */
 #define LOCAL_PROBLEM_SIZE 300
 
+/* Whether a socket may be made there: a whole path, in a folder that nobody but root and its owner
+ * can write to. */
+__attribute__((warn_unused_result)) bool local_check(const char *path,
+						     char ret_problem[LOCAL_PROBLEM_SIZE]);
 /* A listening socket that its owner alone may connect to (mode 0600), close-on-exec. Takes the
  * place of a socket that nobody listens on any more; anything else that is there stays. -1: the
  * problem says what to do. */

@@ -39,6 +39,9 @@ set_up(void **state)
 	snprintf(path, sizeof(path), "%s/open-store", folder);
 	assert_int_equal(mkdir(path, 0700), 0);
 	assert_int_equal(chmod(path, 0750), 0);
+	snprintf(path, sizeof(path), "%s/shared", folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(chmod(path, 0770), 0);
 	make_file("crt", 0644, "certificate");
 	make_file("open-crt", 0664, "certificate");
 	make_file("key", 0600, "key");
@@ -52,9 +55,9 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	static const char *const names[] = {"crt",	 "open-crt",   "key",
-					    "group-key", "open-key",   "empty",
-					    "store",	 "open-store", "conf"};
+	static const char *const names[] = {"crt",	"open-crt", "key",   "group-key",
+					    "open-key", "empty",    "store", "open-store",
+					    "conf",	"shared"};
 	char path[128];
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -63,6 +66,8 @@ tear_down(void **state)
 	}
 	return rmdir(folder);
 }
+
+static long min_revision;
 
 /* In a template, '@' is the folder. */
 static struct config *
@@ -81,7 +86,7 @@ load(const char *template, char problem[CONFIG_PROBLEM_SIZE])
 	char path[128];
 	snprintf(path, sizeof(path), "%s/conf", folder);
 	problem[0] = '\0';
-	return config_load(path, problem);
+	return config_load(path, min_revision, problem);
 }
 
 #define LISTEN	    "listen = 0.0.0.0:8200\n"
@@ -89,6 +94,8 @@ load(const char *template, char problem[CONFIG_PROBLEM_SIZE])
 #define KEY	    "tls_key = @/key\n"
 #define STORE	    "store = @/store\n"
 #define ROOT	    "root_key = file:@/key\n"
+#define CONTROL	    "control = @/socket\n"
+#define LONG_FOLDER "@/.././.././.././.././.././.././.././.././.././.././.././.././.././.././.././"
 
 static void
 test_parts(void **state)
@@ -110,12 +117,87 @@ test_parts(void **state)
 	assert_int_equal(config->setup[ROLE_DOOR].size, strlen(want));
 	assert_string_equal(config->setup[ROLE_GATEWAY].text, "max_connections = 20\n");
 	snprintf(want, sizeof(want),
-		 "store = %s/store\nroot_key = %s/key\nworkers = 3\nchallenge_lifetime = 60\n"
-		 "lease_lifetime = 3600\npending_max = 1000\nstale_crls = refuse\n",
+		 "store = %s/store\nroot_key = %s/key\nmin_revision = 0\nworkers = 3\n"
+		 "challenge_lifetime = 60\nlease_lifetime = 3600\npending_max = 1000\nstale_crls = "
+		 "refuse\n",
 		 folder, folder);
 	assert_string_equal(config->setup[ROLE_KEEPER].text, want);
 	assert_int_equal(config->setup[ROLE_APPRAISER].size, 0);
+	assert_false(config->sealed);
+	assert_string_equal(config->control, "");
 	config_free(config);
+}
+
+static struct config *
+good(const char *template)
+{
+	char problem[CONFIG_PROBLEM_SIZE];
+	struct config *config = load(template, problem);
+	assert_string_equal(problem, "");
+	assert_non_null(config);
+	return config;
+}
+
+static bool
+keeper_gets(const struct config *config, const char *line)
+{
+	return strstr(config->setup[ROLE_KEEPER].text, line) != NULL;
+}
+
+/* Without a key in a file it starts sealed; with one it can be sealed, once. */
+static void
+test_sealed(void **state)
+{
+	char line[128];
+	(void)state;
+	struct config *config = good(LISTEN CERTIFICATE KEY STORE CONTROL);
+	assert_true(config->sealed);
+	snprintf(line, sizeof(line), "%s/socket", folder);
+	assert_string_equal(config->control, line);
+	snprintf(line, sizeof(line), "\ncontrol = %s/socket\n", folder);
+	assert_true(keeper_gets(config, line));
+	assert_false(keeper_gets(config, "root_key"));
+	assert_false(keeper_gets(config, "sealed"));
+	config_free(config);
+
+	config = good(LISTEN CERTIFICATE KEY STORE ROOT CONTROL);
+	assert_false(config->sealed);
+	assert_true(keeper_gets(config, "root_key = "));
+	config_seal(config);
+	size_t size = config->setup[ROLE_KEEPER].size;
+	assert_true(config->sealed);
+	assert_true(keeper_gets(config, "\nsealed = yes\n"));
+	assert_int_equal(strlen(config->setup[ROLE_KEEPER].text), size);
+	config_seal(config);
+	assert_int_equal(config->setup[ROLE_KEEPER].size, size);
+	config_free(config);
+}
+
+/* Of the file's and the command line's the higher one. */
+static void
+test_min_revision(void **state)
+{
+	static const struct {
+		const char *text;
+		long option;
+		const char *line;
+	} table[] = {
+		{LISTEN CERTIFICATE KEY STORE ROOT, 0, "\nmin_revision = 0\n"},
+		{LISTEN CERTIFICATE KEY STORE ROOT, 7, "\nmin_revision = 7\n"},
+		{LISTEN CERTIFICATE KEY STORE ROOT "min_revision = 9\n", 7, "\nmin_revision = 9\n"},
+		{LISTEN CERTIFICATE KEY STORE ROOT "min_revision = 6\n", 7, "\nmin_revision = 7\n"},
+		{LISTEN CERTIFICATE KEY STORE ROOT "min_revision = 9223372036854775807\n", 7,
+		 "\nmin_revision = 9223372036854775807\n"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		min_revision = table[i].option;
+		struct config *config = good(table[i].text);
+		min_revision = 0;
+		if (!keeper_gets(config, table[i].line))
+			fail_msg("not %s in %s", table[i].line, config->setup[ROLE_KEEPER].text);
+		config_free(config);
+	}
 }
 
 static void
@@ -126,7 +208,22 @@ test_refused(void **state)
 		const char *problem;
 	} table[] = {
 		{CERTIFICATE KEY STORE ROOT, "listen is missing"},
-		{LISTEN CERTIFICATE KEY STORE, "root_key is missing"},
+		{LISTEN CERTIFICATE KEY STORE,
+		 "root_key is missing: add a line 'root_key = FILE', or 'control = PATH'"},
+		{LISTEN CERTIFICATE KEY ROOT, "store is missing"},
+		{LISTEN CERTIFICATE KEY STORE ROOT "control = socket\n",
+		 "control: socket: write a socket's whole path"},
+		{LISTEN CERTIFICATE KEY STORE ROOT "control = @/\n", "write a socket's whole path"},
+		{LISTEN CERTIFICATE KEY STORE ROOT "control = @/none/socket\n", "make it first"},
+		{LISTEN CERTIFICATE KEY STORE ROOT "control = @/key/socket\n", "Not a directory"},
+		{LISTEN CERTIFICATE KEY STORE ROOT "control = @/shared/socket\n",
+		 "others than its owner can write there"},
+		{LISTEN CERTIFICATE KEY STORE ROOT "control = " LONG_FOLDER "socket\n",
+		 "longer than the 107 bytes of a socket's path"},
+		{LISTEN CERTIFICATE KEY STORE ROOT CONTROL CONTROL, "control is set twice"},
+		{LISTEN CERTIFICATE KEY STORE ROOT "min_revision = -1\n", "min_revision: a number"},
+		{LISTEN CERTIFICATE KEY STORE ROOT "min_revision = 9223372036854775808\n",
+		 "min_revision: a number"},
 		{LISTEN CERTIFICATE KEY STORE ROOT "port = 3\n", "unknown setting 'port'"},
 		{"listen = 8200\n" CERTIFICATE KEY STORE ROOT, "write HOST:PORT"},
 		{"listen = :8200\n" CERTIFICATE KEY STORE ROOT, "write HOST:PORT"},
@@ -188,6 +285,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_sealed),
+		cmocka_unit_test(test_min_revision),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_group_reads_credentials_alone),
 	};

@@ -32,7 +32,8 @@
 
 /* ---- roles ---- */
 
-static const struct settings_key role_keys[] = {{"mode", false, true}, {NULL, false, false}};
+static const struct settings_key role_keys[] = {
+	{"mode", false, true}, {"sealed", false, false}, {NULL, false, false}};
 
 /* Until a channel closes, as a good role does. */
 static int
@@ -194,6 +195,48 @@ inspect(int last_descriptor)
 	return read(STDIN_FILENO, &null, 1) == 0 ? AS_EXPECTED : 66;
 }
 
+static void
+pause_milliseconds(long count)
+{
+	const struct timespec time = {count / 1000, count % 1000 * 1000000};
+	(void)nanosleep(&time, NULL);
+}
+
+/* Of the supervisor: how many roles there are. 0: cannot be told. */
+static int
+count_siblings(void)
+{
+	char path[64];
+	int count = 0;
+	int pid;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)getppid(), (int)getppid());
+	FILE *file = fopen(path, "re");
+	if (file == NULL)
+		return 0;
+	while (fscanf(file, "%d", &pid) == 1)
+		count++;
+	(void)fclose(file);
+	return count;
+}
+
+/* Told to forget its key; then started anew, alone. "seal-again": told so each time. */
+static int
+seal(const char *mode, bool sealed, int siblings)
+{
+	if (!sealed || strcmp(mode, "seal-again") == 0) {
+		pause_milliseconds(300);
+		return ROLE_EXIT_SEALED;
+	}
+	if (siblings != 1)
+		return 67;
+	const struct frame unsealed = {FRAME_UNSEALED, 0, {NULL, 0}, -1};
+	pause_milliseconds(300);
+	if (channel_send(ROLE_SUPERVISOR_CHANNEL, &unsealed) != CHANNEL_OK)
+		return 68;
+	pause_milliseconds(100);
+	return AS_EXPECTED;
+}
+
 static int
 act(const char *mode, enum role_kind kind)
 {
@@ -252,8 +295,14 @@ run_role(const char *name)
 		const char *mode = settings != NULL ? settings_get(settings, "mode", 0) : "failed";
 		if (strcmp(mode, "misconfigured") == 0)
 			return ROLE_EXIT_CONFIGURATION;
+		if (strcmp(mode, "seal-early") == 0)
+			return ROLE_EXIT_SEALED;
+		bool sealed = settings != NULL && settings_get(settings, "sealed", 0) != NULL;
+		int siblings = count_siblings();
 		if (!role_ready())
 			return ROLE_EXIT_FAILED;
+		if (strncmp(mode, "seal", 4) == 0)
+			return seal(mode, sealed, siblings);
 		return act(mode, kind);
 	}
 	return ROLE_EXIT_USAGE;
@@ -283,6 +332,8 @@ set_up(void **state)
 	set_mode(ROLE_DOOR, "stay");
 	set_mode(ROLE_GATEWAY, "stay");
 	set_mode(ROLE_KEEPER, "stay");
+	config.sealed = false;
+	config.control[0] = '\0';
 	config.setup[ROLE_APPRAISER].size = 0;
 	return 0;
 }
@@ -465,6 +516,90 @@ test_keeper_side(void **state)
 	}
 }
 
+/* All are started anew, the keeper is told to do without its key, and of the old ones nothing is
+ * left, not even one that does not stop. READY is said once. */
+static void
+test_starts_anew_when_sealed(void **state)
+{
+	static const char *const gateways[] = {"stay", "deaf"};
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		set_up(NULL);
+		set_mode(ROLE_GATEWAY, gateways[i]);
+		set_mode(ROLE_KEEPER, "seal");
+		struct run run = run_supervisor(0);
+		expect_exit(&run, 1, "posternd: the keeper ended with status 42\n");
+		assert_string_equal(run.said,
+				    "posternd: ready\n"
+				    "posternd: sealed as told: starting all roles anew, without "
+				    "the key\n"
+				    "posternd: ready\n"
+				    "posternd: sealed: it answers nothing until it is restarted, "
+				    "for 'control' is not set\n"
+				    "posternd: unsealed\n"
+				    "posternd: the keeper ended with status 42\n");
+		assert_string_equal(run.notified,
+				    "READY=1 STATUS=sealed STATUS=unsealed STOPPING=1 ");
+	}
+}
+
+/* However often: to end would be to be started again with the key. But slowly. */
+static void
+test_is_sealed_again_and_again(void **state)
+{
+	struct timespec before, after;
+	(void)state;
+	set_mode(ROLE_KEEPER, "seal-again");
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	pid_t pid = fork();
+	if (pid == 0) {
+		char nothing[CONFIG_SETUP_SIZE];
+		alarm(PATIENCE);
+		memcpy(nothing, config.setup[ROLE_KEEPER].text, sizeof(nothing));
+		dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+		int status = process_harden() ? supervise(&config) : 99;
+		/* One line more, and no second. */
+		strcat(nothing, "sealed = yes\n");
+		_exit(strcmp(nothing, config.setup[ROLE_KEEPER].text) == 0 ? status : 98);
+	}
+	pause_milliseconds(3500);
+	kill(pid, SIGTERM);
+	int status = 0;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_in_range(after.tv_sec - before.tv_sec, 3, 6);
+}
+
+/* Of a keeper alone that was ready, and from no other role. */
+static void
+test_other_ends_with_that_status(void **state)
+{
+	(void)state;
+	set_mode(ROLE_KEEPER, "seal-early");
+	struct run run = run_supervisor(0);
+	expect_exit(&run, 1, "posternd: the keeper ended with status 70\n");
+	set_up(NULL);
+	set_mode(ROLE_DOOR, "seal");
+	run = run_supervisor(0);
+	expect_exit(&run, 1, "posternd: the door ended with status 70\n");
+}
+
+static void
+test_says_that_it_is_sealed(void **state)
+{
+	(void)state;
+	config.sealed = true;
+	strcpy(config.control, "/run/postern/control");
+	struct run run = run_supervisor(SIGTERM);
+	expect_exit(&run, 0, "posternd: ready\n");
+	assert_string_equal(run.notified, "READY=1 STATUS=sealed STOPPING=1 ");
+	expect_exit(&run, 0,
+		    "posternd: sealed: it answers nothing until 'postern unseal' gives it the key, "
+		    "at /run/postern/control\n");
+}
+
 static void
 test_start_of_door_and_gateway(void **state)
 {
@@ -528,6 +663,10 @@ main(int count, char **arguments)
 		cmocka_unit_test_setup(test_tells_of_a_crash_while_it_stops, set_up),
 		cmocka_unit_test_setup(test_leaves_signals_to_the_supervisor, set_up),
 		cmocka_unit_test_setup(test_keeper_side, set_up),
+		cmocka_unit_test_setup(test_starts_anew_when_sealed, set_up),
+		cmocka_unit_test_setup(test_is_sealed_again_and_again, set_up),
+		cmocka_unit_test_setup(test_other_ends_with_that_status, set_up),
+		cmocka_unit_test_setup(test_says_that_it_is_sealed, set_up),
 		cmocka_unit_test_setup(test_start_of_door_and_gateway, set_up),
 		cmocka_unit_test_setup(test_roles_die_with_it, set_up),
 	};
