@@ -40,6 +40,10 @@ __attribute__((warn_unused_result)) bool host_sealed_pcrs(const uint8_t *sealed,
 __attribute__((warn_unused_result)) enum attester_status
 host_counter_define(struct attester *attester, uint32_t index, uint64_t *ret_value,
 		    struct attester_error *err);
+/* Whether anything is at that index. */
+__attribute__((warn_unused_result)) enum attester_status
+host_counter_defined(struct attester *attester, uint32_t index, bool *ret_defined,
+		     struct attester_error *err);
 /* ATTESTER_REFUSED: there is none, or it is no counter. */
 __attribute__((warn_unused_result)) enum attester_status
 host_counter_read(struct attester *attester, uint32_t index, uint64_t *ret_value,

@@ -32,8 +32,9 @@ counter_close(struct counter *counter)
 }
 #define auto_counter __attribute__((cleanup(counter_close))) struct counter
 
-static enum attester_status
-defined(struct attester *attester, uint32_t index, bool *ret_defined, struct attester_error *err)
+enum attester_status
+host_counter_defined(struct attester *attester, uint32_t index, bool *ret_defined,
+		     struct attester_error *err)
 {
 	TPM2_HANDLE found;
 	size_t count = 0;
@@ -80,7 +81,7 @@ open_counter(struct attester *attester, uint32_t index, struct counter *counter,
 {
 	bool there = false;
 
-	enum attester_status status = defined(attester, index, &there, err);
+	enum attester_status status = host_counter_defined(attester, index, &there, err);
 	if (status == ATTESTER_OK && !there)
 		status = attester_fail(err, ATTESTER_REFUSED,
 				       "counter: the TPM has none at NV index 0x%x", index);
@@ -181,7 +182,7 @@ host_counter_define(struct attester *attester, uint32_t index, uint64_t *ret_val
 {
 	bool there = false;
 
-	enum attester_status status = defined(attester, index, &there, err);
+	enum attester_status status = host_counter_defined(attester, index, &there, err);
 	if (status == ATTESTER_OK && !there)
 		status = define(attester, index, err);
 	if (status != ATTESTER_OK)

@@ -290,10 +290,16 @@ static void
 a_counter_only_rises(void **state)
 {
 	struct attester *attester = open_tpm();
+	struct attester_error err;
+	bool there = true;
 	(void)state;
 
+	assert_int_equal(host_counter_defined(attester, INDEX, &there, &err), ATTESTER_OK);
+	assert_false(there);
 	uint64_t value = counted(host_counter_define, attester);
 	assert_true(value > 0);
+	assert_int_equal(host_counter_defined(attester, INDEX, &there, &err), ATTESTER_OK);
+	assert_true(there);
 	assert_int_equal(counted(host_counter_define, attester), value);
 	assert_int_equal(counted(host_counter_read, attester), value);
 	for (int i = 0; i < 3; i++)
