@@ -180,16 +180,19 @@ open_environment(struct backend_lmdb *lmdb, const char *path, struct store_error
 static enum store_status
 sync_directories(const struct backend_lmdb *lmdb, const char *path, struct store_error *err)
 {
-	bool synced = fsync(lmdb->directory) == 0;
+	int code = fsync(lmdb->directory) == 0 ? 0 : errno;
 	int parent = openat(lmdb->directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (parent < 0)
-		synced = synced && !lmdb->made && errno == EACCES;
-	else
-		synced = fsync(parent) == 0 && synced;
+	if (parent < 0 && (lmdb->made || errno != EACCES))
+		code = errno;
+	else if (parent >= 0 && fsync(parent) != 0)
+		code = errno;
 	if (parent >= 0)
 		close(parent);
-	return synced ? STORE_OK : store_fail(err, STORE_IO, "%s: cannot be made durable", path);
+	if (code == 0)
+		return STORE_OK;
+	return store_fail(err, backend_lmdb_status(code), "%s: cannot be made durable: %s", path,
+			  strerror(code));
 }
 
 enum store_status
