@@ -125,10 +125,13 @@ __attribute__((warn_unused_result)) enum store_status
 backend_lmdb_open(const char *path, bool create, size_t map_size, struct backend **ret_backend,
 		  struct store_error *err);
 
-/* store_create and store_open above any backend. store_open_on owns the backend from the call on,
- * even when it fails; store_create_on does not. */
+/* store_create, store_attach and store_open above any backend. The latter two own the backend from
+ * the call on, even when they fail; store_create_on does not. */
 __attribute__((warn_unused_result)) enum store_status
-store_create_on(struct backend *backend, const struct secret *root_key, struct store_error *err);
+store_create_on(struct backend *backend, const struct secret *root_key, struct store_bytes note,
+		struct store_error *err);
+__attribute__((warn_unused_result)) enum store_status
+store_attach_on(struct backend *backend, struct store **ret_store, struct store_error *err);
 __attribute__((warn_unused_result)) enum store_status store_open_on(struct backend *backend,
 								    const struct secret *root_key,
 								    struct store **ret_store,

@@ -63,6 +63,7 @@ store_batch_clear(struct store_batch *batch)
 	for (size_t i = 0; i < batch->count; i++)
 		free(batch->operations[i].name);
 	batch->count = 0;
+	batch->erasable = 0;
 	batch->number = 0;
 	batch->failure = (struct store_error){0};
 	if (batch->values && batch->values->capacity > VALUES_KEPT) {
@@ -185,8 +186,8 @@ store_batch_delete(struct store_batch *batch, const char *key)
 	add_operation(batch, OPERATION_DELETE, key, 0);
 }
 
-void
-store_batch_put(struct store_batch *batch, const char *key, struct store_bytes value)
+static void
+put(struct store_batch *batch, const char *key, struct store_bytes value, bool erasable)
 {
 	if (!takes_more(batch) || store_check_key(key, &batch->failure) != STORE_OK)
 		return;
@@ -196,8 +197,24 @@ store_batch_put(struct store_batch *batch, const char *key, struct store_bytes v
 		return;
 	}
 	struct operation *operation = add_operation(batch, OPERATION_PUT, key, value.size);
-	if (operation && value.size > 0)
+	if (!operation)
+		return;
+	operation->erasable = erasable;
+	batch->erasable += erasable;
+	if (value.size > 0)
 		memcpy(batch->values->bytes + operation->offset, value.data, value.size);
+}
+
+void
+store_batch_put(struct store_batch *batch, const char *key, struct store_bytes value)
+{
+	put(batch, key, value, false);
+}
+
+void
+store_batch_put_erasable(struct store_batch *batch, const char *key, struct store_bytes value)
+{
+	put(batch, key, value, true);
 }
 
 void

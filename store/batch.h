@@ -18,6 +18,7 @@ struct operation {
 	enum operation_kind kind;
 	char *name;	   /* key, or tag; NULL for an append without one */
 	uint64_t revision; /* OPERATION_EXPECT */
+	bool erasable;	   /* OPERATION_PUT */
 	size_t offset;	   /* in `values`: the value, or the entry's sealed form */
 	size_t size;
 };
@@ -28,6 +29,7 @@ struct store_batch {
 	size_t capacity;
 	struct secret *values; /* all bytes of the batch; size is what is used */
 	struct store_error failure;
+	size_t erasable; /* puts that take a slot */
 	uint64_t number;
 };
 

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define CHAIN_LABEL "postern/log/v1" /* with its NUL */
-#define ENTRY_FIRST 4096	     /* bytes of the reading buffer at first */
 
 void
 store_log_name_entry(char name[LOG_KEY_SIZE], uint64_t number)
@@ -36,6 +35,8 @@ store_log_write_head(const struct head *head, uint8_t bytes[HEAD_SIZE])
 	put_be64(bytes, head->number);
 	memcpy(bytes + 8, head->hash, STORE_HASH_SIZE);
 	memcpy(bytes + 8 + STORE_HASH_SIZE, head->digest, DIGEST_SIZE);
+	put_be64(bytes + 8 + STORE_HASH_SIZE + DIGEST_SIZE, head->slots);
+	put_be64(bytes + 8 + STORE_HASH_SIZE + DIGEST_SIZE + 8, head->header_revision);
 }
 
 /* ---- one entry ---- */
@@ -62,24 +63,10 @@ parse_entry(const char *name, uint64_t number, struct store_bytes bytes, struct 
 	return STORE_OK;
 }
 
-static enum store_status
-reserve_buffer(struct secret **buffer, size_t size, struct store_error *err)
-{
-	size_t capacity = *buffer ? (*buffer)->capacity : ENTRY_FIRST;
-
-	while (capacity < size)
-		capacity *= 2;
-	if (*buffer && capacity == (*buffer)->capacity)
-		return STORE_OK;
-	secret_free(*buffer);
-	*buffer = secret_new(capacity);
-	return *buffer ? STORE_OK : store_fail(err, STORE_MEMORY, "no memory that can be locked");
-}
-
 /* `ret_entry` points into `buffer`, which grows as needed. A missing entry is STORE_TAMPERED: who
  * asks knows that it was written. */
 static enum store_status
-open_entry(const struct view *view, const struct keyring *keyring, uint64_t number,
+open_entry(const struct view *view, struct keyring *keyring, uint64_t number,
 	   struct secret **buffer, struct entry *ret_entry, struct store_error *err)
 {
 	char name[LOG_KEY_SIZE];
@@ -91,11 +78,12 @@ open_entry(const struct view *view, const struct keyring *keyring, uint64_t numb
 	if (status == STORE_MISSING)
 		return store_fail(err, STORE_TAMPERED, "%s: the log's entry is gone", name);
 	if (status == STORE_OK)
-		status = store_keyring_opened_size(name, &record, &size, err);
+		status = store_body_size(name, &record, &size, err);
 	if (status == STORE_OK)
-		status = reserve_buffer(buffer, size, err);
+		status = store_reserve_secret(buffer, size, err);
 	if (status == STORE_OK)
-		status = store_keyring_open(keyring, name, &record, (*buffer)->bytes, err);
+		status = store_body_open(view->backend, keyring, name, &record, (*buffer)->bytes,
+					 err);
 	if (status != STORE_OK)
 		return status;
 	return parse_entry(name, number, (struct store_bytes){(*buffer)->bytes, size}, ret_entry,
@@ -104,7 +92,7 @@ open_entry(const struct view *view, const struct keyring *keyring, uint64_t numb
 
 /* hash(number), as the sealed entry itself says. */
 static enum store_status
-hash_of(const struct view *view, const struct keyring *keyring, uint64_t number,
+hash_of(const struct view *view, struct keyring *keyring, uint64_t number,
 	uint8_t ret_hash[STORE_HASH_SIZE], struct store_error *err)
 {
 	auto_secret *buffer = NULL;
@@ -157,28 +145,48 @@ check_newest(const struct view *view, uint64_t number, struct store_error *err)
 	return STORE_OK;
 }
 
+static enum store_status
+open_head(const struct view *view, struct keyring *keyring, const struct backend_record *record,
+	  uint8_t ret_bytes[HEAD_SIZE], struct store_error *err)
+{
+	size_t size = 0;
+	enum store_status status = store_body_size(HEAD_KEY, record, &size, err);
+
+	if (status == STORE_OK && size != HEAD_SIZE)
+		return store_fail(err, STORE_TAMPERED, HEAD_KEY ": %zu bytes", size);
+	if (status != STORE_OK)
+		return status;
+	return store_body_open(view->backend, keyring, HEAD_KEY, record, ret_bytes, err);
+}
+
+static void
+parse_head(uint64_t revision, const uint8_t bytes[HEAD_SIZE], struct head *ret_head)
+{
+	struct reader r = {.rest = {bytes, HEAD_SIZE}};
+
+	*ret_head = (struct head){.revision = revision, .number = read_be(&r, 8)};
+	read_into(&r, ret_head->hash, STORE_HASH_SIZE);
+	read_into(&r, ret_head->digest, DIGEST_SIZE);
+	ret_head->slots = read_be(&r, 8);
+	ret_head->header_revision = read_be(&r, 8);
+}
+
 enum store_status
-store_log_load_head(const struct view *view, const struct keyring *keyring, struct head *ret_head,
+store_log_load_head(const struct view *view, struct keyring *keyring, struct head *ret_head,
 		    struct store_error *err)
 {
 	uint8_t bytes[HEAD_SIZE], hash[STORE_HASH_SIZE];
 	struct backend_record record;
-	size_t size = 0;
+	struct head head;
 	enum store_status status = view_get(view, HEAD_KEY, &record, err);
 
 	if (status == STORE_MISSING)
 		return store_fail(err, STORE_TAMPERED, HEAD_KEY ": the store's head is gone");
 	if (status == STORE_OK)
-		status = store_keyring_opened_size(HEAD_KEY, &record, &size, err);
-	if (status == STORE_OK && size != sizeof bytes)
-		status = store_fail(err, STORE_TAMPERED, HEAD_KEY ": %zu bytes", size);
-	if (status == STORE_OK)
-		status = store_keyring_open(keyring, HEAD_KEY, &record, bytes, err);
+		status = open_head(view, keyring, &record, bytes, err);
 	if (status != STORE_OK)
 		return status;
-	struct head head = {.revision = record.revision, .number = get_be(bytes, 8)};
-	memcpy(head.hash, bytes + 8, STORE_HASH_SIZE);
-	memcpy(head.digest, bytes + 8 + STORE_HASH_SIZE, DIGEST_SIZE);
+	parse_head(record.revision, bytes, &head);
 	status = check_newest(view, head.number, err);
 	if (status == STORE_OK)
 		status = hash_of(view, keyring, head.number, hash, err);
@@ -236,15 +244,34 @@ open_entry_now(struct store *store, uint64_t number, struct secret **buffer,
 }
 
 static enum store_status
+open_entry_again(struct store *store, uint64_t number, struct secret **buffer,
+		 struct entry *ret_entry, struct store_error *err)
+{
+	struct attempt attempt = store_attempt_first(store);
+	enum store_status status;
+
+	do
+		status = open_entry_now(store, number, buffer, ret_entry, err);
+	while (store_attempt_again(store, &attempt, status));
+	return status;
+}
+
+/* hash(number - 1), as the sealed entry itself says. */
+static enum store_status
 hash_before(struct store *store, uint64_t number, uint8_t ret_hash[STORE_HASH_SIZE],
 	    struct store_error *err)
 {
-	auto_view view = {0};
-	enum store_status status = view_open(store->backend, &view, err);
+	auto_secret *buffer = NULL;
+	struct entry entry = {0};
 
-	if (status != STORE_OK)
-		return status;
-	return hash_of(&view, &store->keyring, number - 1, ret_hash, err);
+	if (number == 1) {
+		memset(ret_hash, 0, STORE_HASH_SIZE);
+		return STORE_OK;
+	}
+	enum store_status status = open_entry_again(store, number - 1, &buffer, &entry, err);
+	if (status == STORE_OK)
+		memcpy(ret_hash, entry.public.hash, STORE_HASH_SIZE);
+	return status;
 }
 
 enum store_status
@@ -254,15 +281,18 @@ store_log_read(struct store *store, uint64_t from, store_log_visit *visit, void 
 	auto_secret *buffer = NULL;
 	uint8_t hash[STORE_HASH_SIZE], head_hash[STORE_HASH_SIZE];
 	uint64_t head_number;
+	enum store_status status = store_check_unsealed(store, err);
 
+	if (status != STORE_OK)
+		return status;
 	store_log_head(store, &head_number, head_hash);
 	from = from == 0 ? 1 : from;
 	if (from > head_number)
 		return STORE_OK;
-	enum store_status status = hash_before(store, from, hash, err);
+	status = hash_before(store, from, hash, err);
 	for (uint64_t number = from; number <= head_number && status == STORE_OK; number++) {
 		struct entry entry = {0};
-		status = open_entry_now(store, number, &buffer, &entry, err);
+		status = open_entry_again(store, number, &buffer, &entry, err);
 		if (status != STORE_OK)
 			break;
 		store_log_chain(hash, entry.public.entry);
@@ -296,15 +326,15 @@ open_tagged(struct store *store, const char *prefix, char name[BACKEND_KEY_MAX +
 						     BACKEND_BACKWARD, found, &record, err);
 	if (status != STORE_OK)
 		return status;
-	memcpy(name, found, sizeof found);
-	if (!parse_number(name + strlen(prefix), &number))
-		return store_fail(err, STORE_TAMPERED, "%s: no index entry", name);
+	if (!parse_number(found + strlen(prefix), &number))
+		return store_fail(err, STORE_TAMPERED, "%s: no index entry", found);
 	status = open_entry(&view, &store->keyring, number, buffer, ret_entry, err);
 	if (status != STORE_OK)
 		return status;
 	if (ret_entry->tag.size != tag_size ||
 	    memcmp(ret_entry->tag.data, prefix + strlen(TAG_PREFIX), tag_size) != 0)
-		return store_fail(err, STORE_TAMPERED, "%s: the entry has another tag", name);
+		return store_fail(err, STORE_TAMPERED, "%s: the entry has another tag", found);
+	memcpy(name, found, sizeof found);
 	return STORE_OK;
 }
 
@@ -314,14 +344,19 @@ store_log_tagged(struct store *store, const char *tag, size_t count, store_log_v
 {
 	auto_secret *buffer = NULL;
 	char prefix[sizeof TAG_PREFIX + STORE_TAG_MAX + 1], name[BACKEND_KEY_MAX + 1] = "";
-	enum store_status status = store_check_tag(tag, err);
+	enum store_status status = store_check_unsealed(store, err);
 
+	if (status == STORE_OK)
+		status = store_check_tag(tag, err);
 	if (status != STORE_OK)
 		return status;
 	snprintf(prefix, sizeof prefix, TAG_PREFIX "%s/", tag);
 	for (size_t i = 0; i < count; i++) {
 		struct entry entry = {0};
-		status = open_tagged(store, prefix, name, &buffer, &entry, err);
+		struct attempt attempt = store_attempt_first(store);
+		do
+			status = open_tagged(store, prefix, name, &buffer, &entry, err);
+		while (store_attempt_again(store, &attempt, status));
 		if (status != STORE_OK || !visit(user, &entry.public))
 			break;
 	}

@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS_FIRST  64
+#define TABLE_FIRST  64
 #define WRITES_FIRST 16
+#define NAME_SIZE    (sizeof ERASE_PREFIX + 16)
 
 /* The newest first, down to the first `count`. */
 static void
@@ -27,7 +28,8 @@ store_plan_clear(struct plan *plan)
 {
 	forget_writes(plan, 0);
 	free(plan->writes);
-	free(plan->slots);
+	free(plan->table);
+	store_slots_clear(&plan->erasing);
 	*plan = (struct plan){0};
 }
 
@@ -39,66 +41,78 @@ is_record(const char *key)
 	return strncmp(key, RECORD_PREFIX, strlen(RECORD_PREFIX)) == 0;
 }
 
-/* The slot that holds `key`, or the free one where it would be. */
+/* Where the table holds `key`, or the free place where it would be. */
 static uint32_t *
-find_slot(const struct plan *plan, const char *key)
+find_place(const struct plan *plan, const char *key)
 {
 	uint8_t hash[crypto_shorthash_BYTES];
 
 	crypto_shorthash(hash, (const uint8_t *)key, strlen(key), plan->store->hash_key);
 	for (size_t i = (size_t)get_be(hash, 8);; i++) {
-		uint32_t *slot = &plan->slots[i & (plan->slot_count - 1)];
-		if (*slot == 0 || strcmp(plan->writes[*slot - 1].key, key) == 0)
-			return slot;
+		uint32_t *place = &plan->table[i & (plan->table_size - 1)];
+		if (*place == 0 || strcmp(plan->writes[*place - 1].key, key) == 0)
+			return place;
 	}
 }
 
+/* Of several writes of a record the newest stands. */
 static void
-fill_slots(struct plan *plan)
+fill_table(struct plan *plan)
 {
-	memset(plan->slots, 0, plan->slot_count * sizeof *plan->slots);
+	memset(plan->table, 0, plan->table_size * sizeof *plan->table);
 	for (size_t i = 0; i < plan->count; i++) {
 		if (is_record(plan->writes[i].key))
-			*find_slot(plan, plan->writes[i].key) = (uint32_t)(i + 1);
+			*find_place(plan, plan->writes[i].key) = (uint32_t)(i + 1);
 	}
 }
 
 /* Never more than half full, so that a search ends. */
 static enum store_status
-reserve_slots(struct plan *plan, size_t writes, struct store_error *err)
+reserve_table(struct plan *plan, size_t writes, struct store_error *err)
 {
-	size_t slot_count = plan->slot_count ? plan->slot_count : SLOTS_FIRST;
+	size_t size = plan->table_size ? plan->table_size : TABLE_FIRST;
 
-	while (slot_count / 2 < writes)
-		slot_count *= 2;
-	if (slot_count == plan->slot_count)
+	while (size / 2 < writes)
+		size *= 2;
+	if (size == plan->table_size)
 		return STORE_OK;
-	uint32_t *slots = calloc(slot_count, sizeof *slots);
-	if (!slots)
+	uint32_t *table = calloc(size, sizeof *table);
+	if (!table)
 		return store_fail(err, STORE_MEMORY, "no memory");
-	free(plan->slots);
-	plan->slots = slots;
-	plan->slot_count = slot_count;
-	fill_slots(plan);
+	free(plan->table);
+	plan->table = table;
+	plan->table_size = size;
+	fill_table(plan);
 	return STORE_OK;
 }
 
-static enum store_status
-current_revision(const struct plan *plan, const char *key, uint64_t *ret_revision,
-		 struct store_error *err)
+static const struct backend_write *
+find_write(const struct plan *plan, const char *key)
 {
-	struct backend_record record;
-	uint32_t slot = plan->slot_count ? *find_slot(plan, key) : 0;
+	uint32_t place = plan->table_size ? *find_place(plan, key) : 0;
 
-	if (slot != 0) {
-		*ret_revision = plan->writes[slot - 1].revision; /* 0 if it removes */
-		return STORE_OK;
-	}
-	enum store_status status = view_get(plan->view, key, &record, err);
-	if (status == STORE_MISSING)
-		*ret_revision = 0;
-	else if (status == STORE_OK)
-		*ret_revision = record.revision;
+	return place == 0 ? NULL : &plan->writes[place - 1];
+}
+
+/* The record as the batches so far leave it. */
+static enum store_status
+find_standing(const struct plan *plan, const char *key, struct standing *ret_standing,
+	      struct store_error *err)
+{
+	const struct backend_write *write = find_write(plan, key);
+	struct backend_record record;
+	enum store_status status = STORE_OK;
+
+	if (!write)
+		status = view_get(plan->view, key, &record, err);
+	else if (write->remove)
+		status = STORE_MISSING;
+	else
+		record = (struct backend_record){write->revision, write->body};
+	if (status == STORE_OK)
+		*ret_standing = store_standing_of(&record);
+	else if (status == STORE_MISSING)
+		*ret_standing = (struct standing){0, SLOT_NONE};
 	return status == STORE_MISSING ? STORE_OK : status;
 }
 
@@ -109,16 +123,16 @@ check_expectations(const struct plan *plan, const struct store_batch *batch,
 	for (size_t i = 0; i < batch->count; i++) {
 		const struct operation *operation = &batch->operations[i];
 		char key[BACKEND_KEY_MAX + 1];
-		uint64_t revision = 0;
+		struct standing standing;
 		if (operation->kind != OPERATION_EXPECT)
 			continue;
 		snprintf(key, sizeof key, RECORD_PREFIX "%s", operation->name);
-		enum store_status status = current_revision(plan, key, &revision, err);
+		enum store_status status = find_standing(plan, key, &standing, err);
 		if (status != STORE_OK)
 			return status;
-		if (revision != operation->revision)
+		if (standing.revision != operation->revision)
 			return store_fail(err, STORE_CONFLICT, "%.120s: revision %llu, not %llu",
-					  operation->name, (unsigned long long)revision,
+					  operation->name, (unsigned long long)standing.revision,
 					  (unsigned long long)operation->revision);
 	}
 	return STORE_OK;
@@ -127,14 +141,11 @@ check_expectations(const struct plan *plan, const struct store_batch *batch,
 /* ---- writes ---- */
 
 static enum store_status
-reserve_writes(struct plan *plan, size_t more, struct store_error *err)
+reserve_write(struct plan *plan, struct store_error *err)
 {
-	size_t capacity = plan->capacity ? plan->capacity : WRITES_FIRST;
-
-	while (capacity < plan->count + more)
-		capacity *= 2;
-	if (capacity == plan->capacity)
+	if (plan->count < plan->capacity)
 		return STORE_OK;
+	size_t capacity = plan->capacity ? 2 * plan->capacity : WRITES_FIRST;
 	struct backend_write *writes = reallocarray(plan->writes, capacity, sizeof *writes);
 	if (!writes)
 		return store_fail(err, STORE_MEMORY, "no memory");
@@ -143,42 +154,111 @@ reserve_writes(struct plan *plan, size_t more, struct store_error *err)
 	return STORE_OK;
 }
 
-/* Key and body live in one block that `key` owns. `value` NULL: remove. */
+/* Key and body live in one block that `key` owns. `*ret_body` is to be filled; the write has no
+ * revision yet. */
 static enum store_status
-add_write(struct plan *plan, const char *key, const struct store_bytes *value,
+add_write(struct plan *plan, const char *key, size_t size, uint8_t **ret_body,
 	  struct store_error *err)
 {
 	size_t key_size = strlen(key) + 1;
-	size_t size = value ? value->size + SEAL_OVERHEAD : 0;
-	char *block = malloc(key_size + size);
+	enum store_status status = reserve_write(plan, err);
+	char *block = status == STORE_OK ? malloc(key_size + size) : NULL;
 
 	if (!block)
 		return store_fail(err, STORE_MEMORY, "no memory");
 	memcpy(block, key, key_size);
-	uint8_t *body = (uint8_t *)block + key_size;
-	struct backend_write *write = &plan->writes[plan->count++];
-	*write = (struct backend_write){.key = block, .remove = !value, .body = {body, size}};
-	if (value) {
-		write->revision = ++plan->head.revision;
-		store_keyring_seal(&plan->store->keyring, key, write->revision, *value, body);
-	}
+	*ret_body = (uint8_t *)block + key_size;
+	plan->writes[plan->count++] =
+		(struct backend_write){.key = block, .body = {*ret_body, size}};
 	return STORE_OK;
 }
+
+static struct backend_write *
+newest(struct plan *plan)
+{
+	return &plan->writes[plan->count - 1];
+}
+
+static enum store_status
+add_plain(struct plan *plan, const char *key, uint64_t revision, struct store_bytes body,
+	  struct store_error *err)
+{
+	uint8_t *at;
+	enum store_status status = add_write(plan, key, body.size, &at, err);
+
+	if (status != STORE_OK)
+		return status;
+	if (body.size > 0)
+		memcpy(at, body.data, body.size);
+	newest(plan)->revision = revision;
+	return STORE_OK;
+}
+
+static enum store_status
+add_removal(struct plan *plan, const char *key, struct store_error *err)
+{
+	uint8_t *at;
+	enum store_status status = add_write(plan, key, 0, &at, err);
+
+	if (status == STORE_OK)
+		newest(plan)->remove = true;
+	return status;
+}
+
+/* `slot` SLOT_NONE: under the data key itself. */
+static enum store_status
+add_sealed(struct plan *plan, const char *key, uint64_t revision, uint64_t slot,
+	   struct store_bytes value, struct store_error *err)
+{
+	uint8_t slot_bytes[BACKEND_SLOT_SIZE];
+	uint8_t *body;
+	enum store_status status = STORE_OK;
+
+	if (slot != SLOT_NONE)
+		status = store_slots_take(plan->store, slot, slot_bytes, err);
+	if (status == STORE_OK)
+		status = add_write(plan, key, value.size + BODY_OVERHEAD, &body, err);
+	if (status != STORE_OK)
+		return status;
+	store_body_seal(&plan->store->keyring, key, revision, slot,
+			slot == SLOT_NONE ? NULL : slot_bytes, value, body);
+	newest(plan)->revision = revision;
+	return STORE_OK;
+}
+
+static void
+name_erasure(char name[NAME_SIZE], uint64_t slot)
+{
+	snprintf(name, NAME_SIZE, ERASE_PREFIX "%016llx", (unsigned long long)slot);
+}
+
+/* With the commit it is written down, after it the slot is erased. */
+static enum store_status
+add_erasure(struct plan *plan, uint64_t slot, struct store_error *err)
+{
+	char name[NAME_SIZE];
+	uint8_t proof[ERASE_PROOF_SIZE];
+	const struct store_bytes body = {proof, sizeof proof};
+	enum store_status status = store_slots_add(&plan->erasing, slot, err);
+
+	name_erasure(name, slot);
+	store_slots_prove(&plan->store->keyring, slot, plan->head.revision, proof);
+	if (status == STORE_OK)
+		status = add_plain(plan, name, plan->head.revision, body, err);
+	return status;
+}
+
+/* ---- batches ---- */
 
 /* An index entry says nothing but its own name, and is believed in nothing else. */
 static enum store_status
 add_tag(struct plan *plan, const char *tag, struct store_error *err)
 {
-	int size = snprintf(NULL, 0, TAG_PREFIX "%s/%016llx", tag, 0ULL);
-	char *block = malloc((size_t)size + 1);
+	char name[BACKEND_KEY_MAX + 1];
 
-	if (!block)
-		return store_fail(err, STORE_MEMORY, "no memory");
-	snprintf(block, (size_t)size + 1, TAG_PREFIX "%s/%016llx", tag,
+	snprintf(name, sizeof name, TAG_PREFIX "%s/%016llx", tag,
 		 (unsigned long long)plan->head.number);
-	plan->writes[plan->count++] =
-		(struct backend_write){.key = block, .revision = plan->head.revision};
-	return STORE_OK;
+	return add_plain(plan, name, plan->head.revision, (struct store_bytes){0}, err);
 }
 
 static enum store_status
@@ -196,7 +276,8 @@ add_append(struct plan *plan, const struct operation *operation, uint8_t *sealed
 	memcpy(sealed_form + 8, plan->head.hash, STORE_HASH_SIZE);
 	store_log_name_entry(key, plan->head.number);
 	const struct store_bytes value = {sealed_form, operation->size};
-	enum store_status status = add_write(plan, key, &value, err);
+	enum store_status status =
+		add_sealed(plan, key, ++plan->head.revision, SLOT_NONE, value, err);
 	if (status == STORE_OK && operation->name)
 		status = add_tag(plan, operation->name, err);
 	return status;
@@ -215,7 +296,43 @@ add_operation(struct plan *plan, const struct store_batch *batch, const struct o
 	if (operation->kind == OPERATION_APPEND)
 		return add_append(plan, operation, at, err);
 	snprintf(key, sizeof key, RECORD_PREFIX "%s", operation->name);
-	return add_write(plan, key, operation->kind == OPERATION_PUT ? &value : NULL, err);
+	if (operation->kind == OPERATION_DELETE)
+		return add_removal(plan, key, err);
+	uint64_t slot = operation->erasable ? plan->head.slots++ : SLOT_NONE;
+	return add_sealed(plan, key, ++plan->head.revision, slot, value, err);
+}
+
+/* The digest proves what a record says of its slot when the store is opened. Should somebody change
+ * it later on, then at least not so that our own keys are lost. */
+static bool
+may_erase(const struct plan *plan, uint64_t slot)
+{
+	return slot < plan->head.slots && slot != plan->store->keyring.header.slot;
+}
+
+/* The record that the write at `i` replaces: out of the digest and of the count, and its slot to
+ * be erased. */
+static enum store_status
+replace_standing(struct plan *plan, size_t i, struct store_error *err)
+{
+	const struct keyring *keyring = &plan->store->keyring;
+	const struct backend_write write = plan->writes[i];
+	struct standing before = {0};
+	enum store_status status = find_standing(plan, write.key, &before, err);
+
+	if (status != STORE_OK)
+		return status;
+	struct standing after = {0};
+	if (!write.remove)
+		after = store_standing_of(&(struct backend_record){write.revision, write.body});
+	store_digest_turn(keyring, write.key, before, plan->head.digest);
+	store_digest_turn(keyring, write.key, after, plan->head.digest);
+	plan->head.records += (write.remove ? 0 : 1);
+	plan->head.records -= (before.revision == 0 ? 0 : 1);
+	if (may_erase(plan, before.slot))
+		status = add_erasure(plan, before.slot, err);
+	*find_place(plan, write.key) = (uint32_t)(i + 1);
+	return status;
 }
 
 /* The writes from `first` on become what there is: in the digest, each in place of what its record
@@ -223,35 +340,25 @@ add_operation(struct plan *plan, const struct store_batch *batch, const struct o
 static enum store_status
 settle_writes(struct plan *plan, size_t first, struct store_error *err)
 {
-	const struct keyring *keyring = &plan->store->keyring;
+	const size_t count = plan->count; /* erasures come behind */
+	enum store_status status = STORE_OK;
 
-	for (size_t i = first; i < plan->count; i++) {
-		const struct backend_write *write = &plan->writes[i];
-		uint64_t before = 0;
-		if (!is_record(write->key))
-			continue;
-		enum store_status status = current_revision(plan, write->key, &before, err);
-		if (status != STORE_OK)
-			return status;
-		store_digest_turn(keyring, write->key, before, plan->head.digest);
-		store_digest_turn(keyring, write->key, write->revision, plan->head.digest);
-		*find_slot(plan, write->key) = (uint32_t)(i + 1);
+	for (size_t i = first; i < count && status == STORE_OK; i++) {
+		if (is_record(plan->writes[i].key))
+			status = replace_standing(plan, i, err);
 	}
-	return STORE_OK;
+	return status;
 }
 
 enum store_status
 store_plan_add_batch(struct plan *plan, struct store_batch *batch, struct store_error *err)
 {
 	const struct head head = plan->head;
-	const size_t count = plan->count;
-	const size_t more = 2 * batch->count; /* an append with a tag is two writes */
+	const size_t count = plan->count, erasing = plan->erasing.count;
 	enum store_status status = check_expectations(plan, batch, err);
 
 	if (status == STORE_OK)
-		status = reserve_writes(plan, more, err);
-	if (status == STORE_OK)
-		status = reserve_slots(plan, plan->count + more, err);
+		status = reserve_table(plan, plan->count + batch->count, err);
 	batch->number = 0;
 	for (size_t i = 0; i < batch->count && status == STORE_OK; i++) {
 		status = add_operation(plan, batch, &batch->operations[i], err);
@@ -262,24 +369,138 @@ store_plan_add_batch(struct plan *plan, struct store_batch *batch, struct store_
 		status = settle_writes(plan, count, err);
 	if (status != STORE_OK) {
 		forget_writes(plan, count);
-		if (plan->slots)
-			fill_slots(plan);
+		if (plan->table)
+			fill_table(plan);
+		plan->erasing.count = erasing;
 		plan->head = head;
 		batch->number = 0;
 	}
 	return status;
 }
 
-/* Last, so that its own revision is the highest that the group gives out. */
+/* ---- the store's own ---- */
+
+/* For whom the group is too early, or which another batch of the group has written. */
+static bool
+is_newest(const struct plan *plan, const char *key, const struct backend_record *record)
+{
+	return find_write(plan, key) != NULL ||
+	       (record->body.size >= BODY_OVERHEAD &&
+		store_body_place(record).generation == plan->store->keyring.header.current);
+}
+
+static enum store_status
+open_into(struct plan *plan, const char *key, const struct backend_record *record,
+	  struct secret **scratch, struct store_bytes *ret_value, struct store_error *err)
+{
+	struct store *store = plan->store;
+	size_t size = 0;
+	enum store_status status = store_body_size(key, record, &size, err);
+
+	if (status == STORE_OK)
+		status = store_reserve_secret(scratch, size, err);
+	if (status == STORE_OK)
+		status = store_body_open(store->backend, &store->keyring, key, record,
+					 (*scratch)->bytes, err);
+	if (status == STORE_OK)
+		*ret_value = (struct store_bytes){(*scratch)->bytes, size};
+	return status;
+}
+
+/* At its revision and in its slot, so that neither the digest nor what batches expect changes. */
+enum store_status
+store_plan_add_reseal(struct plan *plan, const char *key, struct secret **scratch,
+		      struct store_error *err)
+{
+	struct backend_record record;
+	struct store_bytes value;
+	enum store_status status = view_get(plan->view, key, &record, err);
+
+	if (status == STORE_MISSING || (status == STORE_OK && is_newest(plan, key, &record)))
+		return STORE_OK;
+	if (status == STORE_OK)
+		status = open_into(plan, key, &record, scratch, &value, err);
+	if (status == STORE_OK)
+		status = add_sealed(plan, key, record.revision, store_body_place(&record).slot,
+				    value, err);
+	return status;
+}
+
+static enum store_status
+add_wrapped(void *user, const char *name, const uint8_t wrapped[WRAPPED_SIZE],
+	    struct store_error *err)
+{
+	struct plan *plan = user;
+
+	return add_plain(plan, name, plan->head.header_revision,
+			 (struct store_bytes){wrapped, WRAPPED_SIZE}, err);
+}
+
+static enum store_status
+add_header(struct plan *plan, const struct keyring_change *change, struct store_error *err)
+{
+	uint8_t body[HEADER_SIZE_MAX];
+	size_t size;
+
+	store_header_write(&change->header, keys_of(change->secret)->header, body, &size);
+	return add_plain(plan, HEADER_KEY, change->header.revision,
+			 (struct store_bytes){body, size}, err);
+}
+
+/* The former header's slot, unless there was none: with it goes all that was wrapped under it. */
+static enum store_status
+add_wrapping(struct plan *plan, const struct keyring_change *change, struct store_error *err)
+{
+	const struct header *before = &plan->store->keyring.header;
+	uint8_t slot_bytes[BACKEND_SLOT_SIZE];
+	char name[WRAPPED_NAME_SIZE];
+	enum store_status status =
+		store_slots_take(plan->store, change->header.slot, slot_bytes, err);
+
+	if (status == STORE_OK)
+		status = store_keyring_wrap(change, slot_bytes, add_wrapped, plan, err);
+	for (uint32_t g = before->oldest; g < change->header.oldest && status == STORE_OK; g++) {
+		store_keyring_name(g, name);
+		status = add_removal(plan, name, err);
+	}
+	if (status == STORE_OK && before->revision != 0)
+		status = add_erasure(plan, before->slot, err);
+	return status;
+}
+
+/* The slots of its page that it does not use are given to nobody. */
+enum store_status
+store_plan_add_keyring(struct plan *plan, struct keyring_change *change, struct store_error *err)
+{
+	struct head *head = &plan->head;
+
+	change->header.revision = ++head->revision;
+	change->header.slot = store_slots_page(head->slots);
+	head->slots = change->header.slot + SLOTS_PAGE;
+	head->header_revision = head->revision;
+	enum store_status status = add_header(plan, change, err);
+	if (status == STORE_OK)
+		status = add_wrapping(plan, change, err);
+	return status;
+}
+
+/* Its own revision is the highest that the group gives out. */
 enum store_status
 store_plan_add_head(struct plan *plan, struct store_error *err)
 {
+	const struct slot_list *erased = &plan->store->erased;
 	uint8_t bytes[HEAD_SIZE];
-	const struct store_bytes value = {bytes, sizeof bytes};
-	enum store_status status = reserve_writes(plan, 1, err);
+	char name[NAME_SIZE];
+	enum store_status status = STORE_OK;
 
+	for (size_t i = 0; i < erased->count && status == STORE_OK; i++) {
+		name_erasure(name, erased->slots[i]);
+		status = add_removal(plan, name, err);
+	}
 	if (status != STORE_OK)
 		return status;
+	plan->head.revision++;
 	store_log_write_head(&plan->head, bytes);
-	return add_write(plan, HEAD_KEY, &value, err);
+	return add_sealed(plan, HEAD_KEY, plan->head.revision, SLOT_NONE,
+			  (struct store_bytes){bytes, sizeof bytes}, err);
 }

@@ -6,15 +6,18 @@
 
 #include "backend.h"
 #include "batch.h"
+#include "body.h"
 #include "keyring.h"
+#include "upkeep.h"
 
 #include <pthread.h>
 #include <sodium.h>
 
-/* The rooms of the backend's keys. Within "m/": the header, the data keys, the head. */
+/* The rooms of the backend's keys. Within "m/": the header, the wrapped keys, the head. */
 #define RECORD_PREFIX "r/"
 #define LOG_PREFIX    "l/"
 #define TAG_PREFIX    "t/"
+#define ERASE_PREFIX  "x/" /* slots that are to be erased, or have been just now */
 #define HEAD_KEY      "m/head"
 
 _Static_assert(sizeof RECORD_PREFIX - 1 + STORE_KEY_MAX <= BACKEND_KEY_MAX, "keys fit");
@@ -28,36 +31,96 @@ struct head {
 	uint64_t number;
 	uint8_t hash[STORE_HASH_SIZE];
 	uint8_t digest[DIGEST_SIZE]; /* of all records "r/" and their revisions: digest.c */
+	uint64_t slots;		     /* given out: the next to be given */
+	uint64_t header_revision;    /* the header's: an older one does not pass */
+	uint64_t records;	     /* "r/"; counted while opening, and not in the file */
+};
+
+struct slot_list {
+	uint64_t *slots;
+	size_t count;
+	size_t capacity;
 };
 
 struct ticket;
 
 struct store {
 	struct backend *backend;
+	atomic_bool unsealed;
 	struct keyring keyring;
+	/* Moves before a durable commit makes what is read under older views unreadable, by erasing
+	 * a slot or wiping a key: who failed to open a record then looks again. */
+	_Atomic uint64_t epoch;
 
-	pthread_mutex_t lock; /* for all below */
+	/* Held from a group's commit to the erasures that belong to it, and while keys change. Who
+	 * holds it and opens a view has slots and keys that agree with the view. Before `lock`. */
+	pthread_mutex_t settling;
+
+	pthread_mutex_t lock; /* for all below up to the next comment, and the keyring's header */
 	struct head head;
 	struct ticket *first_waiting;
 	struct ticket *last_waiting;
 	bool leading; /* someone commits, or has been told to */
 
+	/* The leader's. */
+	bool doubtful;		  /* a commit failed: is the head the one that we know? */
+	uint64_t filled;	  /* slots below are random and on the disk, or given out */
+	struct slot_list erasing; /* committed as deleted; still to be erased */
+	struct slot_list erased;  /* their "x/" is to be removed */
+
+	/* The one thread's that re-seals; what store_rotation shows is under `lock`. */
+	struct reseal_pass {
+		uint32_t generation; /* all below are to go; 0: no pass is under way */
+		bool in_records;     /* else in the log */
+		bool finished;	     /* all has been looked at */
+		bool obstructed;     /* something did not open, and stays where it is */
+		uint64_t done;
+		uint64_t total;
+		char from[BACKEND_KEY_MAX + 1]; /* empty: from the first */
+	} pass;
+
 	uint8_t hash_key[crypto_shorthash_KEYBYTES];
 };
+
+__attribute__((warn_unused_result)) enum store_status store_check_unsealed(struct store *store,
+									   struct store_error *err);
+
+/* For who may have read under a view that is outdated by now:
+ *
+ *	struct attempt attempt = store_attempt_first(store);
+ *	do
+ *		status = ... (a view of its own);
+ *	while (store_attempt_again(store, &attempt, status));
+ */
+struct attempt {
+	uint64_t epoch;
+	unsigned count;
+};
+static inline struct attempt
+store_attempt_first(struct store *store)
+{
+	return (struct attempt){.epoch = atomic_load(&store->epoch)};
+}
+bool store_attempt_again(struct store *store, struct attempt *attempt, enum store_status status);
+
+/* Grows `*secret` (NULL: none yet) to hold `size` bytes, not keeping what is in it. */
+__attribute__((warn_unused_result)) enum store_status
+store_reserve_secret(struct secret **secret, size_t size, struct store_error *err);
 
 /* ---- log.c ---- */
 
 #define LOG_KEY_SIZE (sizeof LOG_PREFIX + 16)
-#define HEAD_SIZE    (8 + STORE_HASH_SIZE + DIGEST_SIZE)
+#define HEAD_SIZE    (8 + STORE_HASH_SIZE + DIGEST_SIZE + 8 + 8)
 
 void store_log_name_entry(char name[LOG_KEY_SIZE], uint64_t number);
 void store_log_chain(uint8_t hash[STORE_HASH_SIZE],
 		     struct store_bytes entry); /* hash(n-1) becomes hash(n) */
 void store_log_write_head(const struct head *head, uint8_t bytes[HEAD_SIZE]);
 /* Reads the head and checks that the log ends where it says. */
-__attribute__((warn_unused_result)) enum store_status
-store_log_load_head(const struct view *view, const struct keyring *keyring, struct head *ret_head,
-		    struct store_error *err);
+__attribute__((warn_unused_result)) enum store_status store_log_load_head(const struct view *view,
+									  struct keyring *keyring,
+									  struct head *ret_head,
+									  struct store_error *err);
 /* Are the log's keys 1..head->number, each once? */
 __attribute__((warn_unused_result)) enum store_status
 store_log_check_contiguous(const struct view *view, const struct head *head,
@@ -65,27 +128,69 @@ store_log_check_contiguous(const struct view *view, const struct head *head,
 
 /* ---- digest.c ---- */
 
-/* Adds the record to the digest, or takes it out: the same act. Revision 0, absent, changes
+/* What the digest knows of a record, as it lies there. */
+struct standing {
+	uint64_t revision; /* 0: absent */
+	uint64_t slot;	   /* SLOT_NONE: not erasable */
+};
+struct standing store_standing_of(const struct backend_record *record);
+/* Adds the record to the digest, or takes it out: the same act. One that is absent changes
  * nothing. */
-void store_digest_turn(const struct keyring *keyring, const char *key, uint64_t revision,
+void store_digest_turn(const struct keyring *keyring, const char *key, struct standing standing,
 		       uint8_t digest[DIGEST_SIZE]);
-/* Are there exactly the records that the head was written over? */
+/* Are there exactly the records that the head was written over? Counts them. */
 __attribute__((warn_unused_result)) enum store_status
-store_digest_check(const struct view *view, const struct keyring *keyring, const struct head *head,
+store_digest_check(const struct view *view, const struct keyring *keyring, struct head *head,
 		   struct store_error *err);
+
+/* ---- slots.c ---- */
+
+/* A wrapping slot has a page of the disk for itself, which no erasing of others rewrites. */
+#define SLOTS_PAGE 128
+static inline uint64_t
+store_slots_page(uint64_t slots)
+{
+	return (slots + SLOTS_PAGE - 1) / SLOTS_PAGE * SLOTS_PAGE;
+}
+
+#define ERASE_PROOF_SIZE 32
+void store_slots_clear(struct slot_list *list);
+__attribute__((warn_unused_result)) enum store_status
+store_slots_add(struct slot_list *list, uint64_t slot, struct store_error *err);
+/* `list` and `more` together. */
+__attribute__((warn_unused_result)) enum store_status
+store_slots_join(struct slot_list *list, const struct slot_list *more, struct store_error *err);
+/* The body of "x/": nobody else is to have us erase a slot. */
+void store_slots_prove(const struct keyring *keyring, uint64_t slot, uint64_t revision,
+		       uint8_t ret_proof[ERASE_PROOF_SIZE]);
+/* For the leader, who holds no view: slots `from` up to `end` are ready to be given out. */
+__attribute__((warn_unused_result)) enum store_status
+store_slots_reserve(struct store *store, uint64_t from, uint64_t end, struct store_error *err);
+/* The bytes of one that is ready. */
+__attribute__((warn_unused_result)) enum store_status
+store_slots_take(struct store *store, uint64_t slot, uint8_t ret_bytes[BACKEND_SLOT_SIZE],
+		 struct store_error *err);
+/* All of store->erasing, which become store->erased. */
+__attribute__((warn_unused_result)) enum store_status store_slots_erase(struct store *store,
+									struct store_error *err);
+/* The slots of "x/", as a crash may have left them. */
+__attribute__((warn_unused_result)) enum store_status
+store_slots_load(const struct view *view, const struct keyring *keyring, struct slot_list *list,
+		 struct store_error *err);
 
 /* ---- plan.c ---- */
 
 /* What one group will write, with what has changed by it so far. */
 struct plan {
 	struct store *store;
-	const struct view *view;
-	struct head head; /* as it will be */
+	const struct view *view; /* NULL while a store is founded */
+	struct head head;	 /* as it will be */
 	struct backend_write *writes;
 	size_t count;
 	size_t capacity;
-	uint32_t *slots; /* hash table: index + 1 of the newest write of a record; 0 is free */
-	size_t slot_count;
+	uint32_t *table; /* by hash: index + 1 of the newest write of a record; 0 is free */
+	size_t table_size;
+	struct slot_list erasing; /* by this plan */
 };
 
 void store_plan_clear(struct plan *plan);
@@ -93,7 +198,43 @@ void store_plan_clear(struct plan *plan);
 /* Adds the batch, whole or not at all. STORE_CONFLICT if an expectation does not hold. */
 __attribute__((warn_unused_result)) enum store_status
 store_plan_add_batch(struct plan *plan, struct store_batch *batch, struct store_error *err);
+/* Header and wrapped keys. The change is given its revision and slot, which must be ready. */
+__attribute__((warn_unused_result)) enum store_status
+store_plan_add_keyring(struct plan *plan, struct keyring_change *change, struct store_error *err);
+/* The record as it stands, under the newest data key; nothing if it is so already, or gone. */
+__attribute__((warn_unused_result)) enum store_status
+store_plan_add_reseal(struct plan *plan, const char *key, struct secret **scratch,
+		      struct store_error *err);
+/* Last: what has been erased is forgotten, and the head. */
 __attribute__((warn_unused_result)) enum store_status store_plan_add_head(struct plan *plan,
 									  struct store_error *err);
+
+/* ---- commit.c ---- */
+
+/* What a ticket may ask for beside a batch. */
+enum keyring_wish { WISH_ROOT_KEY, WISH_GENERATION, WISH_RETIREMENT };
+struct keyring_order {
+	enum keyring_wish wish;
+	const struct secret *root_key; /* WISH_ROOT_KEY */
+	struct store_bytes note;
+	uint32_t oldest; /* WISH_RETIREMENT */
+};
+/* The leader asks: what the keys will be. */
+__attribute__((warn_unused_result)) enum store_status
+store_keyring_carry_out(const struct keyring *keyring, const struct keyring_order *order,
+			struct keyring_change *ret_change, struct store_error *err);
+__attribute__((warn_unused_result)) enum store_status
+store_commit_keyring(struct store *store, const struct keyring_order *order,
+		     struct store_error *err);
+
+/* Records to re-seal, by their names in the backend. */
+struct reseal_order {
+	char (*names)[BACKEND_KEY_MAX + 1];
+	size_t count;
+	size_t done;		/* the first so many are under the newest key, or gone */
+	struct secret *scratch; /* where they are opened; grows */
+};
+__attribute__((warn_unused_result)) enum store_status
+store_commit_reseal(struct store *store, struct reseal_order *order, struct store_error *err);
 
 #endif

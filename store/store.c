@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_PAGE 32 /* keys read under one view */
+#define LIST_PAGE    32	  /* keys read under one view */
+#define ATTEMPTS_MAX 64	  /* to read what is being changed all the time */
+#define SECRET_FIRST 4096 /* bytes */
 
 enum store_status
 store_fail(struct store_error *err, enum store_status status, const char *format, ...)
@@ -24,7 +26,31 @@ store_fail(struct store_error *err, enum store_status status, const char *format
 	return status;
 }
 
-/* ---- create, open, close ---- */
+/* ---- create ---- */
+
+static struct store *
+store_new(struct backend *backend)
+{
+	struct store *store = calloc(1, sizeof *store);
+
+	if (!store)
+		return NULL;
+	store->backend = backend;
+	pthread_mutex_init(&store->settling, NULL);
+	pthread_mutex_init(&store->lock, NULL);
+	return store;
+}
+
+static void
+store_end(struct store *store)
+{
+	store_keyring_clear(&store->keyring);
+	store_slots_clear(&store->erasing);
+	store_slots_clear(&store->erased);
+	pthread_mutex_destroy(&store->settling);
+	pthread_mutex_destroy(&store->lock);
+	free(store);
+}
 
 static enum store_status
 check_root_key(const struct secret *root_key, struct store_error *err)
@@ -34,45 +60,61 @@ check_root_key(const struct secret *root_key, struct store_error *err)
 	return STORE_OK;
 }
 
-/* Header, data key and head in one transaction: an interrupted creation leaves no store. */
+/* Header, keys and head in one transaction: an interrupted creation leaves no store. */
 static enum store_status
-write_founding(struct backend *backend, const struct store_keyring_founding *founding,
-	       struct store_error *err)
+write_founding(struct store *store, struct store_error *err)
 {
-	const struct head head = {.revision = KEYRING_FOUNDING_REVISION};
 	const struct backend_expect absent = {HEADER_KEY, 0};
-	uint8_t bytes[HEAD_SIZE], sealed[HEAD_SIZE + SEAL_OVERHEAD];
+	auto_plan plan = {.store = store};
+	auto_keyring_change change = {0};
+	enum store_status status = store_keyring_prepare(&store->keyring, &change, err);
 
-	store_log_write_head(&head, bytes);
-	store_keyring_seal(&founding->keyring, HEAD_KEY, head.revision,
-			   (struct store_bytes){bytes, sizeof bytes}, sealed);
-	const struct backend_write writes[] = {
-		{.key = HEADER_KEY,
-		 .revision = head.revision,
-		 .body = {founding->header, sizeof founding->header}},
-		{.key = founding->data_key_name,
-		 .revision = head.revision,
-		 .body = {founding->wrapped, sizeof founding->wrapped}},
-		{.key = HEAD_KEY, .revision = head.revision, .body = {sealed, sizeof sealed}},
-	};
-	enum store_status status = backend->class->apply(backend, &absent, writes,
-							 sizeof writes / sizeof writes[0], err);
+	if (status == STORE_OK)
+		status = store_slots_reserve(store, 0, SLOTS_PAGE, err);
+	if (status == STORE_OK)
+		status = store_plan_add_keyring(&plan, &change, err);
+	if (status == STORE_OK)
+		status = store_plan_add_head(&plan, err);
+	if (status == STORE_OK)
+		status = store->backend->class->apply(store->backend, &absent, plan.writes,
+						      plan.count, err);
 	if (status == STORE_CONFLICT)
 		return store_fail(err, STORE_EXISTS, "there is a store already");
 	return status;
 }
 
-enum store_status
-store_create_on(struct backend *backend, const struct secret *root_key, struct store_error *err)
+/* Before any slot is written: they may be in use. */
+static enum store_status
+check_absent(struct backend *backend, struct store_error *err)
 {
-	struct store_keyring_founding founding = {0};
+	struct backend_record record;
+	auto_view view = {0};
+	enum store_status status = view_open(backend, &view, err);
+
+	if (status == STORE_OK)
+		status = view_get(&view, HEADER_KEY, &record, err);
+	if (status == STORE_OK)
+		return store_fail(err, STORE_EXISTS, "there is a store already");
+	return status == STORE_MISSING ? STORE_OK : status;
+}
+
+enum store_status
+store_create_on(struct backend *backend, const struct secret *root_key, struct store_bytes note,
+		struct store_error *err)
+{
 	enum store_status status = check_root_key(root_key, err);
 
 	if (status == STORE_OK)
-		status = store_keyring_found(root_key, &founding, err);
+		status = check_absent(backend, err);
+	if (status != STORE_OK)
+		return status;
+	struct store *store = store_new(backend);
+	if (!store)
+		return store_fail(err, STORE_MEMORY, "no memory");
+	status = store_keyring_found(root_key, note, &store->keyring, err);
 	if (status == STORE_OK)
-		status = write_founding(backend, &founding, err);
-	store_keyring_clear(&founding.keyring);
+		status = write_founding(store, err);
+	store_end(store);
 	return status;
 }
 
@@ -80,19 +122,66 @@ enum store_status
 store_create(const char *path, const struct secret *root_key, struct store_bytes note,
 	     struct store_error *err)
 {
-	(void)note;
 	auto_backend *backend = NULL;
 	enum store_status status = check_root_key(root_key, err);
 
 	if (status == STORE_OK)
 		status = backend_lmdb_open(path, true, BACKEND_LMDB_MAP_SIZE, &backend, err);
 	if (status == STORE_OK)
-		status = store_create_on(backend, root_key, err);
+		status = store_create_on(backend, root_key, note, err);
 	return status;
 }
 
+/* ---- attach, unseal, open, close ---- */
+
+/* That there is a store, of a format that we know, is said at once. */
 static enum store_status
-load_store(struct store *store, const struct secret *root_key, struct store_error *err)
+examine(struct backend *backend, struct store_error *err)
+{
+	struct header header;
+	auto_view view = {0};
+	enum store_status status = view_open(backend, &view, err);
+
+	if (status == STORE_OK)
+		status = store_header_read(&view, &header, err);
+	return status;
+}
+
+enum store_status
+store_attach_on(struct backend *backend, struct store **ret_store, struct store_error *err)
+{
+	enum store_status status = examine(backend, err);
+	struct store *store = status == STORE_OK ? store_new(backend) : NULL;
+
+	if (!store) {
+		backend_close(backend);
+		return status != STORE_OK ? status : store_fail(err, STORE_MEMORY, "no memory");
+	}
+	*ret_store = store;
+	return STORE_OK;
+}
+
+enum store_status
+store_attach(const char *path, struct store **ret_store, struct store_error *err)
+{
+	struct backend *backend = NULL;
+	enum store_status status =
+		backend_lmdb_open(path, false, BACKEND_LMDB_MAP_SIZE, &backend, err);
+
+	return status == STORE_OK ? store_attach_on(backend, ret_store, err) : status;
+}
+
+static enum store_status
+check_header_revision(const struct keyring *keyring, const struct head *head,
+		      struct store_error *err)
+{
+	if (head->header_revision == keyring->header.revision)
+		return STORE_OK;
+	return store_fail(err, STORE_TAMPERED, HEADER_KEY ": was put back");
+}
+
+static enum store_status
+load(struct store *store, const struct secret *root_key, struct store_error *err)
 {
 	auto_view view = {0};
 	enum store_status status = view_open(store->backend, &view, err);
@@ -102,35 +191,61 @@ load_store(struct store *store, const struct secret *root_key, struct store_erro
 	if (status == STORE_OK)
 		status = store_log_load_head(&view, &store->keyring, &store->head, err);
 	if (status == STORE_OK)
+		status = check_header_revision(&store->keyring, &store->head, err);
+	if (status == STORE_OK)
 		status = store_log_check_contiguous(&view, &store->head, err);
 	if (status == STORE_OK)
 		status = store_digest_check(&view, &store->keyring, &store->head, err);
+	if (status == STORE_OK)
+		status = store_slots_load(&view, &store->keyring, &store->erasing, err);
 	return status;
+}
+
+/* Sealed as before. */
+static void
+unload(struct store *store)
+{
+	store_keyring_clear(&store->keyring);
+	store->head = (struct head){0};
+	store_slots_clear(&store->erasing);
+	store_slots_clear(&store->erased);
+}
+
+enum store_status
+store_unseal(struct store *store, const struct secret *root_key, struct store_error *err)
+{
+	enum store_status status = check_root_key(root_key, err);
+
+	if (status != STORE_OK || atomic_load(&store->unsealed))
+		return status != STORE_OK ? status : store_try_key(store, root_key, err);
+	randombytes_buf(store->hash_key, sizeof store->hash_key);
+	status = load(store, root_key, err);
+	/* A crash may have come between a deletion and what it had to erase. */
+	if (status == STORE_OK)
+		status = store_slots_erase(store, err);
+	if (status != STORE_OK) {
+		unload(store);
+		return status;
+	}
+	store->filled = store->head.slots;
+	atomic_store(&store->unsealed, true);
+	return STORE_OK;
 }
 
 enum store_status
 store_open_on(struct backend *backend, const struct secret *root_key, struct store **ret_store,
 	      struct store_error *err)
 {
-	struct store *store = calloc(1, sizeof *store);
+	struct store *store = NULL;
+	enum store_status status = store_attach_on(backend, &store, err);
 
-	if (!store) {
-		backend_close(backend);
-		return store_fail(err, STORE_MEMORY, "no memory");
-	}
-	store->backend = backend;
-	pthread_mutex_init(&store->lock, NULL);
-	/* libsodium was started by the root key's own memory. */
-	randombytes_buf(store->hash_key, sizeof store->hash_key);
-	enum store_status status = check_root_key(root_key, err);
 	if (status == STORE_OK)
-		status = load_store(store, root_key, err);
-	if (status != STORE_OK) {
+		status = store_unseal(store, root_key, err);
+	if (status == STORE_OK)
+		*ret_store = store;
+	else
 		store_close(store);
-		return status;
-	}
-	*ret_store = store;
-	return STORE_OK;
+	return status;
 }
 
 enum store_status
@@ -141,9 +256,7 @@ store_open(const char *path, const struct secret *root_key, struct store **ret_s
 	enum store_status status =
 		backend_lmdb_open(path, false, BACKEND_LMDB_MAP_SIZE, &backend, err);
 
-	if (status != STORE_OK)
-		return status;
-	return store_open_on(backend, root_key, ret_store, err);
+	return status == STORE_OK ? store_open_on(backend, root_key, ret_store, err) : status;
 }
 
 void
@@ -153,12 +266,43 @@ store_close(struct store *store)
 		return;
 	assert(!store->leading); /* nobody may still commit */
 	backend_close(store->backend);
-	store_keyring_clear(&store->keyring);
-	pthread_mutex_destroy(&store->lock);
-	free(store);
+	store_end(store);
+}
+
+enum store_status
+store_check_unsealed(struct store *store, struct store_error *err)
+{
+	if (atomic_load_explicit(&store->unsealed, memory_order_acquire))
+		return STORE_OK;
+	return store_fail(err, STORE_SEALED, "the store is sealed");
 }
 
 /* ---- reading ---- */
+
+bool
+store_attempt_again(struct store *store, struct attempt *attempt, enum store_status status)
+{
+	const uint64_t epoch = attempt->epoch;
+
+	if (status != STORE_TAMPERED || ++attempt->count == ATTEMPTS_MAX)
+		return false;
+	attempt->epoch = atomic_load(&store->epoch);
+	return attempt->epoch != epoch;
+}
+
+enum store_status
+store_reserve_secret(struct secret **secret, size_t size, struct store_error *err)
+{
+	size_t capacity = *secret ? (*secret)->capacity : SECRET_FIRST;
+
+	while (capacity < size)
+		capacity *= 2;
+	if (*secret && capacity == (*secret)->capacity)
+		return STORE_OK;
+	secret_free(*secret);
+	*secret = secret_new(capacity);
+	return *secret ? STORE_OK : store_fail(err, STORE_MEMORY, "no memory that can be locked");
+}
 
 /* The record as it stands now, its name in the backend, and the size of its value. */
 static enum store_status
@@ -166,8 +310,10 @@ find_record(struct store *store, const char *key, struct view *view,
 	    char ret_name[BACKEND_KEY_MAX + 1], struct backend_record *ret_record, size_t *ret_size,
 	    struct store_error *err)
 {
-	enum store_status status = store_check_key(key, err);
+	enum store_status status = store_check_unsealed(store, err);
 
+	if (status == STORE_OK)
+		status = store_check_key(key, err);
 	if (status != STORE_OK)
 		return status;
 	snprintf(ret_name, BACKEND_KEY_MAX + 1, RECORD_PREFIX "%s", key);
@@ -177,13 +323,13 @@ find_record(struct store *store, const char *key, struct view *view,
 	if (status == STORE_MISSING)
 		return store_fail(err, STORE_MISSING, "%s: no such record", key);
 	if (status == STORE_OK)
-		status = store_keyring_opened_size(ret_name, ret_record, ret_size, err);
+		status = store_body_size(ret_name, ret_record, ret_size, err);
 	return status;
 }
 
-enum store_status
-store_get(struct store *store, const char *key, struct secret **ret_value, uint64_t *ret_revision,
-	  struct store_error *err)
+static enum store_status
+get_now(struct store *store, const char *key, struct secret **ret_value, uint64_t *ret_revision,
+	struct store_error *err)
 {
 	char name[BACKEND_KEY_MAX + 1];
 	struct backend_record record;
@@ -197,7 +343,7 @@ store_get(struct store *store, const char *key, struct secret **ret_value, uint6
 	value = secret_new(size);
 	if (!value)
 		return store_fail(err, STORE_MEMORY, "%s: no memory that can be locked", key);
-	status = store_keyring_open(&store->keyring, name, &record, value->bytes, err);
+	status = store_body_open(store->backend, &store->keyring, name, &record, value->bytes, err);
 	if (status != STORE_OK)
 		return status;
 	*ret_value = value;
@@ -206,9 +352,9 @@ store_get(struct store *store, const char *key, struct secret **ret_value, uint6
 	return STORE_OK;
 }
 
-enum store_status
-store_get_into(struct store *store, const char *key, struct secret *into, uint64_t *ret_revision,
-	       struct store_error *err)
+static enum store_status
+get_into_now(struct store *store, const char *key, struct secret *into, uint64_t *ret_revision,
+	     struct store_error *err)
 {
 	char name[BACKEND_KEY_MAX + 1];
 	struct backend_record record;
@@ -220,12 +366,38 @@ store_get_into(struct store *store, const char *key, struct secret *into, uint64
 		return status;
 	if (size > into->capacity)
 		return store_fail(err, STORE_LIMIT, "%s: %zu bytes do not fit", key, size);
-	status = store_keyring_open(&store->keyring, name, &record, into->bytes, err);
+	status = store_body_open(store->backend, &store->keyring, name, &record, into->bytes, err);
 	if (status != STORE_OK)
 		return status;
 	into->size = size;
 	*ret_revision = record.revision;
 	return STORE_OK;
+}
+
+enum store_status
+store_get(struct store *store, const char *key, struct secret **ret_value, uint64_t *ret_revision,
+	  struct store_error *err)
+{
+	struct attempt attempt = store_attempt_first(store);
+	enum store_status status;
+
+	do
+		status = get_now(store, key, ret_value, ret_revision, err);
+	while (store_attempt_again(store, &attempt, status));
+	return status;
+}
+
+enum store_status
+store_get_into(struct store *store, const char *key, struct secret *into, uint64_t *ret_revision,
+	       struct store_error *err)
+{
+	struct attempt attempt = store_attempt_first(store);
+	enum store_status status;
+
+	do
+		status = get_into_now(store, key, into, ret_revision, err);
+	while (store_attempt_again(store, &attempt, status));
+	return status;
 }
 
 /* ---- listing ---- */
@@ -269,8 +441,10 @@ store_list(struct store *store, const char *prefix, const char *after, store_lis
 {
 	char start[BACKEND_KEY_MAX + 1], from[BACKEND_KEY_MAX + 1] = "";
 	size_t count = LIST_PAGE;
-	enum store_status status = check_prefix(prefix, err);
+	enum store_status status = store_check_unsealed(store, err);
 
+	if (status == STORE_OK)
+		status = check_prefix(prefix, err);
 	if (status == STORE_OK && after)
 		status = check_prefix(after, err);
 	if (status != STORE_OK)

@@ -320,7 +320,7 @@ setup(void **state, enum fixture_kind kind)
 
 	*state = fixture;
 	if (open_backend(fixture, true, &backend, &err) != STORE_OK ||
-	    store_create_on(backend, fixture->root_key, &err) != STORE_OK)
+	    store_create_on(backend, fixture->root_key, (struct store_bytes){0}, &err) != STORE_OK)
 		return -1;
 	backend_close(backend);
 	fixture_reopen(fixture);
