@@ -7,7 +7,9 @@
 #include "founding.h"
 #include "key.h"
 #include "prompt.h"
+#include "shares_out.h"
 #include "store/store.h"
+#include "wire/local.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -21,14 +23,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MADE_MAX    16
+#define MADE_MAX    (16 + SHARES_MAX)
 #define ADDRESS_MAX 300
 #define CONFIG_MAX  4096
+#define SOCKET_NAME "control.sock"
 
 /* clang-format off: these lines are as wide as they will be read. */
 const char help_init[] =
 	"postern init --config-dir DIR --state DIR [--listen HOST:PORT] [--name NAME]...\n"
 	"             [--operator NAME] [--passphrase-file FILE | --no-passphrase]\n"
+	"             [--shares N --threshold K [--shares-dir DIR]]\n"
 	"\n"
 	"Makes a new broker: its keys, its sealed store, its TLS certificate, the first operator, "
 	"and\n"
@@ -41,6 +45,12 @@ const char help_init[] =
 	"  --operator NAME         the first operator, with role admin (default admin)\n"
 	"  --passphrase-file FILE  seal the operator's key under the first line of FILE\n"
 	"  --no-passphrase         keep the operator's key in the clear (default: asks)\n"
+	"  --shares N              split the root key in N shares and keep it nowhere: the broker\n"
+	"                          starts sealed (default: the key goes to root.key)\n"
+	"  --threshold K           so many of the shares unseal it\n"
+	"  --shares-dir DIR        the shares go to DIR/share-1.txt ... (default: they are "
+	"printed,\n"
+	"                          once)\n"
 	"\n"
 	"Example:\n"
 	"  postern init --config-dir /etc/postern --state /var/lib/postern \\\n"
@@ -50,7 +60,8 @@ const char help_init[] =
 	"image\n"
 	"of your guests, under /etc/postern. Move operator.conf, ca.crt and NAME.key to where the\n"
 	"operator works, under ~/.config/postern. root.key opens the store: back it up "
-	"elsewhere.\n";
+	"elsewhere.\n"
+	"With shares, hand each to another person, and `postern unseal` after each start.\n";
 /* clang-format on */
 
 /* What was made so far, to be taken back unless all of it was. */
@@ -103,6 +114,10 @@ struct init {
 	const char *operator_name;
 	const char *passphrase_file;
 	bool no_passphrase;
+	uint64_t share_count; /* 0: a key file */
+	uint64_t threshold;
+	const char *shares_dir; /* NULL: they are printed */
+	struct secret *shares;	/* share_count of them, once they are made */
 	struct text_list names; /* with the listening address where that is one */
 	char host[ADDRESS_MAX];
 	char config_path[FILE_PATH_MAX]; /* absolute, once they are there */
@@ -111,6 +126,12 @@ struct init {
 };
 
 /* ---- arguments ---- */
+
+static const struct share *
+shares_of(const struct init *init)
+{
+	return (const struct share *)(const void *)init->shares->bytes;
+}
 
 /* "HOST:PORT" or "[ADDRESS]:PORT". */
 static int
@@ -165,6 +186,22 @@ names_settle(struct init *init)
 }
 
 static int
+shares_check(const struct init *init)
+{
+	if (init->share_count == 0 && init->threshold == 0)
+		return init->shares_dir == NULL
+			       ? 0
+			       : complain(EX_USAGE, "--shares-dir wants --shares N --threshold K");
+	if (init->share_count >= 1 && init->share_count <= SHARES_MAX && init->threshold >= 1 &&
+	    init->threshold <= init->share_count && (init->threshold > 1 || init->share_count == 1))
+		return 0;
+	return complain(EX_USAGE,
+			"--shares N --threshold K: at most %d shares, and a threshold from 2 to "
+			"their number (or 1 of 1)",
+			SHARES_MAX);
+}
+
+static int
 init_parse(int argc, char **argv, struct init *init, const char **ret_port)
 {
 	struct text_list positional;
@@ -176,6 +213,9 @@ init_parse(int argc, char **argv, struct init *init, const char **ret_port)
 		{"--operator", OPTION_TEXT, &init->operator_name},
 		{"--passphrase-file", OPTION_TEXT, &init->passphrase_file},
 		{"--no-passphrase", OPTION_FLAG, &init->no_passphrase},
+		{"--shares", OPTION_NUMBER, &init->share_count},
+		{"--threshold", OPTION_NUMBER, &init->threshold},
+		{"--shares-dir", OPTION_TEXT, &init->shares_dir},
 	};
 
 	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
@@ -191,7 +231,9 @@ init_parse(int argc, char **argv, struct init *init, const char **ret_port)
 				init->operator_name);
 	if (init->no_passphrase && init->passphrase_file != NULL)
 		return complain(EX_USAGE, "either --passphrase-file or --no-passphrase");
-	int status = listen_split(init, ret_port);
+	int status = shares_check(init);
+	if (status == 0)
+		status = listen_split(init, ret_port);
 	return status != 0 ? status : names_settle(init);
 }
 
@@ -249,10 +291,49 @@ text_make(struct init *init, const char *name, mode_t mode, const char *format, 
 	return file_make(init, name, mode, text, (size_t)size);
 }
 
+/* Into files if there is a folder for them; else they are shown when all else is made. */
+static int
+shares_put(struct init *init)
+{
+	char folder[FILE_PATH_MAX], path[FILE_PATH_MAX];
+	unsigned count = (unsigned)init->share_count;
+
+	if (init->shares_dir == NULL)
+		return 0;
+	int status = folder_make(init, init->shares_dir, 0700, folder);
+	if (status == 0)
+		status = share_files_write(folder, shares_of(init), count);
+	for (unsigned number = 1; status == 0 && number <= count; number++)
+		if (share_path(folder, number, path) == 0)
+			made_add(init->made, path);
+	return status;
+}
+
+/* Keeps the root key: in a file, or in shares alone, of whose set the note tells. */
+static int
+root_key_put(struct init *init, const struct secret *root_key, uint8_t note[SHARES_NOTE_SIZE],
+	     size_t *ret_size)
+{
+	struct share_set set = {.count = 0};
+
+	*ret_size = 0;
+	if (init->share_count == 0)
+		return file_make(init, "root.key", 0600, root_key->bytes, root_key->size);
+	init->shares = secret_new(SHARES_MAX * sizeof(struct share));
+	if (init->shares == NULL ||
+	    !shares_split(root_key, (uint8_t)init->threshold, (uint8_t)init->share_count,
+			  (struct share *)(void *)init->shares->bytes, &set))
+		return complain(EX_SOFTWARE, LOCKING_FAILED);
+	*ret_size = share_set_write(&set, note);
+	return shares_put(init);
+}
+
 static int
 store_make(struct init *init, const struct secret *seed, struct founding *ret_founding)
 {
 	char path[FILE_PATH_MAX];
+	uint8_t note[SHARES_NOTE_SIZE];
+	size_t note_size = 0;
 	auto_secret *root_key = secret_new(STORE_ROOT_KEY_SIZE);
 
 	if (root_key == NULL)
@@ -267,10 +348,11 @@ store_make(struct init *init, const struct secret *seed, struct founding *ret_fo
 	if (status != 0)
 		return status;
 	made_add(init->made, path);
-	status = file_make(init, "root.key", 0600, root_key->bytes, root_key->size);
+	status = root_key_put(init, root_key, note, &note_size);
 	if (status != 0)
 		return status;
-	return founding_make(path, root_key, init->operator_name, seed, ret_founding);
+	return founding_make(path, root_key, (struct store_bytes){note, note_size},
+			     init->operator_name, seed, ret_founding);
 }
 
 static int
@@ -321,6 +403,7 @@ configuration_make(struct init *init, const char *port, const struct founding *f
 	const char *name = init->names.items[0];
 	const char *open = strchr(name, ':') != NULL ? "[" : "";
 	const char *close = open[0] != '\0' ? "]" : "";
+	bool shared = init->share_count > 0;
 
 	base64_encode_key(founding->release_key, release);
 	base64_encode_key(founding->intake_key, intake);
@@ -331,9 +414,12 @@ configuration_make(struct init *init, const char *port, const struct founding *f
 			       "tls_certificate = %s/tls.crt\n"
 			       "tls_key = %s/tls.key\n"
 			       "store = %s/store\n"
-			       "root_key = file:%s/root.key\n",
+			       "control = %s/" SOCKET_NAME "\n"
+			       "%s%s%s",
 			       init->listen, init->config_path, init->config_path, init->state_path,
-			       init->config_path);
+			       init->state_path,
+			       shared ? "" : "root_key = file:", shared ? "" : init->config_path,
+			       shared ? "" : "/root.key\n");
 	if (status == 0)
 		status = text_make(init, "guest.conf", 0644,
 				   "# What a guest pins its broker by. Belongs into the measured "
@@ -362,23 +448,58 @@ configuration_make(struct init *init, const char *port, const struct founding *f
 static void
 init_report(const struct init *init)
 {
-	(void)printf(
-		"A new broker, in %s:\n"
-		"  posternd.conf, tls.crt, tls.key   what posternd runs with\n"
-		"  root.key                          opens the store: back it up, elsewhere\n"
-		"  guest.conf, ca.crt                for guests, in /etc/postern of their image\n"
-		"  operator.conf, ca.crt, %s.key  for the operator %s, in ~/.config/postern\n"
-		"The sealed store is %s/store.\n"
-		"\n"
-		"The certificate names:",
-		init->config_path, init->operator_name, init->operator_name, init->state_path);
+	(void)printf("A new broker, in %s:\n"
+		     "  posternd.conf, tls.crt, tls.key   what posternd runs with\n",
+		     init->config_path);
+	if (init->share_count == 0)
+		(void)printf("  root.key                          opens the store: back it up, "
+			     "elsewhere\n");
+	(void)printf("  guest.conf, ca.crt                for guests, in /etc/postern of their "
+		     "image\n"
+		     "  operator.conf, ca.crt, %s.key  for the operator %s, in ~/.config/postern\n"
+		     "The sealed store is %s/store.\n"
+		     "\n"
+		     "The certificate names:",
+		     init->operator_name, init->operator_name, init->state_path);
 	for (size_t i = 0; i < init->names.count; i++)
 		(void)printf(" %s", init->names.items[i]);
 	(void)printf("\n\nNext:\n"
-		     "  posternd --config %s/posternd.conf\n"
-		     "  postern status --config %s/operator.conf\n"
+		     "  posternd --config %s/posternd.conf\n",
+		     init->config_path);
+	if (init->share_count > 0)
+		(void)printf("  postern unseal --config %s/posternd.conf    (%u times, each with "
+			     "another share)\n",
+			     init->config_path, (unsigned)init->threshold);
+	(void)printf("  postern status --config %s/operator.conf\n"
 		     "and then, on a guest: postern enroll\n",
-		     init->config_path, init->config_path);
+		     init->config_path);
+}
+
+/* The last thing that can fail: on standard output, past stdio, or already in files. */
+static int
+shares_report(const struct init *init)
+{
+	unsigned count = (unsigned)init->share_count, threshold = (unsigned)init->threshold;
+
+	if (count == 0)
+		return 0;
+	if (init->shares_dir != NULL) {
+		(void)printf(
+			"The root key is in %u shares, any %u of which unseal the broker, and "
+			"nowhere else:\n"
+			"  %s/share-1.txt to share-%u.txt\n"
+			"Give each to another person, and delete them here. With fewer than %u "
+			"left the store is lost.\n\n",
+			count, threshold, init->shares_dir, count, threshold);
+		return 0;
+	}
+	(void)printf("The root key is in these %u shares, any %u of which unseal the broker, and "
+		     "nowhere else. They\nare shown this once: give each line to another person, "
+		     "to be kept offline. With fewer\nthan %u left the store is lost.\n\n",
+		     count, threshold, threshold);
+	int status = shares_print(shares_of(init), count);
+	(void)printf("\n");
+	return status;
 }
 
 /* Before anything is asked or made. */
@@ -399,7 +520,21 @@ targets_absent(const struct init *init)
 			return complain(EX_CANTCREAT, "%s is there already: nothing is overwritten",
 					path);
 	}
-	return 0;
+	return init->shares_dir == NULL
+		       ? 0
+		       : share_files_absent(init->shares_dir, (unsigned)init->share_count);
+}
+
+static int
+socket_fits(const struct init *init)
+{
+	if (strlen(init->state_path) + sizeof("/" SOCKET_NAME) - 1 <= LOCAL_PATH_MAX)
+		return 0;
+	return complain(
+		EX_CANTCREAT,
+		"%s: the local socket in it would have a longer path than the %d bytes that "
+		"sockets have: choose a shorter --state",
+		init->state_path, LOCAL_PATH_MAX);
 }
 
 static int
@@ -413,6 +548,8 @@ init_make(struct init *init, const char *port)
 		status = folder_make(init, init->config_dir, 0755, init->config_path);
 	if (status == 0)
 		status = folder_make(init, init->state, 0700, init->state_path);
+	if (status == 0)
+		status = socket_fits(init);
 	if (status == 0)
 		status = key_generate(&seed);
 	if (status == 0)
@@ -452,6 +589,9 @@ cmd_init(int argc, char **argv)
 	signals_hold();
 	if (status == 0)
 		status = init_make(&init, port);
+	if (status == 0)
+		status = shares_report(&init);
+	secret_free(init.shares);
 	if (status != 0)
 		return status;
 	made.count = 0; /* all of it: keep it */

@@ -61,6 +61,15 @@ COMMAND(ima);
 COMMAND(enroll);
 COMMAND(fetch);
 COMMAND(quote_verify);
+COMMAND(unseal);
+COMMAND(seal);
+COMMAND(seal_status);
+COMMAND(shares_verify);
+COMMAND(rotate);
+COMMAND(rekey_authorize);
+COMMAND(rekey);
+COMMAND(thaw);
+COMMAND(backup);
 
 #undef COMMAND
 

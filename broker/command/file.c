@@ -188,6 +188,16 @@ file_write_new(const char *path, mode_t mode, const void *data, size_t size)
 }
 
 int
+file_folder_sync(const char *folder)
+{
+	auto_descriptor descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (descriptor >= 0 && fsync(descriptor) == 0)
+		return 0;
+	return complain(EX_CANTCREAT, "%s: cannot be made durable: %s", folder, strerror(errno));
+}
+
+int
 file_replace(const char *path, mode_t mode, const void *data, size_t size)
 {
 	char beside[FILE_PATH_MAX];

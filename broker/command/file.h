@@ -30,6 +30,8 @@ int file_write_new(const char *path, mode_t mode, const void *data, size_t size)
 /* Writes beside `path`, then puts that in its place: whoever reads, and a crash, find the old file or
  * the new one. 0 or EX_CANTCREAT. */
 int file_replace(const char *path, mode_t mode, const void *data, size_t size);
+/* Names made or moved in `folder` outlive a crash from here on. 0 or EX_CANTCREAT. */
+int file_folder_sync(const char *folder);
 /* All bytes to a descriptor. 0 or EX_IOERR. */
 int file_write_all(int descriptor, const void *data, size_t size);
 /* "folder/name". 0 or EX_CANTCREAT. */

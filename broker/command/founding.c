@@ -138,12 +138,12 @@ founding_fill(struct store *store, const char *operator_name, const struct secre
 }
 
 int
-founding_make(const char *path, const struct secret *root_key, const char *operator_name,
-	      const struct secret *seed, struct founding *ret_founding)
+founding_make(const char *path, const struct secret *root_key, struct store_bytes note,
+	      const char *operator_name, const struct secret *seed, struct founding *ret_founding)
 {
 	struct store_error err = {.status = STORE_OK};
 	struct store *store = NULL;
-	enum store_status stored = store_create(path, root_key, (struct store_bytes){0}, &err);
+	enum store_status stored = store_create(path, root_key, note, &err);
 
 	if (stored == STORE_OK)
 		stored = store_open(path, root_key, &store, &err);

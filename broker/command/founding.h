@@ -3,7 +3,7 @@
 #ifndef POSTERN_COMMAND_FOUNDING_H
 #define POSTERN_COMMAND_FOUNDING_H
 
-#include "store/secret.h"
+#include "store/store.h"
 
 struct founding {
 	uint8_t release_key[32]; /* public keys */
@@ -11,9 +11,11 @@ struct founding {
 	uint8_t answer_key[32];
 };
 
-/* Makes the store at `path` (which must not exist) and commits all of it in one batch. `seed` is
- * the first operator's Ed25519 seed. 0, or an exit status that was said. */
-int founding_make(const char *path, const struct secret *root_key, const char *operator_name,
-		  const struct secret *seed, struct founding *ret_founding);
+/* Makes the store at `path` (which must not exist) and commits all of it in one batch. `note` is
+ * the root key's share set, or empty; `seed` the first operator's Ed25519 seed. 0, or an exit
+ * status that was said. */
+int founding_make(const char *path, const struct secret *root_key, struct store_bytes note,
+		  const char *operator_name, const struct secret *seed,
+		  struct founding *ret_founding);
 
 #endif

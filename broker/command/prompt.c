@@ -99,6 +99,14 @@ prompt_secret(const char *question, const char *instead, struct secret **ret_sec
 	return 0;
 }
 
+bool
+prompt_possible(void)
+{
+	int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+	return terminal >= 0 && close(terminal) == 0;
+}
+
 int
 prompt_secret_twice(const char *question, const char *instead, struct secret **ret_secret)
 {

@@ -10,6 +10,8 @@
 /* One line without echo from the controlling terminal (not stdin, which may be a pipe). 0, EX_USAGE
  * where there is no terminal (`instead` says what to give), EX_IOERR or EX_SOFTWARE. */
 int prompt_secret(const char *question, const char *instead, struct secret **ret_secret);
+/* Is there a terminal to ask at? */
+bool prompt_possible(void);
 /* The same asked twice, not empty. */
 int prompt_secret_twice(const char *question, const char *instead, struct secret **ret_secret);
 
