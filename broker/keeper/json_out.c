@@ -197,6 +197,15 @@ out_text(struct json *json, const char *name, const char *text)
 }
 
 void
+out_pair(struct json *json, struct bytes name, struct bytes text)
+{
+	out_string(json, NULL, name);
+	put(json, ":", 1);
+	json->comma = false;
+	out_string(json, NULL, text);
+}
+
+void
 out_number(struct json *json, const char *name, uint64_t value)
 {
 	char digits[24];

@@ -39,6 +39,8 @@ void out_boolean(struct json *json, const char *name, bool value);
 void out_null(struct json *json, const char *name);
 void out_hex(struct json *json, const char *name, struct bytes value);
 void out_base64(struct json *json, const char *name, struct bytes value);
+/* A member whose name is somebody else's text. */
+void out_pair(struct json *json, struct bytes name, struct bytes text);
 /* Text that is JSON already, because another writer made it. */
 void out_embed(struct json *json, const char *name, struct bytes text);
 /* A member whose name is a small number ("pcrs":{"7":...}). */

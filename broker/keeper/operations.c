@@ -36,6 +36,10 @@ static const struct row {
 	{OPERATION_CRL_LIST, RESOURCE_BROKER, operation_crl_list},
 	{OPERATION_SECRET_PUT, RESOURCE_SECRET, operation_secret_put},
 	{OPERATION_SECRET_DELETE, RESOURCE_SECRET, operation_secret_delete},
+	{OPERATION_SECRET_UNDELETE, RESOURCE_SECRET, operation_secret_undelete},
+	{OPERATION_SECRET_DESTROY, RESOURCE_SECRET, operation_secret_destroy},
+	{OPERATION_SECRET_SETTINGS, RESOURCE_SECRET, operation_secret_settings},
+	{OPERATION_SECRET_REMOVE, RESOURCE_SECRET, operation_secret_remove},
 	{OPERATION_MACHINE_REGISTER, RESOURCE_NEW_MACHINE, operation_act},
 	{OPERATION_MACHINE_ADMIT, RESOURCE_NEW_MACHINE, operation_act},
 	{OPERATION_MACHINE_SUSPEND, RESOURCE_MACHINE, operation_act},
@@ -188,8 +192,8 @@ run(struct worker *worker, const struct row *row, struct operation_call *call)
 				       (unsigned long long)trust->revision);
 	bool allowed = operation_allowed(worker, call, row->resource, why);
 	if (!allowed)
-		return operation_error(worker, OUTCOME_DENIED, "%s on %s: %s", call->info->name,
-				       call->subject, why);
+		return operation_error(worker, OUTCOME_DENIED, "%s on %.320s: %s",
+				       call->info->name, call->subject, why);
 	enum operation_outcome outcome = row->run(worker, call);
 	if (!out_finish(&worker->text))
 		return operation_error(worker, OUTCOME_FAILED,
@@ -281,6 +285,15 @@ prove(struct worker *worker, struct operation_call *call)
 	return WIRE_OK;
 }
 
+/* As acts do they hold the lock alone until they are answered: no version leaves the keeper behind
+ * the answer that says it is gone. */
+static bool
+takes_away(uint16_t operation)
+{
+	return operation == OPERATION_SECRET_DELETE || operation == OPERATION_SECRET_DESTROY ||
+	       operation == OPERATION_SECRET_REMOVE;
+}
+
 void
 handle_operator_request(struct worker *worker, const struct frame *frame)
 {
@@ -294,7 +307,7 @@ handle_operator_request(struct worker *worker, const struct frame *frame)
 	if (status == WIRE_OK)
 		status = prove(worker, &call);
 	if (status == WIRE_OK) {
-		if (call.info->act)
+		if (call.info->act || takes_away(call.request.operation))
 			pthread_rwlock_wrlock(&keeper->lock);
 		else
 			pthread_rwlock_rdlock(&keeper->lock);

@@ -9,7 +9,7 @@
 #include "keeper.h"
 #include "records.h"
 
-#define OPERATION_SUBJECT_SIZE 320
+#define OPERATION_SUBJECT_SIZE (320 + OPERATION_VERSIONS_MAX * 11) /* with versions of a secret */
 #define OPERATION_COUNT_MAX    1000 /* items of one answer, where a count is asked for or none is */
 #define OPERATION_TEXT_MAX     (OPERATION_ANSWER_MAX - 4096)
 
@@ -72,6 +72,10 @@ operation_run operation_ima_allow_list;
 operation_run operation_crl_list;
 operation_run operation_secret_put;
 operation_run operation_secret_delete;
+operation_run operation_secret_undelete;
+operation_run operation_secret_destroy;
+operation_run operation_secret_settings;
+operation_run operation_secret_remove;
 operation_run operation_act;
 
 /* Begins the answer anew: {. The caller ends it. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an operation is about, and whether policy lets its operator do it. */
-#include "operations.h"
+#include "secrets.h"
 
 #include <stdio.h>
 
@@ -50,6 +50,7 @@ void
 operation_resolve(const struct trust *trust, enum resource resource, struct operation_call *call)
 {
 	const struct bytes *fields = call->request.fields;
+	struct version_list versions;
 
 	switch (resource) {
 	case RESOURCE_BROKER:
@@ -63,6 +64,9 @@ operation_resolve(const struct trust *trust, enum resource resource, struct oper
 		break;
 	case RESOURCE_SECRET:
 		set_resource(call, "Secret", fields[FIELD_PATH]);
+		if (operation_has(&call->request, FIELD_VERSIONS) &&
+		    version_list_read(fields[FIELD_VERSIONS], &versions))
+			secret_name_versions(call, &versions);
 		break;
 	case RESOURCE_MACHINE:
 	case RESOURCE_GROUPS:

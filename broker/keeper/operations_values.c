@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Secrets: what operators write, and what they may see of it, which is never a value. */
-#include "operations.h"
+/* Secrets: what operators put in, and what they may see of it, which is never a value. */
+#include "secrets.h"
 
 #include "wire/hpke.h"
 
@@ -8,32 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PRINT(text) (int)(text).size, (const char *)(text).data
 #define NO_CHECK    UINT64_MAX
 #define INTAKE_INFO "postern/intake/v1"
-
-/* The record's store revision is 0 where there is none. `record` points into worker->record. */
-static enum store_status
-read_record(struct worker *worker, struct bytes path, struct secret_record *ret_record,
-	    uint64_t *ret_revision)
-{
-	struct store_error err;
-	char key[RECORD_KEY_SIZE];
-
-	record_secret_key(path, key);
-	worker->record->size = worker->record->capacity;
-	enum store_status status =
-		store_get_into(worker->keeper->store, key, worker->record, ret_revision, &err);
-	if (status == STORE_MISSING) {
-		*ret_record = (struct secret_record){0};
-		*ret_revision = 0;
-	}
-	if (status == STORE_OK &&
-	    !secret_record_read((struct bytes){worker->record->bytes, worker->record->size},
-				ret_record))
-		return STORE_TAMPERED;
-	return status;
-}
 
 /* ---- reading ---- */
 
@@ -96,25 +72,42 @@ operation_secret_list(struct worker *worker, struct operation_call *call)
 		       : operation_error(worker, OUTCOME_FAILED, "the store cannot be listed");
 }
 
+static void
+show_versions(struct json *json, const struct secret_record *record, int64_t now)
+{
+	out_array(json, "versions");
+	for (uint32_t i = 0; i < secret_version_count(record); i++) {
+		const struct secret_version *version = &record->versions[i];
+		out_object(json, NULL);
+		out_number(json, "version", record->oldest + i);
+		out_text(json, "state", secret_state_text(secret_version_state(version, now)));
+		out_number(json, "created", (uint64_t)version->created);
+		secret_out_deletion(json, version);
+		out_boolean(json, "destroyed", version->destroyed);
+		out_number(json, "size", version->size);
+		out_string(json, "operator", version->operator_name);
+		out_object_end(json);
+	}
+	out_array_end(json);
+}
+
 enum operation_outcome
 operation_secret_show(struct worker *worker, struct operation_call *call)
 {
-	struct bytes path = call->request.fields[FIELD_PATH];
-	struct secret_record record;
-	uint64_t revision;
+	struct secret_edit edit;
+	struct secret_record *record = &edit.record;
 
-	enum store_status status = read_record(worker, path, &record, &revision);
-	if (status == STORE_MISSING)
-		return operation_error(worker, OUTCOME_MISSING, "%.*s: there is none", PRINT(path));
-	if (status != STORE_OK)
-		return operation_error(worker, OUTCOME_FAILED, "%.*s: cannot be read", PRINT(path));
+	enum operation_outcome outcome = secret_open(worker, call, true, &edit);
+	if (outcome != OUTCOME_OK)
+		return outcome;
 	struct json *json = operation_text(worker);
-	out_string(json, "path", path);
-	out_number(json, "version", record.newest);
-	out_number(json, "created", (uint64_t)record.created);
-	out_number(json, "updated", (uint64_t)record.updated);
-	out_string(json, "operator", record.operator_name);
-	out_number(json, "size", record.size);
+	out_string(json, "path", edit.path);
+	out_number(json, "version", record->newest);
+	out_number(json, "oldest", record->oldest);
+	out_number(json, "created", (uint64_t)record->created);
+	out_number(json, "updated", (uint64_t)record->updated);
+	secret_out_settings(json, record);
+	show_versions(json, record, call->now);
 	out_object_end(json);
 	return OUTCOME_OK;
 }
@@ -146,130 +139,72 @@ open_value(struct worker *worker, const struct operation_call *call, size_t *ret
 			 (struct bytes){aad, aad_size}, sealed, worker->values->bytes);
 }
 
-static bool
-cas_holds(uint64_t cas, const struct secret_record *record)
-{
-	return cas == NO_CHECK || cas == record->newest;
-}
-
-static void
-put_version(struct store_batch *batch, struct bytes path, const struct secret_record *record,
-	    struct bytes value)
-{
-	uint8_t memory[RECORD_SECRET_MAX];
-	struct writer w = writer_of(memory, sizeof(memory));
-	char key[RECORD_KEY_SIZE];
-
-	secret_record_write(&w, record);
-	record_secret_key(path, key);
-	store_batch_put(batch, key, store_bytes_of(writer_bytes(&w)));
-	record_value_key(path, record->newest, key);
-	store_batch_put(batch, key, store_bytes_of(value));
-}
-
-/* One commit with the audit entry, conditional on the secret and on who is trusted. */
+/* What may be refused before the value is opened. */
 static enum operation_outcome
-commit(struct worker *worker, struct operation_call *call, struct store_batch *batch,
-       uint64_t revision)
+check_put(struct worker *worker, const struct operation_call *call, const struct secret_edit *edit)
 {
-	struct keeper *keeper = worker->keeper;
-	struct bytes path = call->request.fields[FIELD_PATH];
-	struct store_error err;
+	uint64_t cas = operation_number(&call->request, FIELD_CAS, NO_CHECK);
+
+	if (cas == NO_CHECK && edit->record.settings.cas_required)
+		return operation_error(worker, OUTCOME_INVALID,
+				       "%.*s: its settings require check-and-set: say which "
+				       "version it replaces (the newest is %u)",
+				       PRINT(edit->path), edit->record.newest);
+	if (edit->record.newest == UINT32_MAX)
+		return operation_error(worker, OUTCOME_INVALID, "%.*s: no more versions",
+				       PRINT(edit->path));
+	return secret_check(worker, call, edit);
+}
+
+/* The new version, and the oldest that go for it. */
+static bool
+fill_put(struct worker *worker, struct operation_call *call, struct store_batch *batch,
+	 struct secret_edit *edit, size_t size)
+{
+	uint32_t first = edit->record.oldest;
+	uint32_t dropped;
 	char key[RECORD_KEY_SIZE];
 
-	record_secret_key(path, key);
-	store_batch_expect(batch, key, revision);
-	store_batch_expect(batch, RECORD_TRUST, keeper->trust.store_revision);
-	operation_entry(worker, call, OUTCOME_OK, keeper->trust.revision);
-	if (!audit_append(worker, batch, NULL))
-		return operation_error(worker, OUTCOME_FAILED, "%.*s: no memory", PRINT(path));
-	enum store_status status = worker_commit(worker, batch, &err);
-	if (status == STORE_CONFLICT)
-		return operation_error(worker, OUTCOME_CONFLICT, "%.*s: it was written meanwhile",
-				       PRINT(path));
-	if (status != STORE_OK)
-		return operation_error(worker, OUTCOME_FAILED, "%.*s: the store refused it",
-				       PRINT(path));
-	call->audited = true;
-	return OUTCOME_OK;
+	secret_version_add(&edit->record, call->now, (uint32_t)size, call->request.operator_name,
+			   &dropped);
+	for (uint32_t i = 0; i < dropped; i++)
+		secret_drop_value(batch, edit->path, first + i);
+	record_value_key(edit->path, edit->record.newest, key);
+	store_batch_put_erasable(batch, key, (struct store_bytes){worker->values->bytes, size});
+	sodium_memzero(worker->values->bytes, size);
+	return secret_put_record(worker, batch, edit);
 }
 
 enum operation_outcome
 operation_secret_put(struct worker *worker, struct operation_call *call)
 {
-	struct bytes path = call->request.fields[FIELD_PATH];
-	struct secret_record record;
 	struct store_batch *batch = worker_batch(worker);
-	uint64_t revision;
+	struct secret_edit edit;
 	size_t size;
-	char key[RECORD_KEY_SIZE];
 
-	enum store_status status = read_record(worker, path, &record, &revision);
-	if (status != STORE_OK && status != STORE_MISSING)
-		return operation_error(worker, OUTCOME_FAILED, "%.*s: cannot be read", PRINT(path));
-	if (!cas_holds(operation_number(&call->request, FIELD_CAS, NO_CHECK), &record))
-		return operation_error(worker, OUTCOME_CONFLICT, "%.*s: the newest version is %u",
-				       PRINT(path), record.newest);
-	if (record.newest == UINT32_MAX)
-		return operation_error(worker, OUTCOME_INVALID, "%.*s: no more versions",
-				       PRINT(path));
+	enum operation_outcome outcome = secret_open(worker, call, false, &edit);
+	if (outcome == OUTCOME_OK)
+		outcome = check_put(worker, call, &edit);
+	if (outcome != OUTCOME_OK)
+		return outcome;
 	if (!open_value(worker, call, &size))
 		return operation_error(
 			worker, OUTCOME_INVALID,
 			"%.*s: the value does not open for this path, check-and-set and operator",
-			PRINT(path));
-	record.newest++;
-	record.oldest = record.oldest == 0 ? 1 : record.oldest;
-	record.created = revision == 0 ? call->now : record.created;
-	record.updated = call->now;
-	record.size = (uint32_t)size;
-	record.operator_name = call->request.operator_name;
-	if (record.newest - record.oldest >= RECORD_VERSIONS_KEPT) {
-		record_value_key(path, record.oldest++, key);
-		store_batch_delete(batch, key);
-	}
-	put_version(batch, path, &record, (struct bytes){worker->values->bytes, size});
-	sodium_memzero(worker->values->bytes, size);
-	enum operation_outcome outcome = commit(worker, call, batch, revision);
+			PRINT(edit.path));
+	if (!fill_put(worker, call, batch, &edit, size))
+		return operation_error(worker, OUTCOME_FAILED, "%.*s: no memory", PRINT(edit.path));
+	struct version_list put = {1, {edit.record.newest}};
+	secret_name_versions(call, &put);
+	outcome = secret_commit(worker, call, batch, &edit);
 	if (outcome != OUTCOME_OK)
 		return outcome;
+	const struct secret_version *version = secret_version_at(&edit.record, put.versions[0]);
 	struct json *json = operation_text(worker);
-	out_string(json, "path", path);
-	out_number(json, "version", record.newest);
-	out_object_end(json);
-	return OUTCOME_OK;
-}
-
-enum operation_outcome
-operation_secret_delete(struct worker *worker, struct operation_call *call)
-{
-	struct bytes path = call->request.fields[FIELD_PATH];
-	struct secret_record record;
-	struct store_batch *batch = worker_batch(worker);
-	uint64_t revision;
-	char key[RECORD_KEY_SIZE];
-
-	enum store_status status = read_record(worker, path, &record, &revision);
-	if (status == STORE_MISSING)
-		return operation_error(worker, OUTCOME_MISSING, "%.*s: there is none", PRINT(path));
-	if (status != STORE_OK)
-		return operation_error(worker, OUTCOME_FAILED, "%.*s: cannot be read", PRINT(path));
-	if (!cas_holds(operation_number(&call->request, FIELD_CAS, NO_CHECK), &record))
-		return operation_error(worker, OUTCOME_CONFLICT, "%.*s: the newest version is %u",
-				       PRINT(path), record.newest);
-	for (uint32_t version = record.oldest; version <= record.newest && version != 0;
-	     version++) {
-		record_value_key(path, version, key);
-		store_batch_delete(batch, key);
-	}
-	record_secret_key(path, key);
-	store_batch_delete(batch, key);
-	enum operation_outcome outcome = commit(worker, call, batch, revision);
-	if (outcome != OUTCOME_OK)
-		return outcome;
-	struct json *json = operation_text(worker);
-	out_string(json, "path", path);
-	out_number(json, "versions", record.newest - record.oldest + 1);
+	out_string(json, "path", edit.path);
+	out_number(json, "version", put.versions[0]);
+	out_number(json, "created", (uint64_t)version->created);
+	secret_out_deletion(json, version);
 	out_object_end(json);
 	return OUTCOME_OK;
 }

@@ -104,40 +104,6 @@ act_record_read(struct bytes encoded, struct act_record *ret_record)
 }
 
 void
-secret_record_write(struct writer *w, const struct secret_record *record)
-{
-	write_u8(w, RECORD_VERSION);
-	write_be32(w, record->newest);
-	write_be32(w, record->oldest);
-	write_be64(w, (uint64_t)record->created);
-	write_be64(w, (uint64_t)record->updated);
-	write_be32(w, record->size);
-	write_lp(w, record->operator_name);
-}
-
-bool
-secret_record_read(struct bytes encoded, struct secret_record *ret_record)
-{
-	struct reader r = reader_of(encoded);
-	struct secret_record record;
-
-	uint8_t version = read_u8(&r);
-	record.newest = read_be32(&r);
-	record.oldest = read_be32(&r);
-	record.created = (int64_t)read_be64(&r);
-	record.updated = (int64_t)read_be64(&r);
-	record.size = read_count(&r, read_be32(&r), WIRE_SECRET_MAX);
-	record.operator_name = read_lp(&r, RECORD_NAME_MAX);
-	if (!reader_finished(&r) || version != RECORD_VERSION || record.oldest == 0 ||
-	    record.oldest > record.newest ||
-	    record.newest - record.oldest >= RECORD_VERSIONS_KEPT || record.created < 0 ||
-	    record.updated < 0)
-		return false;
-	*ret_record = record;
-	return true;
-}
-
-void
 lease_record_write(struct writer *w, const struct lease_record *record)
 {
 	write_u8(w, RECORD_VERSION);

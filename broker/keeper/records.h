@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys and values of the store's records: PROTOCOL.md, "Records". Machines' are machine.h's. */
+/* Keys and values of the store's records: PROTOCOL.md, "Records". Machines' are machine.h's, and
+ * what is known of a secret is secret_record.h's. */
 #ifndef POSTERN_KEEPER_RECORDS_H
 #define POSTERN_KEEPER_RECORDS_H
 
 #include "claims.h"
+#include "secret_record.h"
 #include "store/store.h"
 #include "wire/transcript.h"
 
 #define RECORD_KEY_SIZE (STORE_KEY_MAX + 1)
 #define RECORD_TRUST	"trust"
-#define RECORD_VERSIONS_KEPT                                                                       \
-	10 /* versions of one secret; the one before is deleted with the next */
-#define RECORD_SECRET_MAX 256
 #define RECORD_LEASE_MAX  (64 + 64 + WIRE_WANTED_MAX * (WIRE_PATH_MAX + 8))
 #define RECORD_ACT_MAX	  (OPERATION_REQUEST_MAX + 128)
 
@@ -45,20 +44,6 @@ struct act_record {
 void act_record_write(struct writer *w, const struct act_record *record);
 __attribute__((warn_unused_result)) bool act_record_read(struct bytes encoded,
 							 struct act_record *ret_record);
-
-/* secret/... = 1:u8 || newest:u32 || oldest:u32 || created:u64 || updated:u64 || size:u32 ||
- * lp(operator). Versions go from 1; those from oldest to newest are there. */
-struct secret_record {
-	uint32_t newest;
-	uint32_t oldest;
-	int64_t created;
-	int64_t updated;
-	uint32_t size; /* of the newest value */
-	struct bytes operator_name;
-};
-void secret_record_write(struct writer *w, const struct secret_record *record);
-__attribute__((warn_unused_result)) bool secret_record_read(struct bytes encoded,
-							    struct secret_record *ret_record);
 
 /* lease/... = 1:u8 || lp(machine) || issued:u64 || lifetime:u32 || trust_revision:u64 || count:u16
  * || (lp(path) || version:u32)* */

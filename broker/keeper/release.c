@@ -276,8 +276,11 @@ phase_c(struct worker *worker, const struct frame *frame, struct release *releas
 
 	if (status == WIRE_OK)
 		status = check_policy(worker, release);
+	release->moved = false;
 	if (status == WIRE_OK)
 		status = release_gather(worker, release);
+	if (release->moved)
+		return false;
 	if (status == WIRE_OK)
 		status = release_seal(worker, release, &payload);
 	*ret_status = status;
@@ -367,7 +370,7 @@ handle_release(struct worker *worker, const struct frame *frame)
 		status = attempt(worker, frame, release, &again);
 	if (again) {
 		audit_check(worker, "revision", false, "one that stands still",
-			    "acts, one after another");
+			    "acts or changes of the secret, one after another");
 		status = WIRE_BUSY;
 	}
 	if (status != WIRE_OK)

@@ -35,6 +35,7 @@ struct release {
 
 	struct release_body body;
 	uint64_t secret_revisions[WIRE_WANTED_MAX];
+	bool moved; /* release_gather failed because a secret changed under it: try again */
 	struct lease_record lease;
 };
 

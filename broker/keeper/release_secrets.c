@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Check 8 of a release: the values, the sealed body, and the one durable commit. */
 #include "release.h"
+#include "secrets.h"
 
 #include "wire/hpke.h"
 
@@ -11,12 +12,15 @@
 /* wire_release_answer, in place: ima_offset, the sealed body's size, and it. */
 #define ANSWER_HEADER 12
 
+/* `version` 0: none in particular. */
 static enum wire_status
-missing(struct worker *worker, struct bytes path, const char *seen)
+missing(struct worker *worker, struct bytes path, uint32_t version, const char *seen)
 {
-	char expected[WIRE_PATH_MAX + 1];
+	char expected[WIRE_PATH_MAX + 16];
+	int size = snprintf(expected, sizeof(expected), "%.*s", PRINT(path));
 
-	snprintf(expected, sizeof(expected), "%.*s", (int)path.size, (const char *)path.data);
+	if (version != 0)
+		snprintf(expected + size, sizeof(expected) - (size_t)size, "@%u", version);
 	audit_check(worker, "secret", false, expected, seen);
 	return WIRE_POLICY;
 }
@@ -24,32 +28,51 @@ missing(struct worker *worker, struct bytes path, const char *seen)
 static enum wire_status
 broken(struct worker *worker, struct bytes path, const char *seen)
 {
-	missing(worker, path, seen);
+	missing(worker, path, 0, seen);
 	return WIRE_FAILED;
 }
 
-/* The record of a wanted secret, and which version is meant. */
+/* Why nobody gets this version; NULL: it may be had. */
+static const char *
+withheld(struct secret_record *record, uint32_t number, int64_t now)
+{
+	const struct secret_version *version = secret_version_at(record, number);
+
+	if (record->newest == 0)
+		return "it has no version yet";
+	if (!version)
+		return "not in that version";
+	switch (secret_version_state(version, now)) {
+	case SECRET_ACTIVE:
+		return NULL;
+	case SECRET_EXPIRED:
+		return "that version has expired: its deletion time is reached";
+	case SECRET_DELETED:
+		return "that version is deleted";
+	case SECRET_DESTROYED:
+		return "that version is destroyed";
+	}
+	return "that version is in no known state";
+}
+
+/* The record of a wanted secret, and which version is meant. The newest is the one with the
+ * highest number: if that one is withheld, no older one takes its place. */
 static enum wire_status
 find_version(struct worker *worker, struct release *release, size_t index, uint32_t *ret_version)
 {
 	struct wanted_secret wanted = release->wanted.secrets[index];
 	struct secret_record record;
-	struct store_error err = {.message = "does not parse"};
-	char key[RECORD_KEY_SIZE];
+	struct store_error err = {.message = ""};
 
-	record_secret_key(wanted.path, key);
-	enum store_status status = store_get_into(worker->keeper->store, key, worker->record,
-						  &release->secret_revisions[index], &err);
+	enum store_status status =
+		secret_load(worker, wanted.path, &record, &release->secret_revisions[index], &err);
 	if (status == STORE_MISSING)
-		return missing(worker, wanted.path, "there is none");
-	if (status != STORE_OK ||
-	    !secret_record_read((struct bytes){worker->record->bytes, worker->record->size},
-				&record))
-		return broken(worker, wanted.path, err.message);
+		return missing(worker, wanted.path, 0, "there is none");
+	if (status != STORE_OK)
+		return broken(worker, wanted.path, err.message[0] ? err.message : "does not parse");
 	*ret_version = wanted.version == 0 ? record.newest : wanted.version;
-	if (*ret_version < record.oldest || *ret_version > record.newest)
-		return missing(worker, wanted.path, "not in that version");
-	return WIRE_OK;
+	const char *why = withheld(&record, *ret_version, release->now);
+	return why ? missing(worker, wanted.path, *ret_version, why) : WIRE_OK;
 }
 
 /* Into worker->record, which grows for a large one. */
@@ -67,6 +90,20 @@ read_value(struct worker *worker, struct bytes path, uint32_t version, struct st
 	if (!worker_secret(&worker->record, WIRE_SECRET_MAX))
 		return STORE_MEMORY;
 	return store_get_into(worker->keeper->store, key, worker->record, &revision, err);
+}
+
+/* Somebody has changed the secret since its record was read, and may have taken the value away. */
+static bool
+has_moved(struct worker *worker, const struct release *release, size_t index)
+{
+	struct secret_record record;
+	struct store_error err;
+	uint64_t revision;
+
+	enum store_status status =
+		secret_load(worker, release->wanted.secrets[index].path, &record, &revision, &err);
+	return status == STORE_MISSING ||
+	       (status == STORE_OK && revision != release->secret_revisions[index]);
 }
 
 /* Room for `size` more bytes behind `used` of worker->values. */
@@ -107,15 +144,16 @@ release_gather(struct worker *worker, struct release *release)
 	for (size_t i = 0; i < release->wanted.count; i++) {
 		struct bytes path = release->wanted.secrets[i].path;
 		uint32_t version = 0;
-		worker->record->size = worker->record->capacity;
 		enum wire_status status = find_version(worker, release, i, &version);
 		if (status != WIRE_OK)
 			return status;
 		worker->record->size = worker->record->capacity;
-		if (read_value(worker, path, version, &err) != STORE_OK)
+		if (read_value(worker, path, version, &err) != STORE_OK) {
+			release->moved = has_moved(worker, release, i);
 			return broken(worker, path, err.message); /* names the record */
+		}
 		if (worker->record->size > WIRE_SECRET_MAX - used)
-			return missing(worker, path,
+			return missing(worker, path, 0,
 				       "all values together are over the limit of one release");
 		if (!grow_values(worker, used, worker->record->size))
 			return broken(worker, path, "no locked memory: raise RLIMIT_MEMLOCK");

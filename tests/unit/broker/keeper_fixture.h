@@ -97,6 +97,9 @@ struct house_answer house_operate_as(struct house *house, uint64_t id,
 				     void (*spoil)(uint8_t *frame, size_t size));
 /* The same, must succeed. */
 void house_must(struct house *house, struct operation_request *request);
+/* With a check-and-set. */
+struct house_answer house_put_as(struct house *house, const char *path, uint64_t cas,
+				 struct bytes value);
 void house_put(struct house *house, const char *path, struct bytes value);
 /* Writes a list of names separated by spaces. */
 struct bytes house_names(uint8_t *memory, size_t size, const char *names);

@@ -120,23 +120,37 @@ house_must(struct house *house, struct operation_request *request)
 	free(answer.json);
 }
 
-void
-house_put(struct house *house, const char *path, struct bytes value)
+struct house_answer
+house_put_as(struct house *house, const char *path, uint64_t cas, struct bytes value)
 {
 	struct operation_request request = {.operation = OPERATION_SECRET_PUT};
-	uint8_t aad[INTAKE_AAD_MAX], info[64], cas[8];
+	uint8_t aad[INTAKE_AAD_MAX], info[64], number[8];
 	uint8_t *sealed = malloc(value.size + HPKE_OVERHEAD);
 	struct writer w = writer_of(info, sizeof(info));
 
-	size_t size = intake_aad(text_bytes(path), UINT64_MAX, text_bytes(house->alice.name), aad);
+	size_t size = intake_aad(text_bytes(path), cas, text_bytes(house->alice.name), aad);
 	write_lp_text(&w, "postern/intake/v1");
 	assert(hpke_seal(house->intake_key, NULL, NULL, writer_bytes(&w), (struct bytes){aad, size},
 			 value, sealed));
 	operation_set_text(&request, FIELD_PATH, path);
-	operation_set_number(&request, FIELD_CAS, UINT64_MAX, cas);
+	operation_set_number(&request, FIELD_CAS, cas, number);
 	operation_set(&request, FIELD_SEALED, (struct bytes){sealed, value.size + HPKE_OVERHEAD});
-	house_must(house, &request);
+	struct house_answer answer = house_operate(house, &house->alice, &request);
 	free(sealed);
+	return answer;
+}
+
+void
+house_put(struct house *house, const char *path, struct bytes value)
+{
+	struct house_answer answer = house_put_as(house, path, UINT64_MAX, value);
+
+	if (answer.status != WIRE_OK || answer.outcome != OUTCOME_OK) {
+		fprintf(stderr, "put: status %d, outcome %d: %s\n", answer.status, answer.outcome,
+			answer.json ? answer.json : "");
+		abort();
+	}
+	free(answer.json);
 }
 
 char *

@@ -328,7 +328,7 @@ test_versions_and_check_and_set(void **state)
 	struct house *house = *state;
 	struct operation_request put = {.operation = OPERATION_SECRET_PUT};
 	struct operation_request show = {.operation = OPERATION_SECRET_SHOW};
-	struct operation_request deletion = {.operation = OPERATION_SECRET_DELETE};
+	struct operation_request removal = {.operation = OPERATION_SECRET_REMOVE};
 	uint8_t sealed[HPKE_OVERHEAD + 4] = {0}, cas[8];
 	struct store_error err;
 	struct secret *value = NULL;
@@ -351,9 +351,9 @@ test_versions_and_check_and_set(void **state)
 	assert_operation(house, &house->alice, &put, OUTCOME_CONFLICT, "the newest version is 12");
 	operation_set_number(&put, FIELD_CAS, 12, cas);
 	assert_operation(house, &house->alice, &put, OUTCOME_INVALID, "does not open");
-	operation_set_text(&deletion, FIELD_PATH, "web/key");
-	assert_operation(house, &house->alice, &deletion, OUTCOME_OK, "\"versions\":10");
-	assert_operation(house, &house->alice, &deletion, OUTCOME_MISSING, "there is none");
+	operation_set_text(&removal, FIELD_PATH, "web/key");
+	assert_operation(house, &house->alice, &removal, OUTCOME_OK, "\"versions\":10");
+	assert_operation(house, &house->alice, &removal, OUTCOME_MISSING, "there is none");
 	assert_operation(house, &house->alice, &show, OUTCOME_MISSING, "there is none");
 	assert_int_equal(
 		store_get(house->keeper.store, "value/web/key@0000000c", &value, &revision, &err),
