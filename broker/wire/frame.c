@@ -43,7 +43,7 @@ descriptor_close_at(int *descriptor)
 static uint8_t *
 locked_memory(size_t size)
 {
-	uint8_t *memory = sodium_malloc(size);
+	uint8_t *memory = sodium_init() >= 0 ? sodium_malloc(size) : NULL;
 	if (memory == NULL)
 		return NULL;
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);

@@ -59,18 +59,18 @@ address_of(const char *path, struct sockaddr_un *ret_address)
 }
 
 static int
-new_socket(void)
+new_socket(int flags)
 {
-	return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
 }
 
-int
-local_connect(const char *path)
+static int
+connect_socket(const char *path, int flags)
 {
 	struct sockaddr_un address;
 	if (!address_of(path, &address))
 		return -1;
-	auto_close connection = new_socket();
+	auto_close connection = new_socket(flags);
 	int connected;
 	if (connection < 0)
 		return -1;
@@ -78,6 +78,12 @@ local_connect(const char *path)
 		connected = connect(connection, (const struct sockaddr *)&address, sizeof(address));
 	while (connected < 0 && errno == EINTR);
 	return connected == 0 ? take(&connection) : -1;
+}
+
+int
+local_connect(const char *path)
+{
+	return connect_socket(path, 0);
 }
 
 bool
@@ -177,7 +183,8 @@ make_way(const char *path, char ret_problem[LOCAL_PROBLEM_SIZE])
 		refuse(ret_problem, "%s is there and no socket: move it away", path);
 		return false;
 	}
-	auto_close connection = local_connect(path);
+	/* Who is too busy to answer listens, too. */
+	auto_close connection = connect_socket(path, SOCK_NONBLOCK);
 	if (connection >= 0 || errno != ECONNREFUSED) {
 		refuse(ret_problem, "%s: another process listens there: is a broker running?",
 		       path);
@@ -199,7 +206,7 @@ local_listen(const char *path, char ret_problem[LOCAL_PROBLEM_SIZE])
 		return -1;
 	if (!address_of(path, &address))
 		return refuse(ret_problem, "%.60s: %s", path, strerror(errno));
-	auto_close listener = new_socket();
+	auto_close listener = new_socket(0);
 	/* bind gives the path the mode of the socket's own inode: at no moment may others connect,
 	 * and the umask, which all threads share, stays what it is. */
 	if (listener < 0 || fchmod(listener, SOCKET_MODE) < 0 ||

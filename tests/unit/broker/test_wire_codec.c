@@ -263,7 +263,7 @@ static void
 test_refused_answer_has_no_payload(void **state)
 {
 	static const uint8_t refused[] = {WIRE_POLICY, 0, 0, 0, 1, 'x'};
-	static const uint8_t unknown[] = {WIRE_FAILED + 1, 0, 0, 0, 0};
+	static const uint8_t unknown[] = {WIRE_STORE + 1, 0, 0, 0, 0};
 	static const uint8_t bare[] = {WIRE_POLICY, 0, 0, 0, 0};
 	struct wire_answer answer;
 	(void)state;
@@ -391,11 +391,48 @@ test_status_words(void **state)
 		{WIRE_LIMIT, "limit", 413},
 		{WIRE_BUSY, "busy", 503},
 		{WIRE_FAILED, "failed", 500},
+		{WIRE_SEALED, "sealed", 503},
+		{WIRE_FROZEN, "frozen", 503},
+		{WIRE_STORE, "store", 507},
+		{(enum wire_status)(WIRE_STORE + 1), "failed", 500},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		assert_string_equal(wire_status_word(table[i].status), table[i].word);
 		assert_int_equal(wire_status_http(table[i].status), table[i].http);
+	}
+}
+
+/* One meaning, one form: a keeper that serves has no shares, a sealed one no revision. */
+static void
+test_health(void **state)
+{
+	static const struct {
+		const char *what;
+		struct wire_health health;
+		bool good;
+	} table[] = {
+		{"serving", {WIRE_SERVING, 7, 3, 5, 0}, true},
+		{"serving, with a key in a file", {WIRE_SERVING, 7, 0, 0, 0}, true},
+		{"frozen", {WIRE_IS_FROZEN, 7, 3, 5, 0}, true},
+		{"sealed", {WIRE_IS_SEALED, 0, 3, 5, 2}, true},
+		{"one share that is the key", {WIRE_IS_SEALED, 0, 1, 1, 1}, true},
+		{"another state", {WIRE_IS_FROZEN + 1, 7, 3, 5, 0}, false},
+		{"sealed, with a revision", {WIRE_IS_SEALED, 7, 3, 5, 2}, false},
+		{"serving, with shares given", {WIRE_SERVING, 7, 3, 5, 1}, false},
+		{"more than needed", {WIRE_IS_SEALED, 0, 3, 5, 4}, false},
+		{"more needed than there are", {WIRE_IS_SEALED, 0, 6, 5, 0}, false},
+		{"one of several", {WIRE_IS_SEALED, 0, 1, 5, 0}, false},
+		{"none of several", {WIRE_IS_SEALED, 0, 0, 5, 0}, false},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		uint8_t memory[32];
+		struct wire_health decoded;
+		struct writer w = writer_of(memory, sizeof(memory));
+		wire_health_write(&w, &table[i].health);
+		if (wire_health_read(writer_bytes(&w), &decoded) != table[i].good)
+			fail_msg("%s", table[i].what);
 	}
 }
 
@@ -534,6 +571,7 @@ main(void)
 		cmocka_unit_test(test_questions_about_ima),
 		cmocka_unit_test(test_hostile_appraisals),
 		cmocka_unit_test(test_status_words),
+		cmocka_unit_test(test_health),
 		cmocka_unit_test(test_appraisal_text),
 		cmocka_unit_test(test_peer_is_plain),
 		cmocka_unit_test(test_transcripts),

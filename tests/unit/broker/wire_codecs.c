@@ -42,6 +42,7 @@ RECODE(enroll_answer)
 RECODE(activate_answer)
 RECODE(operator_challenge_answer)
 RECODE(operator_answer)
+RECODE(health)
 RECODE(examine_log)
 RECODE(examine_enrolment)
 RECODE(appraisal)
@@ -63,26 +64,6 @@ recode_release_body(struct bytes encoded, struct writer *w)
 	if (!release_body_read(encoded, &body))
 		return false;
 	release_body_write(w, &body);
-	return true;
-}
-
-static bool
-recode_name_list(struct bytes encoded, struct writer *w)
-{
-	struct name_list list;
-	if (!name_list_read(encoded, &list))
-		return false;
-	name_list_write(w, &list);
-	return true;
-}
-
-static bool
-recode_pcr_values(struct bytes encoded, struct writer *w)
-{
-	struct pcr_values values;
-	if (!pcr_values_read(encoded, &values))
-		return false;
-	pcr_values_write(w, &values);
 	return true;
 }
 
@@ -109,6 +90,21 @@ recode_operation_answer(struct bytes encoded, struct writer *w)
 	operation_answer_write(w, &answer);
 	return true;
 }
+
+#define RECODE_FIELD(name)                                                                         \
+	static bool recode_##name(struct bytes encoded, struct writer *w)                          \
+	{                                                                                          \
+		static struct name field;                                                          \
+		if (!name##_read(encoded, &field))                                                 \
+			return false;                                                              \
+		name##_write(w, &field);                                                           \
+		return true;                                                                       \
+	}
+RECODE_FIELD(name_list)
+RECODE_FIELD(pcr_values)
+RECODE_FIELD(version_list)
+RECODE_FIELD(secret_settings)
+RECODE_FIELD(custom_metadata)
 
 /* ---- samples ---- */
 
@@ -391,6 +387,39 @@ sample_pcr_values(struct writer *w)
 }
 
 static void
+sample_health(struct writer *w)
+{
+	const struct wire_health message = {WIRE_IS_SEALED, 0, 3, 5, 2};
+	wire_health_write(w, &message);
+}
+
+static void
+sample_version_list(struct writer *w)
+{
+	/* One: what is cut off of several leaves a list. */
+	const struct version_list list = {1, {256}};
+	version_list_write(w, &list);
+}
+
+static void
+sample_secret_settings(struct writer *w)
+{
+	const struct secret_settings settings = {7, 5, true, 3600};
+	secret_settings_write(w, &settings);
+}
+
+static void
+sample_custom_metadata(struct writer *w)
+{
+	static const struct custom_metadata metadata = {
+		2,
+		{{(const uint8_t *)"owner", 5}, {(const uint8_t *)"ticket", 6}},
+		{{(const uint8_t *)"db \xc3\xbc", 5}, {NULL, 0}},
+	};
+	custom_metadata_write(w, &metadata);
+}
+
+static void
 sample_operation_request(struct writer *w)
 {
 	struct operation_request request = {
@@ -442,5 +471,21 @@ const struct wire_codec wire_codecs[] = {
 	CODEC(pcr_values),
 	CODEC(operation_request),
 	CODEC(operation_answer),
+	CODEC(health),
+	CODEC(version_list),
+	CODEC(secret_settings),
+	CODEC(custom_metadata),
+	CODEC(control_share),
+	CODEC(control_key),
+	CODEC(control_reset),
+	CODEC(control_rekey),
+	CODEC(control_rekeyed),
+	CODEC(control_rekey_commit),
+	CODEC(control_witness),
+	CODEC(control_thaw),
+	CODEC(control_state),
+	CODEC(control_checked),
+	CODEC(control_progress),
+	CODEC(control_answer),
 };
 const unsigned wire_codec_count = sizeof(wire_codecs) / sizeof(wire_codecs[0]);

@@ -16,4 +16,22 @@ struct wire_codec {
 extern const struct wire_codec wire_codecs[];
 extern const unsigned wire_codec_count;
 
+/* The table's rows of control.h, in wire_codecs_control.c. */
+#define CONTROL_ROW(name)                                                                          \
+	bool recode_control_##name(struct bytes encoded, struct writer *w);                        \
+	void sample_control_##name(struct writer *w)
+CONTROL_ROW(share);
+CONTROL_ROW(key);
+CONTROL_ROW(reset);
+CONTROL_ROW(rekey);
+CONTROL_ROW(rekeyed);
+CONTROL_ROW(rekey_commit);
+CONTROL_ROW(witness);
+CONTROL_ROW(thaw);
+CONTROL_ROW(state);
+CONTROL_ROW(checked);
+CONTROL_ROW(progress);
+CONTROL_ROW(answer);
+#undef CONTROL_ROW
+
 #endif
