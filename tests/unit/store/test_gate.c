@@ -156,6 +156,7 @@ take_often(void *user)
 		if (!gate_take(&crowd->gate, i % 3 == 0 ? 0 : 10000))
 			continue;
 		crowd->faults += crowd->alone++ != 0;
+		usleep(50); /* for someone to come in where nobody may */
 		crowd->faults += crowd->inside != 0;
 		crowd->alone--;
 		crowd->taken++;
@@ -172,7 +173,7 @@ alone_is_alone(void **state)
 
 	(void)state;
 	gate_init(&crowd.gate);
-	for (int i = 0; i < CROWD; i++)
+	for (int i = CROWD; i-- > 0;)
 		pthread_create(&threads[i], NULL, i < 2 ? take_often : come_and_go, &crowd);
 	pthread_join(threads[0], NULL);
 	pthread_join(threads[1], NULL);
