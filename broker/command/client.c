@@ -283,6 +283,9 @@ outcome_say(const struct operation_answer *answer, const json_t *json)
 		[OUTCOME_MISSING] = {EX_UNAVAILABLE, "not found"},
 		[OUTCOME_CONFLICT] = {EX_DATAERR, "refused: check-and-set"},
 		[OUTCOME_FAILED] = {EX_IOERR, "the broker's store failed; its log says why"},
+		[OUTCOME_FROZEN] = {EX_TEMPFAIL,
+				    "the broker is frozen, for its store may be an older one: "
+				    "readings alone, until `postern thaw` on its host"},
 	};
 	const json_t *errors = json_object_get(json, "errors");
 

@@ -157,6 +157,7 @@ backup_stream(struct backup *backup, struct control *control)
 	progress_end(&backup->progress);
 	if (status == 0)
 		status = control_say(&reply);
+	control_warn(&reply);
 	if (status == 0 && backup->size == 0)
 		status = complain(EX_DATAERR, "the broker sent nothing");
 	return status != 0 ? status : part_finish(backup);

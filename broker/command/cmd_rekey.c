@@ -15,6 +15,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#define COMMIT_TRIES 3
+#define COMMIT_PAUSE 3 /* seconds */
 
 /* clang-format off: these lines are as wide as they will be read. */
 const char help_rekey_authorize[] =
@@ -194,6 +198,23 @@ outcome_look(const struct rekey *rekey, const struct control_rekeyed *rekeyed, b
 	return reply.status == CONTROL_OK || reply.status == CONTROL_WRONG;
 }
 
+/* A full disk may end: the broker keeps the new key ready for another commit. */
+static int
+commit_ask(struct rekey *rekey, struct bytes message, struct control_reply *ret_reply)
+{
+	int status = 0;
+
+	for (int tries = 0; status == 0 && tries < COMMIT_TRIES; tries++) {
+		status = control_ask(rekey->control, FRAME_CONTROL_REKEY_COMMIT, message, NULL,
+				     NULL, ret_reply);
+		if (status != 0 || ret_reply->status != CONTROL_FAILED || tries + 1 == COMMIT_TRIES)
+			break;
+		remark("%s; once more in %d seconds", ret_reply->text, COMMIT_PAUSE);
+		(void)sleep(COMMIT_PAUSE);
+	}
+	return status;
+}
+
 static int
 rekey_commit(struct rekey *rekey, const struct control_rekeyed *rekeyed)
 {
@@ -206,8 +227,7 @@ rekey_commit(struct rekey *rekey, const struct control_rekeyed *rekeyed)
 	if (rekeyed->count > 0)
 		memcpy(message.set, rekeyed->shares[0].set, sizeof(message.set));
 	control_rekey_commit_write(&w, &message);
-	int status = control_ask(rekey->control, FRAME_CONTROL_REKEY_COMMIT, writer_bytes(&w), NULL,
-				 NULL, &reply);
+	int status = commit_ask(rekey, writer_bytes(&w), &reply);
 	if (status == 0 && reply.status == CONTROL_OK)
 		return 0;
 	if (status == 0)

@@ -284,12 +284,23 @@ control_say(const struct control_reply *reply)
 			reply->text[0] != '\0' ? reply->text : "the broker refuses");
 }
 
+void
+control_warn(const struct control_reply *reply)
+{
+	const char *behind = strchr(reply->text, ';');
+
+	if (reply->status == CONTROL_OK && behind != NULL)
+		remark("%s", reply->text);
+}
+
 int
 control_demand(struct control *control, uint16_t type, struct bytes body,
 	       struct control_reply *ret_reply)
 {
 	int status = control_ask(control, type, body, NULL, NULL, ret_reply);
 
+	if (status == 0)
+		control_warn(ret_reply);
 	return status != 0 ? status : control_say(ret_reply);
 }
 

@@ -59,7 +59,9 @@ int control_ask(struct control *control, uint16_t type, struct bytes body, contr
 		void *user, struct control_reply *ret_reply);
 /* Says what the broker answered, unless it was CONTROL_OK: 0 or an exit status. */
 int control_say(const struct control_reply *reply);
-/* Both. */
+/* An answer that was CONTROL_OK may still have a warning: the audit log could not be told. */
+void control_warn(const struct control_reply *reply);
+/* control_ask, control_say and control_warn. */
 int control_demand(struct control *control, uint16_t type, struct bytes body,
 		   struct control_reply *ret_reply);
 /* `why` points into the control's memory, until it is asked again. */

@@ -173,18 +173,14 @@ next_share(const struct keyholder *holder, size_t index, const struct control_st
 	return status != KEYHOLDER_NOTHING ? status : complain(EX_USAGE, "no share was typed");
 }
 
-/* "2 of 3 shares", and what the broker remarks beside. */
-static int
-taken_say(struct control *control, enum control_purpose purpose, const char *text)
+/* "share 4 taken: 2 of 3 shares": what was asked for, or a step on the way. */
+static void
+taken_say(const struct control_reply *reply, bool all)
 {
-	struct control_state state;
-	int status = control_status(control, &state);
-
-	if (status != 0)
-		return status;
-	remark("%u of %u shares%s%s", purpose == CONTROL_TO_REKEY ? state.rekey_given : state.given,
-	       state.threshold, text[0] != '\0' ? ": " : "", text);
-	return 0;
+	if (all)
+		remark("%s shares", reply->text);
+	else
+		(void)printf("%s shares\n", reply->text);
 }
 
 int
@@ -211,7 +207,7 @@ keyholder_give(const struct keyholder *holder, struct control *control,
 		if (status == 0 && ret_reply->status != CONTROL_MORE)
 			return 0;
 		if (status == 0)
-			status = taken_say(control, purpose, ret_reply->text);
+			taken_say(ret_reply, all);
 	}
 	return status;
 }
