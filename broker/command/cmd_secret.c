@@ -26,12 +26,13 @@ const char help_secret_put[] =
 	"the\n"
 	"secret is a JSON object of texts; with @FILE or - (stdin) it is those bytes, whatever "
 	"they\n"
-	"are. Each put makes a new version.\n"
+	"are. Each put makes a new version; the ten newest are kept, or as many as\n"
+	"`secret settings` says.\n"
 	"\n"
 	"  KEY            asks for the value at the terminal, without echo\n"
 	"  KEY=@FILE      takes it from a file, exactly as it is; KEY=@- from stdin\n"
 	"  --public K=V   a value that is no secret (a user name, a host), from the command line\n"
-	"  --cas N        only if the newest version is N; 0: only if there is none yet\n"
+	"  --cas N        only if the newest version is N; 0: only if none was ever put\n"
 	"\n"
 	"KEY=VALUE is refused: what stands on a command line stands in the shell's history and in\n"
 	"the list of processes.\n"
@@ -51,22 +52,6 @@ const char help_secret_list[] =
 	"\n"
 	"Example: postern secret list db\n";
 
-const char help_secret_show[] =
-	"postern secret show PATH\n"
-	"\n"
-	"What is known about a secret but its value: newest version, size, times, and who\n"
-	"wrote it.\n"
-	"\n"
-	"Example: postern secret show db/prod\n";
-
-const char help_secret_delete[] =
-	"postern secret delete PATH [--cas N]\n"
-	"\n"
-	"Deletes a secret with all its versions; machines that have it keep what they have.\n"
-	"\n"
-	"  --cas N   only if the newest version is N\n"
-	"\n"
-	"Example: postern secret delete db/old\n";
 /* clang-format on */
 
 /* What `put` was given, read into locked memory. */
@@ -248,7 +233,8 @@ value_send(struct client *client, const char *path, uint64_t cas, const struct s
 	   bool json)
 {
 	static const struct column columns[] = {{"path", "path", COLUMN_TEXT},
-						{"version", "version", COLUMN_TEXT}};
+						{"version", "version", COLUMN_TEXT},
+						{"expires", "deletion", COLUMN_TIME}};
 	struct operation_request request = {.operation = OPERATION_SECRET_PUT};
 	auto_answer answer = {.json = NULL};
 	uint8_t number[8], *sealed = NULL;
@@ -328,51 +314,5 @@ cmd_secret_list(int argc, char **argv)
 	output_lines(json_object_get(answer.json, "secrets"));
 	if (json_array_size(json_object_get(answer.json, "secrets")) == 0)
 		remark("no secrets here");
-	return 0;
-}
-
-int
-cmd_secret_show(int argc, char **argv)
-{
-	static const struct column columns[] = {
-		{"path", "path", COLUMN_TEXT},	     {"version", "version", COLUMN_TEXT},
-		{"bytes", "size", COLUMN_TEXT},	     {"created", "created", COLUMN_TIME},
-		{"written", "updated", COLUMN_TIME}, {"by", "operator", COLUMN_TEXT}};
-	bool json = false;
-	auto_answer answer = {.json = NULL};
-
-	int status = client_command(argc, argv, OPERATION_SECRET_SHOW, FIELD_PATH, "PATH", &json,
-				    &answer);
-	if (status != 0)
-		return status;
-	if (json)
-		return output_json(answer.json);
-	OUTPUT_FIELDS(answer.json, columns);
-	return 0;
-}
-
-int
-cmd_secret_delete(int argc, char **argv)
-{
-	struct common common = {.json = false};
-	struct text_list positional;
-	uint64_t cas = UINT64_MAX;
-	const struct option_rule rules[] = {COMMON_RULES(common), {"--cas", OPTION_NUMBER, &cas}};
-	struct operation_request request = {.operation = OPERATION_SECRET_DELETE};
-	uint8_t number[8];
-	auto_answer answer = {.json = NULL};
-
-	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
-	    arguments_expect(&positional, 1, 1, "PATH") != 0)
-		return EX_USAGE;
-	operation_set_text(&request, FIELD_PATH, positional.items[0]);
-	if (cas != UINT64_MAX)
-		operation_set_number(&request, FIELD_CAS, cas, number);
-	int status = client_once(common.config, &request, &answer);
-	if (status != 0)
-		return status;
-	if (common.json)
-		return output_json(answer.json);
-	(void)printf("%s is deleted\n", positional.items[0]);
 	return 0;
 }

@@ -99,6 +99,24 @@ prompt_secret(const char *question, const char *instead, struct secret **ret_sec
 	return 0;
 }
 
+int
+prompt_sure(const char *question, const char *instead)
+{
+	char answer[8];
+	int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+	if (terminal < 0)
+		return complain(EX_USAGE, "no terminal to ask at; %s", instead);
+	int status = file_write_all(terminal, question, strlen(question));
+	/* The terminal gives a line at a time: what is longer than any yes is no. */
+	ssize_t got = status == 0 ? read(terminal, answer, sizeof(answer)) : -1;
+	(void)tcflush(terminal, TCIFLUSH); /* the shell is to get nothing of it */
+	(void)close(terminal);
+	if (got == 4 && memcmp(answer, "yes\n", 4) == 0)
+		return 0;
+	return complain(EX_DATAERR, "not confirmed; nothing was changed");
+}
+
 bool
 prompt_possible(void)
 {

@@ -12,6 +12,9 @@
 int prompt_secret(const char *question, const char *instead, struct secret **ret_secret);
 /* Is there a terminal to ask at? */
 bool prompt_possible(void);
+/* 0 if "yes" is typed, with echo, at the controlling terminal; EX_DATAERR: something else; EX_USAGE:
+ * there is no terminal. */
+int prompt_sure(const char *question, const char *instead);
 /* The same asked twice, not empty. */
 int prompt_secret_twice(const char *question, const char *instead, struct secret **ret_secret);
 
