@@ -316,7 +316,8 @@ find_record(struct store *store, const char *key, struct view *view,
 		status = store_check_key(key, err);
 	if (status != STORE_OK)
 		return status;
-	snprintf(ret_name, BACKEND_KEY_MAX + 1, RECORD_PREFIX "%s", key);
+	memcpy(ret_name, RECORD_PREFIX, sizeof RECORD_PREFIX - 1);
+	memcpy(ret_name + sizeof RECORD_PREFIX - 1, key, strlen(key) + 1); /* checked above */
 	status = view_open(store->backend, view, err);
 	if (status == STORE_OK)
 		status = view_get(view, ret_name, ret_record, err);

@@ -215,16 +215,18 @@ by_hand_unseal(const uint8_t data_key[32], const struct lying *sealed, const uin
 	       struct buffer *ret_value)
 {
 	const uint8_t *at = sealed->body.bytes;
-	struct buffer associated = {0}, input = {0};
-	uint8_t key[32];
+	struct buffer associated = {0}, place = {0};
+	uint8_t key[32], cover[32];
 
 	assert_true(sealed->body.size >= 52);
 	memcpy(key, data_key, 32);
 	if (number_at(at + 4, 8) != UINT64_MAX) {
-		add_label(&input, "postern/store/erasable/v1");
-		add(&input, at + 4, 8);
-		add(&input, slot_bytes, 32);
-		crypto_generichash(key, 32, input.bytes, input.size, data_key, 32);
+		add(&place, "erasable", 8);
+		add(&place, at + 4, 8);
+		crypto_core_hchacha20(key, place.bytes, data_key, NULL);
+		crypto_core_hchacha20(cover, place.bytes, slot_bytes, NULL);
+		for (size_t i = 0; i < sizeof key; i++)
+			key[i] ^= cover[i];
 	}
 	add_label(&associated, "postern/store/record/v2");
 	add(&associated, at, 12);
