@@ -41,14 +41,9 @@ store_log_write_head(const struct head *head, uint8_t bytes[HEAD_SIZE])
 
 /* ---- one entry ---- */
 
-struct entry {
-	struct store_log_entry public;
-	struct store_bytes tag;
-};
-
-static enum store_status
-parse_entry(const char *name, uint64_t number, struct store_bytes bytes, struct entry *ret_entry,
-	    struct store_error *err)
+enum store_status
+store_log_parse(const char *name, uint64_t number, struct store_bytes bytes,
+		struct entry *ret_entry, struct store_error *err)
 {
 	struct reader r = {.rest = bytes};
 
@@ -86,8 +81,8 @@ open_entry(const struct view *view, struct keyring *keyring, uint64_t number,
 					 err);
 	if (status != STORE_OK)
 		return status;
-	return parse_entry(name, number, (struct store_bytes){(*buffer)->bytes, size}, ret_entry,
-			   err);
+	return store_log_parse(name, number, (struct store_bytes){(*buffer)->bytes, size},
+			       ret_entry, err);
 }
 
 /* hash(number), as the sealed entry itself says. */

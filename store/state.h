@@ -116,6 +116,15 @@ void store_log_name_entry(char name[LOG_KEY_SIZE], uint64_t number);
 void store_log_chain(uint8_t hash[STORE_HASH_SIZE],
 		     struct store_bytes entry); /* hash(n-1) becomes hash(n) */
 void store_log_write_head(const struct head *head, uint8_t bytes[HEAD_SIZE]);
+/* A sealed entry, opened. */
+struct entry {
+	struct store_log_entry public;
+	struct store_bytes tag;
+};
+/* `ret_entry` points into `bytes`. STORE_TAMPERED: it is not the entry of this number. */
+__attribute__((warn_unused_result)) enum store_status
+store_log_parse(const char *name, uint64_t number, struct store_bytes bytes,
+		struct entry *ret_entry, struct store_error *err);
 /* Reads the head and checks that the log ends where it says. */
 __attribute__((warn_unused_result)) enum store_status store_log_load_head(const struct view *view,
 									  struct keyring *keyring,
