@@ -300,6 +300,35 @@ check_policy_delete(const struct trust *trust, const struct operation_request *r
 				 trust->revision + 1, change);
 }
 
+/* ---- the root key ---- */
+
+/* What it allows happens on the broker's own host: control_rekey.c. */
+static enum operation_outcome
+check_rekey(const struct trust *trust, const struct operation_request *request,
+	    struct act_change *change)
+{
+	struct bytes shares = field(request, FIELD_SHARES);
+
+	(void)trust;
+	if (shares.data[0] > 0)
+		say(change, "The root key may be made anew once, in %u shares, %u of which open it.",
+		    shares.data[0], shares.data[1]);
+	else
+		say(change, "The root key may be made anew once, without shares.");
+	return OUTCOME_OK;
+}
+
+static bool
+apply_rekey(struct trust *trust, const struct operation_request *request)
+{
+	struct bytes shares = field(request, FIELD_SHARES);
+
+	/* Acts apply to the revision before theirs. */
+	trust->rekey = (struct trust_rekey){request->trust_revision + 1, shares.data[0],
+					    shares.data[1]};
+	return true;
+}
+
 /* ---- the table ---- */
 
 /* The step `install` moves prepared policies in; `apply` changes the rest of the state. */
@@ -329,6 +358,7 @@ static const struct act {
 	{OPERATION_IMA_ALLOW_END, act_check_ima_allow_end, act_apply_ima_allow_end, false},
 	{OPERATION_CRL_ADD, act_check_crl_add, act_apply_crl_add, false},
 	{OPERATION_CRL_END, act_check_crl_end, act_apply_crl_end, false},
+	{OPERATION_REKEY, check_rekey, apply_rekey, false},
 };
 
 static const struct act *

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who may ask for what: the one place to read authorization in. A handler is entered with nothing
- * proved; the column says what it establishes before it acts.
+ * proved; the column says what it establishes before it acts. Frozen, the keeper answers what is
+ * marked as a reading, or may be the way to one; sealed, sealed.c answers.
  */
-#include "keeper.h"
+#include "control.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,22 +12,23 @@
 static const struct handler {
 	enum frame_type type;
 	void (*handle)(struct worker *worker, const struct frame *frame);
+	bool frozen; /* also then */
 	const char *proves;
 } handlers[] = {
-	{FRAME_HEALTH, handle_health, "nothing: tells the trust revision"},
-	{FRAME_CHALLENGE, handle_challenge,
+	{FRAME_HEALTH, handle_health, true, "nothing: tells the trust revision"},
+	{FRAME_CHALLENGE, handle_challenge, false,
 	 "nothing: keeps nothing, and says nothing of whether the AK is known"},
-	{FRAME_OPERATOR_CHALLENGE, handle_operator_challenge,
+	{FRAME_OPERATOR_CHALLENGE, handle_operator_challenge, true,
 	 "nothing: keeps nothing, and says nothing of whether the operator is known"},
-	{FRAME_ENROLL, handle_enroll,
+	{FRAME_ENROLL, handle_enroll, false,
 	 "nothing: keeps nothing; the credential opens in the TPM that holds both keys alone"},
-	{FRAME_ACTIVATE, handle_activate,
+	{FRAME_ACTIVATE, handle_activate, false,
 	 "that AK and EK share a TPM (activation proof), and a quote under the AK for this "
 	 "challenge"},
-	{FRAME_RELEASE, handle_release,
+	{FRAME_RELEASE, handle_release, false,
 	 "an admitted machine's AK, by a quote for this challenge, recipient and list of secrets; "
 	 "then policy"},
-	{FRAME_OPERATOR_REQUEST, handle_operator_request,
+	{FRAME_OPERATOR_REQUEST, handle_operator_request, true,
 	 "an operator's signature for this broker and challenge; then policy, by the operation's "
 	 "name"},
 };
@@ -52,10 +54,12 @@ worker_run(struct worker *worker)
 		const struct handler *handler = find(frame.type);
 		if (frame.descriptor >= 0)
 			close(frame.descriptor); /* the gateway has none to give */
-		if (handler)
-			handler->handle(worker, &frame);
-		else
+		if (!handler)
 			worker_answer(worker, frame.id, WIRE_MALFORMED, (struct bytes){0});
+		else if (!handler->frozen && atomic_load(&keeper->freeze.frozen))
+			worker_answer(worker, frame.id, WIRE_FROZEN, (struct bytes){0});
+		else
+			handler->handle(worker, &frame);
 		worker_trim(worker);
 	}
 	/* Closed, or not to be understood any more: then for all threads, so that the daemon ends
@@ -68,15 +72,17 @@ handle_health(struct worker *worker, const struct frame *frame)
 {
 	uint8_t memory[16];
 	struct writer w = writer_of(memory, sizeof(memory));
-	struct wire_health health = {.state = WIRE_SERVING};
+	struct wire_health health = {0};
 
 	if (frame->body.size != 0) {
 		worker_answer(worker, frame->id, WIRE_MALFORMED, (struct bytes){0});
 		return;
 	}
 	pthread_rwlock_rdlock(&worker->keeper->lock);
+	health.state = atomic_load(&worker->keeper->freeze.frozen) ? WIRE_IS_FROZEN : WIRE_SERVING;
 	health.trust_revision = worker->keeper->trust.revision;
 	pthread_rwlock_unlock(&worker->keeper->lock);
+	control_shares(worker->keeper->control, &health);
 	wire_health_write(&w, &health);
 	worker_answer(worker, frame->id, WIRE_OK, writer_bytes(&w));
 }

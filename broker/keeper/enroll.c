@@ -176,7 +176,7 @@ refuse(struct worker *worker, struct enrolment *enrolment, enum wire_status stat
 		atomic_fetch_add(&keeper->counters.unknown, 1);
 		return status;
 	}
-	return audit_write(worker, enrolment->id) ? status : WIRE_FAILED;
+	return audit_write(worker, enrolment->id) ? status : worker_refusal(worker);
 }
 
 static void
@@ -191,7 +191,7 @@ answer(struct worker *worker, const struct frame *frame, struct enrolment *enrol
 		wire_activate_answer_write(&w, &said);
 	} else if (!enrolment->proved) {
 		atomic_fetch_add(&worker->keeper->counters.unknown, 1);
-	} else {
+	} else if (status != WIRE_STORE && status != WIRE_SEALED && status != WIRE_FROZEN) {
 		status = refuse(worker, enrolment, status);
 	}
 	worker_answer(worker, frame->id, status, writer_bytes(&w));

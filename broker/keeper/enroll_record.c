@@ -227,7 +227,7 @@ record_machine(struct worker *worker, struct enrolment *enrolment, struct machin
 	enrolment->admitted = machine && machine->standing == STANDING_ADMITTED;
 	enrolment_entry(worker, enrolment, machine, enrolment->admitted ? "admitted" : "pending");
 	if (w.failed || !commit_record(worker, enrolment->id, &record, &claims))
-		return WIRE_FAILED;
+		return worker_refusal(worker);
 	if (!machine)
 		machine = trust_machine_add(trust, enrolment->id);
 	return machine && trust_machine_enrol(trust, machine, &record) ? WIRE_OK : WIRE_FAILED;
@@ -266,7 +266,7 @@ record_again(struct worker *worker, struct enrolment *enrolment, struct machine 
 	if (good)
 		machine->record = record;
 	pthread_mutex_unlock(&machine->mutex);
-	return good ? WIRE_OK : WIRE_FAILED;
+	return good ? WIRE_OK : worker_refusal(worker);
 }
 
 /* True: decided. Else an appraiser has to look first; what it needs is in enrolment->examine. */
@@ -340,7 +340,8 @@ enrolment_record(struct worker *worker, struct enrolment *enrolment)
 	enum wire_status status;
 
 	pthread_rwlock_rdlock(&keeper->lock);
-	bool decided = decide_early(worker, enrolment, &status);
+	status = keeper_standing(keeper);
+	bool decided = status != WIRE_OK || decide_early(worker, enrolment, &status);
 	pthread_rwlock_unlock(&keeper->lock);
 	if (decided)
 		return status;
@@ -350,7 +351,9 @@ enrolment_record(struct worker *worker, struct enrolment *enrolment)
 	}
 	audit_checks_start(worker);
 	pthread_rwlock_wrlock(&keeper->lock);
-	status = decide_late(worker, enrolment);
+	status = keeper_standing(keeper);
+	if (status == WIRE_OK)
+		status = decide_late(worker, enrolment);
 	pthread_rwlock_unlock(&keeper->lock);
 	return status;
 }

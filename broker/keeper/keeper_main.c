@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The role: its configuration, the root key's file, its confinement. Everything else is keeper_open
- * and keeper_serve. */
+/* The role: its configuration, the store's files and the local socket, which have paths, the root
+ * key's file where there is one, its confinement. Everything else is keeper_unseal and
+ * keeper_serve.
+ */
 #include "keeper.h"
 #include "supervisor/role.h"
+#include "wire/local.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,12 +38,14 @@ read_options(const struct settings *settings, struct keeper_options *ret_options
 	long challenge_lifetime;
 	long lease_lifetime;
 	long pending_max;
+	long min_revision;
 
 	if (!settings_number(settings, "workers", 1, KEEPER_WORKERS_MAX, 4, &workers) ||
 	    !settings_number(settings, "challenge_lifetime", 1, 60, 60, &challenge_lifetime) ||
 	    !settings_number(settings, "lease_lifetime", 1, LEASE_LIFETIME_MAX, 3600,
 			     &lease_lifetime) ||
-	    !settings_number(settings, "pending_max", 0, TRUST_MACHINES_MAX, 1000, &pending_max))
+	    !settings_number(settings, "pending_max", 0, TRUST_MACHINES_MAX, 1000, &pending_max) ||
+	    !settings_number(settings, "min_revision", 0, LONG_MAX, 0, &min_revision))
 		return false;
 	*ret_options = (struct keeper_options){
 		.store = settings_get(settings, "store", 0),
@@ -48,6 +54,7 @@ read_options(const struct settings *settings, struct keeper_options *ret_options
 		.stale_crls = strcmp(settings_get(settings, "stale_crls", 0), "accept") == 0,
 		.challenge_lifetime = (uint32_t)challenge_lifetime,
 		.lease_lifetime = (uint32_t)lease_lifetime,
+		.min_revision = (uint64_t)min_revision,
 		.gateway = KEEPER_GATEWAY_CHANNEL,
 		.supervisor = ROLE_SUPERVISOR_CHANNEL,
 		.appraiser = KEEPER_APPRAISER_CHANNEL,
@@ -94,35 +101,75 @@ read_root_key(const char *path)
 	return taken;
 }
 
+/* Whatever has a path, while there are paths. An exit status that was said, or 0. */
+static int
+attach(struct keeper *keeper, struct keeper_options *options, const char *control)
+{
+	char problem[LOCAL_PROBLEM_SIZE > KEEPER_PROBLEM_SIZE ? LOCAL_PROBLEM_SIZE
+							      : KEEPER_PROBLEM_SIZE];
+
+	if (control && (options->control = local_listen(control, problem)) < 0) {
+		role_complain("control: %s", problem);
+		return ROLE_EXIT_CONFIGURATION;
+	}
+	if (keeper_attach(keeper, options, problem))
+		return 0;
+	role_complain("%s", problem);
+	return ROLE_EXIT_FAILED;
+}
+
+static int
+unseal(struct keeper *keeper, const char *path)
+{
+	const struct witness unasked = {.kind = WITNESS_UNASKED};
+	char problem[KEEPER_PROBLEM_SIZE];
+	struct secret *root_key = read_root_key(path);
+
+	if (!root_key)
+		return ROLE_EXIT_CONFIGURATION;
+	enum keeper_unsealing outcome = keeper_unseal(keeper, root_key, &unasked, problem);
+	secret_free(root_key);
+	if (outcome == KEEPER_UNSEALED)
+		return 0;
+	role_complain("%s", problem);
+	return ROLE_EXIT_FAILED;
+}
+
+static int
+run(struct keeper *keeper, bool sealed)
+{
+	if (!role_confine(ROLE_KEEPER) || !role_ready())
+		return ROLE_EXIT_FAILED;
+	if (sealed)
+		role_complain("sealed: `postern unseal` gives it the root key");
+	bool served = keeper_serve(keeper);
+	if (atomic_load(&keeper->sealing))
+		return ROLE_EXIT_SEALED;
+	return served ? ROLE_EXIT_OK : ROLE_EXIT_FAILED;
+}
+
 int
 keeper_main(void)
 {
 	static struct keeper keeper;
 	struct keeper_options options;
-	char problem[KEEPER_PROBLEM_SIZE];
 
 	auto_settings *settings = role_begin(keys);
 	if (!settings)
 		return ROLE_EXIT_FAILED;
 	if (!read_options(settings, &options)) {
-		role_complain(
-			"workers, challenge_lifetime, lease_lifetime or pending_max: out of range");
+		role_complain("a number in the configuration is out of range");
 		return ROLE_EXIT_CONFIGURATION;
 	}
-	struct secret *root_key = read_root_key(settings_get(settings, "root_key", 0));
-	if (!root_key)
-		return ROLE_EXIT_CONFIGURATION;
-	bool open = keeper_open(&keeper, &options, root_key, problem);
-	secret_free(root_key);
-	if (!open) {
-		role_complain("%s", problem);
-		return ROLE_EXIT_FAILED;
-	}
-	if (!role_confine(ROLE_KEEPER) || !role_ready()) {
-		keeper_close(&keeper);
-		return ROLE_EXIT_FAILED;
-	}
-	bool served = keeper_serve(&keeper);
+	const char *key_path =
+		settings_get(settings, "sealed", 0) ? NULL : settings_get(settings, "root_key", 0);
+	int status = attach(&keeper, &options, settings_get(settings, "control", 0));
+	if (status != 0)
+		return status;
+	if (key_path)
+		status = unseal(&keeper, key_path);
+	if (status == 0)
+		status = run(&keeper, !key_path);
 	keeper_close(&keeper);
-	return served ? ROLE_EXIT_OK : ROLE_EXIT_FAILED;
+	return status;
 }

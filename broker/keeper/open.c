@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What happens before the first frame: keys, the fold of the acts with every signature verified
- * again, machines. */
+/* What happens before the first frame: the store's files while they have paths, and once the key is
+ * there keys, the fold of the acts with every signature verified again, machines. */
 #include "acts.h"
 #include "audit.h"
+#include "control.h"
 #include "keeper.h"
 #include "records.h"
 #include "wire/schema.h"
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LOG_TAIL 1000 /* newest audit entries that are held against the trust revision */
 
@@ -314,11 +316,10 @@ start_lock(struct keeper *keeper)
 }
 
 static bool
-open_all(struct opening *opening, const struct secret *root_key)
+prepare(struct opening *opening)
 {
 	struct keeper *keeper = opening->keeper;
 	struct policy_error schema_err = {0};
-	struct store_error err;
 
 	keeper->challenges = challenges_new(keeper->options.challenge_lifetime);
 	if (policy_schema_parse((struct policy_text){broker_schema, broker_schema_size},
@@ -329,47 +330,147 @@ open_all(struct opening *opening, const struct secret *root_key)
 	opening->value = secret_new(64 * 1024);
 	if (!keeper->challenges || !keeper->actions || !opening->value)
 		return fail(opening, "no memory, or it cannot be locked: raise RLIMIT_MEMLOCK");
-	if (store_open(keeper->options.store, root_key, &keeper->store, &err) != STORE_OK) {
-		keeper->store = NULL;
-		return fail(opening, "store %.100s: %s", keeper->options.store, err.message);
-	}
+	return true;
+}
+
+/* The act that the newest new root key was made by is used up. */
+static bool
+load_rekeyed(struct opening *opening)
+{
+	struct keeper *keeper = opening->keeper;
+	struct store_error err;
+	uint64_t revision;
+
+	opening->value->size = opening->value->capacity;
+	enum store_status status =
+		store_get_into(keeper->store, RECORD_REKEYED, opening->value, &revision, &err);
+	if (status == STORE_MISSING)
+		return true;
+	if (status != STORE_OK)
+		return fail(opening, "record " RECORD_REKEYED ": %s", err.message);
+	struct reader r = reader_of(value_bytes(opening));
+	keeper->rekeyed = read_be64(&r);
+	if (!reader_finished(&r))
+		return fail(opening, "record " RECORD_REKEYED ": does not parse");
+	return true;
+}
+
+static bool
+load(struct opening *opening)
+{
+	struct keeper *keeper = opening->keeper;
+
 	if (!(open_keys(opening) && fold_acts(opening) && check_log(opening) &&
-	      load_machines(opening)))
+	      load_machines(opening) && load_rekeyed(opening)))
 		return false;
 	keeper->trust.schema = keeper->schema; /* from here on acts are new ones */
 	return true;
+}
+
+static enum keeper_unsealing
+refused(struct opening *opening, enum store_status status, const struct store_error *err)
+{
+	fail(opening, "store %.100s: %s", opening->keeper->options.store, err->message);
+	return status == STORE_KEY ? KEEPER_KEY : KEEPER_STAYS;
+}
+
+static enum keeper_unsealing
+unseal(struct opening *opening, const struct secret *root_key, const struct witness *witness)
+{
+	struct keeper *keeper = opening->keeper;
+	struct store_error err;
+
+	if (!prepare(opening))
+		return KEEPER_STAYS;
+	enum store_status status = store_unseal(keeper->store, root_key, &err);
+	if (status != STORE_OK)
+		return refused(opening, status, &err);
+	return load(opening) && freeze_decide(keeper, witness, opening->problem) ? KEEPER_UNSEALED
+										 : KEEPER_BROKEN;
+}
+
+/* What prepare made, so that another try begins anew. */
+static void
+unprepare(struct keeper *keeper)
+{
+	challenges_free(keeper->challenges);
+	policy_facts_free(keeper->actions);
+	policy_schema_free(keeper->schema);
+	keeper->challenges = NULL;
+	keeper->actions = NULL;
+	keeper->schema = NULL;
+}
+
+enum keeper_unsealing
+keeper_unseal(struct keeper *keeper, const struct secret *root_key, const struct witness *witness,
+	      char ret_problem[KEEPER_PROBLEM_SIZE])
+{
+	struct opening opening = {.keeper = keeper, .problem = ret_problem};
+
+	keeper->started = unix_now();
+	enum keeper_unsealing outcome = unseal(&opening, root_key, witness);
+	secret_free(opening.value);
+	if (outcome == KEEPER_KEY || outcome == KEEPER_STAYS)
+		unprepare(keeper);
+	else if (outcome == KEEPER_UNSEALED)
+		atomic_store(&keeper->open, true);
+	return outcome;
+}
+
+bool
+keeper_attach(struct keeper *ret_keeper, const struct keeper_options *options,
+	      char ret_problem[KEEPER_PROBLEM_SIZE])
+{
+	struct opening opening = {.keeper = ret_keeper, .problem = ret_problem};
+	struct store_error err;
+
+	*ret_keeper = (struct keeper){.options = *options, .wake = {-1, -1}};
+	trust_start(&ret_keeper->trust);
+	appraiser_link_start(&ret_keeper->appraisers, options->appraiser, options->supervisor);
+	bool good = start_lock(ret_keeper);
+	if (good && store_attach(options->store, &ret_keeper->store, &err) != STORE_OK) {
+		ret_keeper->store = NULL;
+		good = fail(&opening, "store %.100s: %s", options->store, err.message);
+	}
+	if (good && (channel_pair(ret_keeper->wake) != CHANNEL_OK ||
+		     !(ret_keeper->control = control_new(ret_keeper))))
+		good = fail(&opening, "no memory, or no more descriptors");
+	if (!good)
+		keeper_close(ret_keeper);
+	return good;
 }
 
 bool
 keeper_open(struct keeper *ret_keeper, const struct keeper_options *options,
 	    const struct secret *root_key, char ret_problem[KEEPER_PROBLEM_SIZE])
 {
-	struct opening opening = {.keeper = ret_keeper, .problem = ret_problem};
+	const struct witness unasked = {.kind = WITNESS_UNASKED};
 
-	*ret_keeper = (struct keeper){.options = *options, .started = unix_now()};
-	trust_start(&ret_keeper->trust);
-	appraiser_link_start(&ret_keeper->appraisers, options->appraiser, options->supervisor);
-	bool good = start_lock(ret_keeper) && open_all(&opening, root_key);
-	secret_free(opening.value);
-	if (!good)
-		keeper_close(ret_keeper);
-	return good;
+	if (!keeper_attach(ret_keeper, options, ret_problem))
+		return false;
+	if (keeper_unseal(ret_keeper, root_key, &unasked, ret_problem) == KEEPER_UNSEALED)
+		return true;
+	keeper_close(ret_keeper);
+	return false;
 }
 
 void
 keeper_close(struct keeper *keeper)
 {
+	control_free(keeper->control);
 	if (keeper->store)
 		store_close(keeper->store);
 	secret_free(keeper->keys.release);
 	secret_free(keeper->keys.intake);
 	secret_free(keeper->keys.answer);
-	challenges_free(keeper->challenges);
-	policy_facts_free(keeper->actions);
-	policy_schema_free(keeper->schema);
+	unprepare(keeper);
 	trust_clear(&keeper->trust);
+	for (int i = 0; i < 2; i++) {
+		if (keeper->wake[i] >= 0)
+			close(keeper->wake[i]);
+	}
 	pthread_rwlock_destroy(&keeper->lock);
 	pthread_mutex_destroy(&keeper->strangers_mutex);
 	pthread_mutex_destroy(&keeper->checkpoint_mutex);
-	*keeper = (struct keeper){0};
+	*keeper = (struct keeper){.wake = {-1, -1}};
 }

@@ -40,6 +40,8 @@ static const struct row {
 	{OPERATION_SECRET_DESTROY, RESOURCE_SECRET, operation_secret_destroy},
 	{OPERATION_SECRET_SETTINGS, RESOURCE_SECRET, operation_secret_settings},
 	{OPERATION_SECRET_REMOVE, RESOURCE_SECRET, operation_secret_remove},
+	{OPERATION_SEAL, RESOURCE_BROKER, operation_seal},
+	{OPERATION_ROTATE, RESOURCE_BROKER, operation_rotate},
 	{OPERATION_MACHINE_REGISTER, RESOURCE_NEW_MACHINE, operation_act},
 	{OPERATION_MACHINE_ADMIT, RESOURCE_NEW_MACHINE, operation_act},
 	{OPERATION_MACHINE_SUSPEND, RESOURCE_MACHINE, operation_act},
@@ -57,6 +59,7 @@ static const struct row {
 	{OPERATION_IMA_ALLOW_END, RESOURCE_IMA_ALLOW, operation_act},
 	{OPERATION_CRL_ADD, RESOURCE_CRL, operation_act},
 	{OPERATION_CRL_END, RESOURCE_CRL, operation_act},
+	{OPERATION_REKEY, RESOURCE_BROKER, operation_act},
 	/* OPERATION_GENESIS is not here: nobody may send it. */
 };
 
@@ -186,6 +189,11 @@ run(struct worker *worker, const struct row *row, struct operation_call *call)
 		.action = call->info->name,
 	};
 	operation_resolve(trust, row->resource, call);
+	/* A frozen keeper shows what it has, and can be sealed: that answers less still. */
+	bool reads = strcmp(call->info->group, "read") == 0;
+	if (atomic_load(&worker->keeper->freeze.frozen) && !reads &&
+	    row->operation != OPERATION_SEAL)
+		return operation_error(worker, OUTCOME_FROZEN, "%s", worker->keeper->freeze.why);
 	if (call->info->act && call->request.trust_revision != trust->revision)
 		return operation_error(worker, OUTCOME_STALE,
 				       "the trust revision is %llu: look again, and sign again",
@@ -246,11 +254,17 @@ serve(struct worker *worker, const struct frame *frame, const struct row *row,
 
 	if (!call->audited) {
 		operation_entry(worker, call, outcome, worker->keeper->trust.revision);
-		if (!audit_write(worker, tag))
+		if (!audit_write(worker, tag) && !worker->last_word)
 			outcome = operation_error(worker, OUTCOME_FAILED,
-						  "the audit log cannot be written");
+						  "the audit log cannot be written: %s",
+						  worker_refusal_text(worker));
 	}
+	if (worker->last_word)
+		keeper_seal(worker->keeper);
 	send_answer(worker, frame, call, outcome);
+	if (worker->last_word)
+		keeper_leave(worker->keeper);
+	worker->last_word = false;
 }
 
 static enum wire_status
@@ -286,12 +300,12 @@ prove(struct worker *worker, struct operation_call *call)
 }
 
 /* As acts do they hold the lock alone until they are answered: no version leaves the keeper behind
- * the answer that says it is gone. */
+ * the answer that says it is gone, or that the keeper is sealed. */
 static bool
 takes_away(uint16_t operation)
 {
 	return operation == OPERATION_SECRET_DELETE || operation == OPERATION_SECRET_DESTROY ||
-	       operation == OPERATION_SECRET_REMOVE;
+	       operation == OPERATION_SECRET_REMOVE || operation == OPERATION_SEAL;
 }
 
 void
@@ -312,7 +326,9 @@ handle_operator_request(struct worker *worker, const struct frame *frame)
 		else
 			pthread_rwlock_rdlock(&keeper->lock);
 		/* Operators are never freed; but this one may have been ended between the locks. */
-		if (call.signer->ended)
+		if (atomic_load(&keeper->sealing))
+			status = WIRE_SEALED;
+		else if (call.signer->ended)
 			status = WIRE_OPERATOR;
 		else
 			serve(worker, frame, row, &call);

@@ -76,6 +76,8 @@ operation_run operation_secret_undelete;
 operation_run operation_secret_destroy;
 operation_run operation_secret_settings;
 operation_run operation_secret_remove;
+operation_run operation_seal;
+operation_run operation_rotate;
 operation_run operation_act;
 
 /* Begins the answer anew: {. The caller ends it. */

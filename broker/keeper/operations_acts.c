@@ -317,10 +317,13 @@ operation_act(struct worker *worker, struct operation_call *call)
 		return refuse(worker, outcome, &change);
 	enum store_status status = commit(worker, call, revision, head);
 	if (status != STORE_OK) {
-		/* It may be on the disk all the same: then it is in force from the next start. */
-		if (durable_trust(worker) != trust->store_revision)
+		const char *why = worker_refusal_text(worker);
+		/* A store that says that nothing was changed is taken at its word, unless it can be
+		 * seen that it was: then the act is in force from the next start. */
+		uint64_t durable = durable_trust(worker);
+		if (durable != trust->store_revision && durable != 0)
 			keeper_give_up(worker->keeper, "an act's commit is in doubt");
-		return operation_error(worker, OUTCOME_FAILED, "the store refused the act");
+		return operation_error(worker, OUTCOME_FAILED, "%s", why);
 	}
 	call->audited = true;
 	apply(worker, call, revision, head, &change);

@@ -32,12 +32,13 @@ refuse(struct worker *worker, const struct frame *frame, struct release *release
 	atomic_fetch_add(&keeper->counters.denied, 1);
 	if (!machine) {
 		atomic_fetch_add(&keeper->counters.unknown, 1);
-	} else if (release->consumed || audit_unproved(worker, machine)) {
+	} else if (status != WIRE_SEALED && status != WIRE_FROZEN &&
+		   (release->consumed || audit_unproved(worker, machine))) {
 		pthread_rwlock_rdlock(&keeper->lock); /* the machine's name */
 		release_entry(worker, release, false);
 		pthread_rwlock_unlock(&keeper->lock);
 		if (!audit_write(worker, machine->id))
-			status = WIRE_FAILED;
+			status = worker_refusal(worker);
 	}
 	worker_answer(worker, frame->id, status, (struct bytes){0});
 }
@@ -306,7 +307,7 @@ phase_c(struct worker *worker, const struct frame *frame, struct release *releas
 	case RELEASE_BROKEN:
 		break;
 	}
-	*ret_status = WIRE_FAILED;
+	*ret_status = worker_refusal(worker);
 	return true;
 }
 
@@ -325,8 +326,9 @@ attempt(struct worker *worker, const struct frame *frame, struct release *releas
 	if (status != WIRE_OK)
 		return status;
 	pthread_rwlock_rdlock(&keeper->lock);
-	*ret_again = keeper->trust.revision != release->trust_revision ||
-		     !phase_c(worker, frame, release, &status);
+	status = keeper_standing(keeper);
+	*ret_again = status == WIRE_OK && (keeper->trust.revision != release->trust_revision ||
+					   !phase_c(worker, frame, release, &status));
 	pthread_rwlock_unlock(&keeper->lock);
 	return status;
 }

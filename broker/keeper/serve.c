@@ -1,26 +1,98 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The keeper's threads: workers, and a clerk who writes down once a minute how many unknown callers
- * there were. */
+ * there were, what the disk would not take before, and re-seals records under a new data key. And
+ * their end. */
 #include "audit.h"
+#include "control.h"
 #include "keeper.h"
+#include "store/upkeep.h"
 #include "supervisor/role.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
+
+#define CLERK_MS	1000
+#define RESEAL_COUNT	64 /* records in one step: commits wait for no longer than that takes */
+#define RESEAL_PAUSE_MS 2
+#define SEAL_MS		500 /* for what is in hand, before the process ends under it */
 
 struct clerk {
 	struct worker worker;
 	pthread_mutex_t mutex;
 	pthread_cond_t wake;
 	bool ended;
+	bool started;	/* the log has the start's entry */
+	bool resealing; /* records of older data keys are left */
+	time_t counted;
 };
+
+static void
+after(int milliseconds, struct timespec *ret_then)
+{
+	clock_gettime(CLOCK_REALTIME, ret_then);
+	ret_then->tv_nsec += milliseconds * 1000000L;
+	ret_then->tv_sec += ret_then->tv_nsec / 1000000000L;
+	ret_then->tv_nsec %= 1000000000L;
+}
 
 static void *
 run_worker(void *argument)
 {
 	worker_run(argument);
 	return NULL;
+}
+
+/* What a full disk has refused is due as long as it is. */
+static void
+write_due(struct clerk *clerk)
+{
+	struct worker *worker = &clerk->worker;
+	struct keeper *keeper = worker->keeper;
+
+	if (!clerk->started)
+		clerk->started = audit_daemon(worker, "start");
+	if (keeper->freeze.owed) {
+		pthread_rwlock_wrlock(&keeper->lock);
+		if (keeper->freeze.owed && !atomic_load(&keeper->sealing))
+			freeze_record(worker);
+		pthread_rwlock_unlock(&keeper->lock);
+	}
+}
+
+static void
+reseal(struct clerk *clerk)
+{
+	struct keeper *keeper = clerk->worker.keeper;
+	struct store_rotation rotation;
+	struct store_error err;
+
+	store_rotation(keeper->store, &rotation);
+	clerk->resealing = rotation.oldest != rotation.generation;
+	if (!clerk->resealing)
+		return;
+	enum store_status status = store_reseal(keeper->store, RESEAL_COUNT, &rotation, &err);
+	if (status == STORE_UNSURE)
+		keeper_give_up(keeper, err.message);
+	/* What cannot be re-sealed now is looked at again when other work is. */
+	clerk->resealing = status == STORE_OK && rotation.oldest != rotation.generation;
+}
+
+static void
+work(struct clerk *clerk)
+{
+	time_t now = time(NULL);
+
+	if (atomic_load(&clerk->worker.keeper->sealing))
+		return;
+	write_due(clerk);
+	if (now - clerk->counted >= AUDIT_UNKNOWN_SECONDS || now < clerk->counted) {
+		audit_unknown_callers(&clerk->worker);
+		clerk->counted = now;
+	}
+	reseal(clerk);
 }
 
 static void *
@@ -31,23 +103,18 @@ run_clerk(void *argument)
 
 	pthread_mutex_lock(&clerk->mutex);
 	while (!clerk->ended) {
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec += AUDIT_UNKNOWN_SECONDS;
+		after(clerk->resealing ? RESEAL_PAUSE_MS : CLERK_MS, &until);
 		pthread_cond_timedwait(&clerk->wake, &clerk->mutex, &until);
-		audit_unknown_callers(&clerk->worker);
+		if (clerk->ended)
+			break;
+		pthread_mutex_unlock(&clerk->mutex);
+		work(clerk);
+		pthread_mutex_lock(&clerk->mutex);
 	}
 	pthread_mutex_unlock(&clerk->mutex);
+	if (!atomic_load(&clerk->worker.keeper->sealing))
+		audit_unknown_callers(&clerk->worker);
 	return NULL;
-}
-
-static void
-end_clerk(struct clerk *clerk, pthread_t thread)
-{
-	pthread_mutex_lock(&clerk->mutex);
-	clerk->ended = true;
-	pthread_cond_signal(&clerk->wake);
-	pthread_mutex_unlock(&clerk->mutex);
-	pthread_join(thread, NULL);
 }
 
 /* How many there are now: all, or fewer where memory or threads run out. */
@@ -77,30 +144,126 @@ keeper_give_up(struct keeper *keeper, const char *why)
 	(void)shutdown(keeper->options.gateway, SHUT_RD);
 }
 
-bool
-keeper_serve(struct keeper *keeper)
+void
+keeper_seal(struct keeper *keeper)
+{
+	after(SEAL_MS, &keeper->seal_by);
+	atomic_store(&keeper->sealing, true);
+}
+
+void
+keeper_leave(struct keeper *keeper)
+{
+	/* What waits for an appraiser waits no longer: its answer would be that it is sealed. */
+	(void)shutdown(keeper->options.appraiser, SHUT_RDWR);
+	(void)shutdown(keeper->options.supervisor, SHUT_RD);
+	(void)shutdown(keeper->options.gateway, SHUT_RD);
+}
+
+enum wire_status
+keeper_standing(struct keeper *keeper)
+{
+	if (atomic_load(&keeper->sealing))
+		return WIRE_SEALED;
+	return atomic_load(&keeper->freeze.frozen) ? WIRE_FROZEN : WIRE_OK;
+}
+
+/* ---- the end ---- */
+
+/* Somebody hangs, on a disk or on a client: the keys are wiped under him, and what else he has goes
+ * with the process. */
+static void
+end_at_once(struct keeper *keeper)
+{
+	struct secret *const keys[] = {keeper->keys.release, keeper->keys.intake,
+				       keeper->keys.answer};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		sodium_memzero(keys[i]->bytes, keys[i]->capacity);
+	role_complain("sealed, with work in hand that did not end");
+	_exit(ROLE_EXIT_SEALED);
+}
+
+/* However long it takes, unless the keeper seals. */
+static void
+join(struct keeper *keeper, pthread_t thread)
+{
+	struct timespec until;
+
+	for (;;) {
+		bool sealing = atomic_load(&keeper->sealing);
+		if (sealing)
+			until = keeper->seal_by;
+		else
+			after(SEAL_MS, &until);
+		if (pthread_timedjoin_np(thread, NULL, &until) == 0)
+			return;
+		if (sealing)
+			end_at_once(keeper);
+	}
+}
+
+static void
+end_control(struct keeper *keeper)
+{
+	control_stop(keeper->control);
+	if (!control_join(keeper->control, atomic_load(&keeper->sealing) ? &keeper->seal_by : NULL))
+		end_at_once(keeper);
+}
+
+static void
+end_clerk(struct clerk *clerk, pthread_t thread)
+{
+	pthread_mutex_lock(&clerk->mutex);
+	clerk->ended = true;
+	pthread_cond_signal(&clerk->wake);
+	pthread_mutex_unlock(&clerk->mutex);
+	join(clerk->worker.keeper, thread);
+}
+
+/* ---- all of it ---- */
+
+static bool
+serve(struct keeper *keeper)
 {
 	struct worker workers[KEEPER_WORKERS_MAX];
 	pthread_t threads[KEEPER_WORKERS_MAX];
 	pthread_t clerk_thread;
-	struct clerk clerk = {.mutex = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+	struct clerk clerk = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+			      .wake = PTHREAD_COND_INITIALIZER,
+			      .counted = time(NULL)};
 
-	if (keeper->options.workers == 0 || keeper->options.workers > KEEPER_WORKERS_MAX)
-		return false;
 	if (!worker_start(&clerk.worker, keeper))
 		return false;
-	bool good = audit_daemon(&clerk.worker, "start") &&
+	write_due(&clerk);
+	/* With a disk that takes nothing there is still what can be read. */
+	bool good = (clerk.started || worker_refusal(&clerk.worker) == WIRE_STORE) &&
 		    pthread_create(&clerk_thread, NULL, run_clerk, &clerk) == 0;
 	if (good) {
 		unsigned count = start_workers(keeper, workers, threads);
 		for (unsigned i = 0; i < count; i++) {
-			pthread_join(threads[i], NULL);
+			join(keeper, threads[i]);
 			worker_clear(&workers[i]);
 		}
 		good = count > 0;
 		end_clerk(&clerk, clerk_thread);
-		good = audit_daemon(&clerk.worker, "stop") && good;
+		/* Of a keeper that seals the log has that already. */
+		if (!atomic_load(&keeper->sealing))
+			good = audit_daemon(&clerk.worker, "stop") && good;
 	}
 	worker_clear(&clerk.worker);
 	return good && !atomic_load(&keeper->given_up);
+}
+
+bool
+keeper_serve(struct keeper *keeper)
+{
+	if (keeper->options.workers == 0 || keeper->options.workers > KEEPER_WORKERS_MAX ||
+	    !control_start(keeper->control))
+		return false;
+	if (!atomic_load(&keeper->open))
+		keeper_await_unsealing(keeper);
+	bool good = atomic_load(&keeper->open) ? serve(keeper) : !atomic_load(&keeper->given_up);
+	end_control(keeper);
+	return good;
 }

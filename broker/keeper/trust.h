@@ -51,6 +51,13 @@ struct policy_source {
 	size_t policy_count;
 };
 
+/* The newest act that allows a new root key. */
+struct trust_rekey {
+	uint64_t revision; /* 0: there was none */
+	uint8_t count;	   /* of shares; 0: none */
+	uint8_t threshold;
+};
+
 /* Ids that stay revoked: a set of short byte strings. */
 struct revoked {
 	struct index index;
@@ -83,6 +90,7 @@ struct trust {
 	const struct policy_schema *schema;
 	uint64_t named_claims;	      /* facts_claims_named of it */
 	struct trust_ima ima;	      /* what IMA lists are compared with */
+	struct trust_rekey rekey;
 	struct trust_crls crls;	      /* whom CAs have revoked, for enrolments */
 	struct revoked revoked_cas;   /* ids of 32 bytes */
 	struct revoked revoked_eks;   /* ids of 32 bytes */

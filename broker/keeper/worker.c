@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keeper.h"
+#include "supervisor/role.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -93,7 +94,30 @@ struct store_batch *
 worker_batch(struct worker *worker)
 {
 	store_batch_clear(worker->batch);
+	worker->stored = STORE_OK;
 	return worker->batch;
+}
+
+static bool
+ends_with_its_cause(enum store_status status)
+{
+	return status == STORE_SPACE || status == STORE_READONLY || status == STORE_IO;
+}
+
+/* Once when it begins and once when it ends, not for each request. A commit that is refused for its
+ * own sake, or for want of memory, tells nothing of the disk. */
+static void
+note_trouble(struct keeper *keeper, enum store_status status, const char *message)
+{
+	if (status != STORE_OK && !ends_with_its_cause(status))
+		return;
+	int before = atomic_exchange(&keeper->trouble, (int)status);
+	if (before == (int)status)
+		return;
+	if (status != STORE_OK)
+		role_complain("the store cannot be written: %s", message);
+	else
+		role_complain("the store can be written again");
 }
 
 enum store_status
@@ -101,9 +125,44 @@ worker_commit(struct worker *worker, struct store_batch *batch, struct store_err
 {
 	enum store_status status = store_commit(worker->keeper->store, batch, err);
 
-	if (status == STORE_IO)
+	worker->stored = status;
+	if (status == STORE_UNSURE)
 		keeper_give_up(worker->keeper, err->message);
+	note_trouble(worker->keeper, status, err->message);
 	return status;
+}
+
+enum wire_status
+worker_refusal(const struct worker *worker)
+{
+	return ends_with_its_cause(worker->stored) ? WIRE_STORE : WIRE_FAILED;
+}
+
+const char *
+worker_refusal_text(const struct worker *worker)
+{
+	switch (worker->stored) {
+	case STORE_SPACE:
+		return "no room on the broker's disk: nothing was changed";
+	case STORE_READONLY:
+		return "the broker's disk may not be written: nothing was changed";
+	case STORE_IO:
+		return "the broker's disk fails: nothing was changed";
+	case STORE_UNSURE:
+		return "the broker's disk failed while it was written: it may be done or not, look "
+		       "again";
+	case STORE_OK:
+	case STORE_MISSING:
+	case STORE_CONFLICT:
+	case STORE_TAMPERED:
+	case STORE_KEY:
+	case STORE_EXISTS:
+	case STORE_LIMIT:
+	case STORE_MEMORY:
+	case STORE_SEALED:
+		break;
+	}
+	return "the store refused it: nothing was changed";
 }
 
 void
@@ -130,6 +189,8 @@ worker_answer(struct worker *worker, uint64_t id, enum wire_status status, struc
 	uint8_t small[64];
 	struct writer w;
 
+	if (atomic_load(&worker->keeper->sealing) && !worker->last_word)
+		answer = (struct wire_answer){.status = WIRE_SEALED};
 	if (worker_reserve(&worker->answer, answer.payload.size + 16)) {
 		w = writer_of(worker->answer.memory, worker->answer.capacity);
 	} else {

@@ -2,6 +2,7 @@
 #include "keeper_fixture.h"
 
 #include "wire/hpke.h"
+#include "wire/local.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -363,7 +364,10 @@ found(struct house *house, const char *policies)
 	crypto_sign_seed_keypair(house->answer_key, pair, seed);
 	snprintf(house->alice.name, sizeof(house->alice.name), "alice");
 	crypto_sign_keypair(house->alice.public_key, house->alice.secret_key);
-	assert(store_create(house->options.store, house->root_key, (struct store_bytes){0}, &err) == STORE_OK);
+	uint8_t note[SHARES_NOTE_SIZE];
+	size_t size = share_set_write(&house->set, note);
+	assert(store_create(house->options.store, house->root_key,
+			    (struct store_bytes){note, size}, &err) == STORE_OK);
 	assert(store_open(house->options.store, house->root_key, &store, &err) == STORE_OK);
 	put_key(batch, "key/release", release);
 	put_key(batch, "key/intake", intake);
@@ -374,17 +378,16 @@ found(struct house *house, const char *policies)
 	store_close(store);
 }
 
-void
-house_open(struct house *house, const char *policies)
+static void
+begin(struct house *house)
 {
-	char problem[KEEPER_PROBLEM_SIZE] = "";
-
 	assert(sodium_init() >= 0);
 	*house = (struct house){0};
 	pthread_mutex_init(&house->mutex, NULL);
 	pthread_cond_init(&house->arrived, NULL);
 	snprintf(house->folder, sizeof(house->folder), "/tmp/postern-keeper-XXXXXX");
 	assert(mkdtemp(house->folder));
+	snprintf(house->control, sizeof(house->control), "%s/control", house->folder);
 	static char path[128];
 	snprintf(path, sizeof(path), "%s/store", house->folder);
 	house->options = (struct keeper_options){.store = path,
@@ -394,6 +397,22 @@ house_open(struct house *house, const char *policies)
 						 .lease_lifetime = 3600};
 	house->root_key = secret_new(STORE_ROOT_KEY_SIZE);
 	randombytes_buf(house->root_key->bytes, STORE_ROOT_KEY_SIZE);
+}
+
+void
+house_found(struct house *house, const char *policies, uint8_t threshold, uint8_t count)
+{
+	begin(house);
+	assert(shares_split(house->root_key, threshold, count, house->shares, &house->set));
+	found(house, policies);
+}
+
+void
+house_open(struct house *house, const char *policies)
+{
+	char problem[KEEPER_PROBLEM_SIZE] = "";
+
+	begin(house);
 	found(house, policies);
 	if (!house_start(house, problem)) {
 		fprintf(stderr, "%s\n", problem);
@@ -401,33 +420,69 @@ house_open(struct house *house, const char *policies)
 	}
 }
 
-bool
-house_start(struct house *house, char problem[KEEPER_PROBLEM_SIZE])
-{
+struct ends {
 	int gateway[2], supervisor[2], appraiser[2];
+};
 
-	assert(channel_pair(gateway) == CHANNEL_OK && channel_pair(supervisor) == CHANNEL_OK &&
-	       channel_pair(appraiser) == CHANNEL_OK);
-	house->gateway = gateway[0];
-	house->supervisor = supervisor[0];
-	house->appraiser = appraiser[0];
-	house->options.gateway = gateway[1];
-	house->options.supervisor = supervisor[1];
-	house->options.appraiser = appraiser[1];
-	house->serving = keeper_open(&house->keeper, &house->options, house->root_key, problem);
-	if (!house->serving) {
-		for (int i = 0; i < 2; i++) {
-			close(gateway[i]);
-			close(supervisor[i]);
-			close(appraiser[i]);
-		}
-		return false;
-	}
+static void
+make_ends(struct house *house, struct ends *ends)
+{
+	char problem[LOCAL_PROBLEM_SIZE];
+
+	assert(channel_pair(ends->gateway) == CHANNEL_OK &&
+	       channel_pair(ends->supervisor) == CHANNEL_OK &&
+	       channel_pair(ends->appraiser) == CHANNEL_OK);
+	house->gateway = ends->gateway[0];
+	house->supervisor = ends->supervisor[0];
+	house->appraiser = ends->appraiser[0];
+	house->options.gateway = ends->gateway[1];
+	house->options.supervisor = ends->supervisor[1];
+	house->options.appraiser = ends->appraiser[1];
+	house->options.control = local_listen(house->control, problem);
+	assert(house->options.control >= 0);
+}
+
+static void
+start_threads(struct house *house)
+{
+	house->serving = true;
 	pthread_create(&house->keeper_thread, NULL, run_keeper, house);
 	pthread_create(&house->reader_thread, NULL, run_reader, house);
 	pthread_create(&house->supervisor_thread, NULL, run_supervisor, house);
 	pthread_create(&house->appraiser_thread, NULL, run_appraiser, house);
+}
+
+bool
+house_start(struct house *house, char problem[KEEPER_PROBLEM_SIZE])
+{
+	struct ends ends;
+
+	make_ends(house, &ends);
+	if (!keeper_open(&house->keeper, &house->options, house->root_key, problem)) {
+		for (int i = 0; i < 2; i++) {
+			close(ends.gateway[i]);
+			close(ends.supervisor[i]);
+			close(ends.appraiser[i]);
+		}
+		close(house->options.control);
+		return false;
+	}
+	start_threads(house);
 	return true;
+}
+
+void
+house_start_sealed(struct house *house)
+{
+	char problem[KEEPER_PROBLEM_SIZE] = "";
+	struct ends ends;
+
+	make_ends(house, &ends);
+	if (!keeper_attach(&house->keeper, &house->options, problem)) {
+		fprintf(stderr, "%s\n", problem);
+		abort();
+	}
+	start_threads(house);
 }
 
 static void
@@ -447,6 +502,14 @@ house_await_end(struct house *house)
 }
 
 void
+house_await_seal(struct house *house)
+{
+	pthread_join(house->keeper_thread, NULL);
+	assert(house->served && atomic_load(&house->keeper.sealing));
+	house->ended = true;
+}
+
+void
 house_stop(struct house *house)
 {
 	if (!house->serving)
@@ -461,6 +524,7 @@ house_stop(struct house *house)
 	end_thread(house->gateway, house->options.gateway, house->reader_thread);
 	end_thread(house->supervisor, house->options.supervisor, house->supervisor_thread);
 	end_thread(house->appraiser, house->options.appraiser, house->appraiser_thread);
+	close(house->options.control);
 	keeper_close(&house->keeper);
 	house->serving = false;
 }

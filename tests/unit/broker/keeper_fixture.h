@@ -8,6 +8,7 @@
 #define POSTERN_TESTS_KEEPER_FIXTURE_H
 
 #include "../attest/software_tpm.h"
+#include "keeper/control.h"
 #include "keeper/keeper.h"
 #include "keeper/records.h"
 #include "wire/operation.h"
@@ -32,6 +33,9 @@ struct house_operator {
 struct house {
 	char folder[64];
 	struct secret *root_key;
+	struct share_set set; /* count 0: the root key has no shares */
+	struct share shares[SHARES_MAX];
+	char control[96]; /* the local socket's path */
 	struct keeper_options options;
 	struct keeper keeper;
 	int gateway; /* the test's ends */
@@ -61,11 +65,17 @@ struct house {
 /* Makes the store and starts. `policies`: one Cedar text beside what lets role admin do everything.
  */
 void house_open(struct house *house, const char *policies);
+/* The same with a root key in shares, and nothing started. */
+void house_found(struct house *house, const char *policies, uint8_t threshold, uint8_t count);
 /* Ends the keeper and starts another on the same store; false with the problem where it refuses. */
 void house_stop(struct house *house);
 /* The keeper has to end by itself, as one that failed. */
 void house_await_end(struct house *house);
 bool house_start(struct house *house, char problem[KEEPER_PROBLEM_SIZE]);
+/* Sealed. */
+void house_start_sealed(struct house *house);
+/* The keeper has to end by itself, sealed. */
+void house_await_seal(struct house *house);
 void house_close(struct house *house);
 
 /* Sends and waits. `ret_payload` is malloced; NULL: not wanted. */
@@ -105,6 +115,34 @@ void house_put(struct house *house, const char *path, struct bytes value);
 struct bytes house_names(uint8_t *memory, size_t size, const char *names);
 /* The whole audit log as the broker shows it; free it. */
 char *house_audit(struct house *house);
+
+/* ---- the local socket ---- */
+
+struct house_control {
+	int channel;
+	uint64_t id;
+	struct frame_buffer buffer;
+	/* Frames before the answer; NULL: there must be none. */
+	void (*piece)(struct house_control *control, uint16_t type, struct bytes body);
+	void *user;
+	/* Of the newest answer. */
+	uint8_t status;
+	char text[CONTROL_TEXT_MAX + 1];
+	uint8_t payload[CONTROL_PAYLOAD_MAX];
+	size_t payload_size;
+};
+void control_open(struct house *house, struct house_control *control);
+void control_close(struct house_control *control);
+/* Answers the status; -1: the keeper closed the connection. */
+int control_ask(struct house_control *control, enum frame_type type, struct bytes body);
+/* The house's share of that number, a bit of it turned where `wrong`. */
+int control_give(struct house_control *control, const struct house *house,
+		 enum control_purpose purpose, uint8_t number, bool wrong);
+int control_give_key(struct house_control *control, const uint8_t key[CONTROL_KEY_SIZE],
+		     enum control_purpose purpose, uint64_t witness);
+int control_witness(struct house_control *control, uint8_t stage, uint64_t counter);
+int control_thaw(struct house_control *control, uint64_t revision);
+struct control_state control_state(struct house_control *control);
 
 /* ---- guests ---- */
 

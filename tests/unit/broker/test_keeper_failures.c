@@ -106,14 +106,14 @@ start_again(struct house *house)
 /* ---- the disk ---- */
 
 static void
-test_a_commit_that_the_disk_failed_ends_the_keeper(void **state)
+test_a_commit_in_doubt_ends_the_keeper(void **state)
 {
 	struct house *house = *state;
 	struct guest guest;
 
 	guest_open(&guest);
 	guest_admit(house, &guest, "first");
-	fail_next(STORE_IO, false);
+	fail_next(STORE_UNSURE, false);
 	assert_int_equal(guest_release(house, &guest, &(struct guest_release){0}, NULL),
 			 WIRE_FAILED);
 	assert_given_up(house);
@@ -125,7 +125,8 @@ test_a_commit_that_the_disk_failed_ends_the_keeper(void **state)
 static void
 test_an_act_in_doubt_ends_the_keeper_and_counts_from_its_next_start(void **state)
 {
-	static const enum store_status statuses[] = {STORE_IO, STORE_SPACE};
+	/* The second says that nothing was changed, and it can be seen that it was. */
+	static const enum store_status statuses[] = {STORE_UNSURE, STORE_SPACE};
 	struct house *house = *state;
 
 	for (size_t i = 0; i < 2; i++) {
@@ -143,30 +144,70 @@ test_an_act_in_doubt_ends_the_keeper_and_counts_from_its_next_start(void **state
 }
 
 static void
-test_a_full_disk_refuses_and_the_keeper_goes_on(void **state)
+assert_refused_cleanly(struct house *house, enum store_status status, const char *words)
 {
-	struct house *house = *state;
+	struct operation_request request = {.operation = OPERATION_MACHINE_SUSPEND};
 	struct guest guest;
+	char name[32];
 
 	guest_open(&guest);
-	guest_admit(house, &guest, "first");
-	fail_next(STORE_SPACE, false);
+	snprintf(name, sizeof(name), "machine-%d", (int)status);
+	guest_admit(house, &guest, name);
+	fail_next(status, false);
 	assert_int_equal(guest_release(house, &guest, &(struct guest_release){0}, NULL),
-			 WIRE_FAILED);
-	fail_next(STORE_SPACE, false);
-	assert_int_equal(suspend(house, &guest), OUTCOME_FAILED);
+			 WIRE_STORE);
+	operation_set_text(&request, FIELD_MACHINE, guest.id);
+	operation_set_text(&request, FIELD_REASON, "a test");
+	fail_next(status, false);
+	struct house_answer answer = house_operate(house, &house->alice, &request);
+	assert_int_equal(answer.outcome, OUTCOME_FAILED);
+	assert_non_null(strstr(answer.json, words));
+	free(answer.json);
+	/* The act was not applied, and with the cause it is over. */
 	assert_int_equal(guest_release(house, &guest, &(struct guest_release){0}, NULL), WIRE_OK);
+	assert_int_equal(atomic_load(&house->keeper.trouble), STORE_OK);
 	assert_int_equal(suspend(house, &guest), OUTCOME_OK);
 	guest_close(&guest);
 	/* Of an enrolment that was refused nothing stays. */
 	guest_open(&guest);
 	size_t count = house->keeper.trust.machine_count;
-	fail_next(STORE_SPACE, false);
-	assert_int_equal(guest_enroll(house, &guest, NULL), WIRE_FAILED);
+	fail_next(status, false);
+	assert_int_equal(guest_enroll(house, &guest, NULL), WIRE_STORE);
 	assert_int_equal(house->keeper.trust.machine_count, count);
 	assert_int_equal(guest_enroll(house, &guest, NULL), WIRE_OK);
 	assert_int_equal(house->keeper.trust.machine_count, count + 1);
 	guest_close(&guest);
+}
+
+static void
+test_a_disk_that_takes_nothing_refuses_and_the_keeper_goes_on(void **state)
+{
+	assert_refused_cleanly(*state, STORE_SPACE, "no room on the broker's disk");
+	assert_refused_cleanly(*state, STORE_READONLY, "may not be written");
+	assert_refused_cleanly(*state, STORE_IO, "disk fails");
+}
+
+static void
+test_a_start_on_a_disk_that_takes_nothing_serves_readings(void **state)
+{
+	struct house *house = *state;
+	char problem[KEEPER_PROBLEM_SIZE] = "";
+
+	house_stop(house);
+	fail_next(STORE_SPACE, false);
+	assert_true(house_start(house, problem));
+	assert_int_equal(house_call(house, FRAME_HEALTH, (struct bytes){0}, NULL), WIRE_OK);
+	/* What was due is written when it can be. */
+	for (size_t i = 0; atomic_load(&house->keeper.trouble) != STORE_OK; i++) {
+		assert_true(i < 500);
+		usleep(10000);
+	}
+	char *log = house_audit(house);
+	size_t starts = 0;
+	for (const char *at = log; (at = strstr(at, "\\\"kind\\\":\\\"start\\\"")); at++)
+		starts++;
+	assert_int_equal(starts, 2);
+	free(log);
 }
 
 /* ---- the appraiser ---- */
@@ -243,9 +284,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-		TEST(test_a_commit_that_the_disk_failed_ends_the_keeper),
+		TEST(test_a_commit_in_doubt_ends_the_keeper),
 		TEST(test_an_act_in_doubt_ends_the_keeper_and_counts_from_its_next_start),
-		TEST(test_a_full_disk_refuses_and_the_keeper_goes_on),
+		TEST(test_a_disk_that_takes_nothing_refuses_and_the_keeper_goes_on),
+		TEST(test_a_start_on_a_disk_that_takes_nothing_serves_readings),
 		TEST(test_a_log_that_hangs_the_appraiser_holds_up_nobody_else),
 		TEST(test_an_appraiser_that_never_answers_ends_the_keeper),
 #undef TEST
