@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One real broker: a folder made by `postern init`, and the posternd that runs on it."""
 import base64
+import json
 import os
 import pathlib
 import socket
@@ -62,7 +63,8 @@ def run(*command, status=0, **keywords):
 
 
 class Broker:
-    def __init__(self, folder, **settings):
+    def __init__(self, folder, shares=None, **settings):
+        """`shares` (count, threshold): the root key is in shares, and the broker starts sealed."""
         self.folder = str(folder)
         self.port = free_port()
         self.process = None
@@ -71,13 +73,52 @@ class Broker:
         os.makedirs(self.folder)
         run(program("postern"), "init", "--config-dir", os.path.join(self.folder, "config"), "--state",
             os.path.join(self.folder, "state"), "--listen", f"127.0.0.1:{self.port}", "--operator", "alice",
-            "--no-passphrase")
+            "--no-passphrase", *self.share_options(shares))
         self.config = os.path.join(self.folder, "config/posternd.conf")
         self.guest_config = os.path.join(self.folder, "config/guest.conf")
         self.operator_config = os.path.join(self.folder, "config/operator.conf")
         with open(self.config, "a", encoding="utf-8") as file:
             file.writelines(f"{key} = {value}\n" for key, value in settings.items())
         self.log = open(self.folder + ".log", "ab+")
+
+    def share_options(self, shares):
+        self.share_files, self.threshold = [], 0
+        if shares is None:
+            return []
+        folder = os.path.join(self.folder, "shares")
+        self.share_files = [os.path.join(folder, f"share-{number}.txt") for number in range(1, shares[0] + 1)]
+        self.threshold = shares[1]
+        return ["--shares", shares[0], "--threshold", shares[1], "--shares-dir", folder]
+
+    # ---- what the command does on the broker's host ----
+
+    def local(self, *arguments, **keywords):
+        return run(program("postern"), *arguments, "--config", self.config, **keywords)
+
+    def unseal(self, shares=None):
+        """Gives so many shares as are wanted, one command each; the last one's output."""
+        for path in shares or self.share_files[:self.threshold]:
+            done = self.local("unseal", "--share-file", path)
+        assert "unsealed" in done.stdout, done
+        return done
+
+    def state(self):
+        return json.loads(self.local("seal-status", "--json").stdout)
+
+    def wait_sealed(self):
+        """The roles are started anew: the socket goes, and comes back."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            done = self.local("seal-status", "--json", status=None)
+            if done.returncode == 0 and json.loads(done.stdout)["sealed"]:
+                self.started = list(self.children().values())
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"not sealed within {START_SECONDS} s: {self.stderr()}")
+
+    @property
+    def control(self):
+        return settings_of(self.config)["control"]
 
     @property
     def store(self):

@@ -17,13 +17,14 @@ from soft_tpm import SoftTpm
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "settings(**lines): lines for posternd.conf")
+    config.addinivalue_line("markers", "shares(count, threshold): the root key is in shares; the story begins unsealed")
 
 
 class Bare:
     """A broker that runs, with nothing in it but what `postern init` put there."""
 
-    def __init__(self, folder, **settings):
-        self.broker = Broker(folder, **settings)
+    def __init__(self, folder, shares=None, **settings):
+        self.broker = Broker(folder, shares=shares, **settings)
         try:
             self.fill()
         except BaseException:
@@ -32,6 +33,8 @@ class Bare:
 
     def fill(self):
         self.broker.start()
+        if self.broker.share_files:
+            self.broker.unseal()
         self.client = Client("127.0.0.1", self.broker.port, self.broker.certificate)
         key = Ed25519PrivateKey.from_private_bytes(self.broker.operator_seed())
         self.operator = Operator(self.client, "alice", key, self.broker.answer_key)
@@ -120,9 +123,11 @@ class House(Bare):
 
 def made(kind, request):
     marker = request.node.get_closest_marker("settings")
+    shares = request.node.get_closest_marker("shares")
     folder = tempfile.mkdtemp(prefix="postern-story-")
     try:
-        house = kind(os.path.join(folder, "broker"), **(marker.kwargs if marker else {}))
+        house = kind(os.path.join(folder, "broker"), shares=shares.args if shares else None,
+                     **(marker.kwargs if marker else {}))
         yield house
         house.broker.close()
     finally:
