@@ -47,6 +47,7 @@ const char *const fault_calls[CALL_COUNT + 1] = {
 static atomic_int armed = CALL_COUNT;
 static atomic_uint calls;
 static atomic_bool happened;
+static atomic_bool resting;
 static unsigned fail_at;
 static int fail_with;
 static enum fault_mode fail_how;
@@ -74,6 +75,12 @@ fault_disarm(void)
 	return atomic_load(&calls);
 }
 
+void
+fault_pause(int paused)
+{
+	atomic_store(&resting, paused);
+}
+
 int
 fault_happened(void)
 {
@@ -83,7 +90,7 @@ fault_happened(void)
 static bool
 fails(enum call call)
 {
-	if (atomic_load(&armed) != (int)call)
+	if (atomic_load(&armed) != (int)call || atomic_load(&resting))
 		return false;
 	unsigned number = atomic_fetch_add(&calls, 1) + 1;
 	bool now = number == fail_at ||
@@ -198,6 +205,26 @@ pread64(int file, void *bytes, size_t size, off64_t at)
 	const bool fault = fails(CALL_PREAD);
 
 	return answer(syscall(SYS_pread64, file, bytes, ordered(size, fault), at), fault);
+}
+
+/* What a hardened program calls instead, where it knows how large its memory is. */
+ssize_t __read_chk(int file, void *bytes, size_t size, size_t capacity);
+ssize_t __pread64_chk(int file, void *bytes, size_t size, off64_t at, size_t capacity);
+
+ssize_t
+__read_chk(int file, void *bytes, size_t size, size_t capacity)
+{
+	if (size > capacity)
+		abort();
+	return read(file, bytes, size);
+}
+
+ssize_t
+__pread64_chk(int file, void *bytes, size_t size, off64_t at, size_t capacity)
+{
+	if (size > capacity)
+		abort();
+	return pread64(file, bytes, size, at);
 }
 
 /* ---- calls that do one thing ---- */

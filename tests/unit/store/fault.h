@@ -25,6 +25,8 @@ extern const char *const fault_calls[];
 void fault_arm(const char *call, unsigned at, int error, enum fault_mode mode);
 /* How many calls there were since; no more fail. */
 unsigned fault_disarm(void);
+/* Calls while it is paused are neither counted nor made to fail. */
+void fault_pause(int paused);
 /* Has one failed since it was armed? */
 int fault_happened(void);
 

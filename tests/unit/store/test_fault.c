@@ -8,8 +8,7 @@
  *     test-store-fault [every]     each `every`-th call of each kind; 1: all
  */
 #include "fault.h"
-#include "store/backend.h"
-#include "store/upkeep.h"
+#include "store/state.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -22,6 +21,7 @@
 #define MAP_SIZE    ((size_t)64 * 1024) /* it must grow */
 #define BULK_SIZE   ((size_t)120 * 1000)
 #define RECORDS_MAX 16
+#define ERASED_MAX  8
 #define EVERY_SLICE 3
 
 static char folder[] = "/tmp/store-fault-XXXXXX";
@@ -32,14 +32,12 @@ struct record {
 	const char *key;
 	char fill; /* the value is `size` times this; 0: there is none */
 	size_t size;
-	bool erasable;
 };
 
 struct load {
 	char path[64];
 	struct secret *root_key;
 	struct secret *next_key;
-	struct backend *backend; /* the store's */
 	struct store *store;
 	struct record records[RECORDS_MAX];
 	size_t count;
@@ -49,6 +47,11 @@ struct load {
 	size_t change_count;
 	uint64_t new_entries;
 	const char *step;
+	uint64_t leaving[ERASED_MAX]; /* slots that are erased if the step succeeds */
+	size_t leaving_count;
+	uint64_t erased[ERASED_MAX];
+	size_t erased_count;
+	bool rekeyed;
 };
 
 __attribute__((format(printf, 1, 2), noreturn)) static void
@@ -139,8 +142,40 @@ adopt_changes(struct load *load)
 	for (size_t i = 0; i < load->change_count; i++)
 		*find(load, load->changes[i].key) = load->changes[i];
 	load->entries += load->new_entries;
+	for (size_t i = 0; i < load->leaving_count; i++)
+		load->erased[load->erased_count++] = load->leaving[i];
 	load->change_count = 0;
+	load->leaving_count = 0;
 	load->new_entries = 0;
+}
+
+/* The slot of an erasable record as it lies there. */
+static uint64_t
+slot_of(struct load *load, const char *key)
+{
+	char name[64];
+	struct backend_record record;
+	auto_view view = {0};
+	struct store_error err = {0};
+
+	snprintf(name, sizeof name, "r/%s", key);
+	if (view_open(load->store->backend, &view, &err) != STORE_OK ||
+	    view_get(&view, name, &record, &err) != STORE_OK)
+		die("%s: no slot of %s: %s", load->step, key, err.message);
+	return store_body_place(&record).slot;
+}
+
+static void
+must_be_erased(struct load *load)
+{
+	for (size_t i = 0; i < load->erased_count; i++) {
+		uint8_t bytes[BACKEND_SLOT_SIZE];
+		struct backend *backend = load->store->backend;
+		if (backend->class->slot_read(backend, load->erased[i], bytes, NULL) != STORE_OK ||
+		    !sodium_is_zero(bytes, sizeof bytes))
+			die("%s: slot %llu is not erased", load->step,
+			    (unsigned long long)load->erased[i]);
+	}
 }
 
 static void
@@ -150,7 +185,26 @@ put(struct load *load, const char *key, char fill, size_t size)
 
 	memset(bytes, fill, size);
 	store_batch_put(load->batch, key, (struct store_bytes){bytes, size});
-	load->changes[load->change_count++] = (struct record){key, fill, size, false};
+	load->changes[load->change_count++] = (struct record){key, fill, size};
+}
+
+static void
+put_erasable(struct load *load, const char *key, char fill)
+{
+	uint8_t bytes[100];
+
+	memset(bytes, fill, sizeof bytes);
+	store_batch_put_erasable(load->batch, key, (struct store_bytes){bytes, sizeof bytes});
+	load->changes[load->change_count++] = (struct record){key, fill, sizeof bytes};
+}
+
+/* The step overwrites or deletes it. */
+static void
+leave(struct load *load, const char *key)
+{
+	fault_pause(true);
+	load->leaving[load->leaving_count++] = slot_of(load, key);
+	fault_pause(false);
 }
 
 static void
@@ -176,12 +230,13 @@ create(struct load *load, struct store_error *err)
 static enum store_status
 open_store(struct load *load, struct store_error *err)
 {
-	enum store_status status =
-		backend_lmdb_open(load->path, false, MAP_SIZE, &load->backend, err);
+	struct backend *backend = NULL;
+	enum store_status status = backend_lmdb_open(load->path, false, MAP_SIZE, &backend, err);
 
 	if (status != STORE_OK)
 		return status;
-	return store_open_on(load->backend, load->root_key, &load->store, err);
+	return store_open_on(backend, load->rekeyed ? load->next_key : load->root_key, &load->store,
+			     err);
 }
 
 static enum store_status
@@ -268,6 +323,68 @@ read_all(struct load *load, struct store_error *err)
 	return status;
 }
 
+static enum store_status
+first_erasable(struct load *load, struct store_error *err)
+{
+	put_erasable(load, "secret/1", 's');
+	put_erasable(load, "secret/2", 't');
+	return commit(load, err);
+}
+
+static enum store_status
+overwrite_one(struct load *load, struct store_error *err)
+{
+	leave(load, "secret/1");
+	put_erasable(load, "secret/1", 'S');
+	put_erasable(load, "secret/3", 'u');
+	append(load, "secret");
+	return commit(load, err);
+}
+
+static enum store_status
+destroy_both(struct load *load, struct store_error *err)
+{
+	leave(load, "secret/1");
+	leave(load, "secret/2");
+	put(load, "secret/1", 'n', 10);
+	drop(load, "secret/2");
+	append(load, "secret");
+	return commit(load, err);
+}
+
+static enum store_status
+rotate(struct load *load, struct store_error *err)
+{
+	return store_rotate(load->store, err);
+}
+
+static enum store_status
+reseal(struct load *load, struct store_error *err)
+{
+	struct store_rotation rotation = {0};
+	enum store_status status = STORE_OK;
+
+	for (int i = 0; i < 100 && status == STORE_OK; i++) {
+		status = store_reseal(load->store, 4, &rotation, err);
+		if (status == STORE_OK && rotation.oldest == rotation.generation)
+			return STORE_OK;
+	}
+	return status == STORE_OK ? store_fail(err, STORE_CONFLICT, "there is no end") : status;
+}
+
+/* It may have been done before, when it was not sure. */
+static enum store_status
+rekey(struct load *load, struct store_error *err)
+{
+	enum store_status status = store_try_key(load->store, load->next_key, err);
+
+	if (status == STORE_KEY)
+		status = store_rekey(load->store, load->next_key,
+				     (struct store_bytes){(const uint8_t *)"note", 4}, err);
+	load->rekeyed = status == STORE_OK;
+	return status;
+}
+
 static const struct step {
 	const char *name;
 	enum store_status (*act)(struct load *load, struct store_error *err);
@@ -276,10 +393,16 @@ static const struct step {
 	{"open", open_store},
 	{"first records", first_records},
 	{"change records", change_records},
+	{"first erasable records", first_erasable},
+	{"overwrite one", overwrite_one},
 	{"outgrow the map", outgrow_the_map},
 	{"outgrow it again", outgrow_it_again},
 	{"expect what is not", expect_what_is_not},
 	{"make room", make_room},
+	{"rotate", rotate},
+	{"destroy both", destroy_both},
+	{"re-seal", reseal},
+	{"rekey", rekey},
 	{"read all", read_all},
 	{"open again", reopen_store},
 	{"read again", read_all},
@@ -305,6 +428,7 @@ act(struct load *load, const struct step *step, struct store_error *err)
 	load->step = step->name;
 	load->batch = store_batch_new();
 	load->change_count = 0;
+	load->leaving_count = 0;
 	load->new_entries = 0;
 	*err = (struct store_error){0};
 	enum store_status status = step->act(load, err);
@@ -334,16 +458,30 @@ must_hold(struct load *load, const char *when)
 		die("%s: not what was acknowledged, %s", load->step, when);
 }
 
+/* What was erased is so from the moment of the answer. */
+static void
+settle_success(struct load *load)
+{
+	adopt_changes(load);
+	fault_pause(true);
+	if (load->store)
+		must_be_erased(load);
+	fault_pause(false);
+}
+
 /* One step fails; then the fault is over. */
 static void
 survive(struct load *load, const struct fault *fault, const struct step *step,
 	const struct store_error *failure)
 {
-	bool lasts = fault->mode == FAULT_LASTS;
+	/* The only doubts that one call can cast: deleted for sure, but perhaps still to be read.
+	 */
+	bool unerased = strstr(failure->message, "not erased yet");
+	bool unsure = failure->status == STORE_UNSURE && (fault->mode == FAULT_LASTS || unerased);
 	bool done = false;
 	struct store_error err;
 
-	if (!(fault->wanted & BIT(failure->status)) && !(lasts && failure->status == STORE_UNSURE))
+	if (!(fault->wanted & BIT(failure->status)) && !unsure)
 		die("%s: status %d: %s", step->name, failure->status, failure->message);
 	if (failure->message[0] == 0)
 		die("%s: status %d says nothing", step->name, failure->status);
@@ -351,7 +489,7 @@ survive(struct load *load, const struct fault *fault, const struct step *step,
 		done = settle(load);
 	must_hold(load, "after a refusal");
 	if (!done && act(load, step, &err) == STORE_OK)
-		adopt_changes(load);
+		settle_success(load);
 	else if (!done && !(step->act == create && failure->status == STORE_UNSURE &&
 			    err.status == STORE_EXISTS))
 		die("%s: cannot go on: %d %s", step->name, err.status, err.message);
@@ -372,6 +510,7 @@ carry_out(const struct fault *fault, unsigned at)
 	load.next_key = secret_new(STORE_ROOT_KEY_SIZE);
 	if (!load.root_key || !load.next_key)
 		die("no keys");
+	memset(load.next_key->bytes, 'n', STORE_ROOT_KEY_SIZE);
 	fault_arm(fault->call, at, fault->error, fault->mode);
 	for (size_t i = 0; i < STEP_COUNT; i++) {
 		enum store_status status = act(&load, &steps[i], &err);
@@ -380,7 +519,7 @@ carry_out(const struct fault *fault, unsigned at)
 			count = fault_disarm();
 		over = over || struck;
 		if (status == STORE_OK)
-			adopt_changes(&load);
+			settle_success(&load);
 		else if (struck)
 			survive(&load, fault, &steps[i], &err);
 		else
@@ -389,9 +528,11 @@ carry_out(const struct fault *fault, unsigned at)
 	if (!over)
 		count = fault_disarm();
 	must_hold(&load, "at the end");
+	must_be_erased(&load);
 	if (reopen_store(&load, &err) != STORE_OK)
 		die("cannot be opened at the end: %s", err.message);
 	must_hold(&load, "opened at the end");
+	must_be_erased(&load);
 	store_close(load.store);
 	secret_free(load.root_key);
 	secret_free(load.next_key);
