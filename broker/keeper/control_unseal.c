@@ -204,6 +204,9 @@ unsealed(struct connection *connection, const struct unsealing *unsealing)
 	pthread_rwlock_unlock(&keeper->lock);
 	/* The keeper's own thread waits for frames, or this. */
 	(void)shutdown(keeper->wake[1], SHUT_RDWR);
+	/* Whoever watches the daemon is told; if the supervisor is gone, so are we. */
+	const struct frame told = {.type = FRAME_UNSEALED, .descriptor = -1};
+	(void)!channel_send(keeper->options.supervisor, &told);
 }
 
 /* Mutex held, and held again at the end: others hear meanwhile that it is being unsealed. */

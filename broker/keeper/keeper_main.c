@@ -136,12 +136,10 @@ unseal(struct keeper *keeper, const char *path)
 }
 
 static int
-run(struct keeper *keeper, bool sealed)
+run(struct keeper *keeper)
 {
-	if (!role_confine(ROLE_KEEPER) || !role_ready())
+	if (!role_confine_beside(ROLE_KEEPER, keeper->options.store) || !role_ready())
 		return ROLE_EXIT_FAILED;
-	if (sealed)
-		role_complain("sealed: `postern unseal` gives it the root key");
 	bool served = keeper_serve(keeper);
 	if (atomic_load(&keeper->sealing))
 		return ROLE_EXIT_SEALED;
@@ -169,7 +167,7 @@ keeper_main(void)
 	if (key_path)
 		status = unseal(&keeper, key_path);
 	if (status == 0)
-		status = run(&keeper, !key_path);
+		status = run(&keeper);
 	keeper_close(&keeper);
 	return status;
 }

@@ -8,6 +8,7 @@
 #include "role.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <string.h>
@@ -49,6 +50,7 @@ struct ruleset {
 #define FILE_SYSTEM_REFER    (1ULL << 13) /* ABI 2 */
 #define FILE_SYSTEM_TRUNCATE (1ULL << 14) /* ABI 3 */
 #define FILE_SYSTEM_IOCTL    (1ULL << 15) /* ABI 5 */
+#define FILE_READ_AND_WRITE  0x6ULL	  /* of files that are there: no making, no removing */
 #define NETWORK_TCP	     0x3ULL	  /* bind and connect */
 #define SCOPE_ALL	     0x3ULL	  /* abstract sockets and signals */
 
@@ -70,12 +72,30 @@ ruleset_for(long abi, struct ruleset *ret_rules)
 	return abi >= 6 ? sizeof(rules) : abi >= 4 ? 2 * sizeof(uint64_t) : sizeof(uint64_t);
 }
 
-/* No rule is added to the set: nothing of what it handles is permitted. What is open stays so:
- * the keeper lives on the store's files that it has. */
+/* Files beneath the folder that are there may be opened again. */
+static bool
+permit_folder(int ruleset, const struct ruleset *rules, const char *folder)
+{
+	int descriptor = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (descriptor < 0)
+		return false;
+	const struct landlock_path_beneath_attr rule = {
+		.allowed_access = FILE_READ_AND_WRITE | (rules->file_system & FILE_SYSTEM_TRUNCATE),
+		.parent_fd = descriptor,
+	};
+	bool added =
+		syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0;
+	close(descriptor);
+	return added;
+}
+
+/* But for the folder no rule is added to the set: nothing of what it handles is permitted. What is
+ * open stays so. */
 bool
-landlock_deny(void)
+landlock_deny(const char *folder, bool *ret_denied)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	*ret_denied = abi >= 0;
 	/* Not in this kernel, not enabled, or kept from us by the unit's own filter: seccomp
 	 * remains. */
 	if (abi < 0)
@@ -85,7 +105,8 @@ landlock_deny(void)
 	long descriptor = syscall(SYS_landlock_create_ruleset, &rules, size, 0);
 	if (descriptor < 0)
 		return false;
-	bool denied = syscall(SYS_landlock_restrict_self, (int)descriptor, 0) == 0;
+	bool denied = (folder == NULL || permit_folder((int)descriptor, &rules, folder)) &&
+		      syscall(SYS_landlock_restrict_self, (int)descriptor, 0) == 0;
 	close((int)descriptor);
 	return denied;
 }
@@ -93,15 +114,26 @@ landlock_deny(void)
 bool
 role_confine(enum role_kind kind)
 {
+	return role_confine_beside(kind, NULL);
+}
+
+bool
+role_confine_beside(enum role_kind kind, const char *folder)
+{
 #ifdef POSTERN_SANITIZED
 	/* The sanitizers' run time maps files, starts a process to look for leaks, and reads
 	 * /proc/self. */
+	(void)folder;
 	return kind < ROLE_COUNT;
 #else
-	const char *layer = !capabilities_drop(kind) ? "capabilities"
-			    : !landlock_deny()	     ? "Landlock"
-			    : !filter_install(kind)  ? "seccomp"
-						     : NULL;
+	bool denied = false;
+	const char *layer = NULL;
+	if (!capabilities_drop(kind))
+		layer = "capabilities";
+	else if (!landlock_deny(folder, &denied))
+		layer = "Landlock";
+	else if (!filter_install(kind, folder != NULL && denied))
+		layer = "seccomp";
 	if (layer == NULL)
 		return true;
 	role_complain("%s: %s", layer, strerror(errno));

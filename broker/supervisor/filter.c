@@ -157,8 +157,8 @@ static const struct rule gateway[] = {
 
 /* The store's files, which are open: LMDB of any version, and what the store asks itself. */
 static const struct rule keeper[] = {
-	ALLOW(shutdown), /* of the gateway's channel, when that breaks: ends its own workers */
-	ALLOW_IF(fcntl, 1, EQUALS, F_SETLK), /* LMDB's reader table, when it closes */
+	ALLOW_IF(fcntl, 1, EQUALS, F_SETLK), /* LMDB's reader table, when it opens and closes */
+	ALLOW_IF(fcntl, 1, EQUALS, F_SETLKW),
 	ALLOW_IF(fcntl, 1, EQUALS, F_GETLK),
 	ALLOW(lseek),
 	ALLOW(preadv),
@@ -169,6 +169,24 @@ static const struct rule keeper[] = {
 	ALLOW(ftruncate),
 	ALLOW(fallocate),
 	ALLOW(fstatfs),
+	/* The local socket: whoever connects is asked of the kernel, and bounded in how long it may
+	 * let a thread wait. */
+	ALLOW(accept4),
+	ALLOW(geteuid),
+	ALLOW_IF(getsockopt, 2, EQUALS, SO_PEERCRED),
+	ALLOW_IF(setsockopt, 2, EQUALS, SO_RCVTIMEO),
+	ALLOW_IF(setsockopt, 2, EQUALS, SO_SNDTIMEO),
+	/* Of channels and of local connections: ends the threads that wait on them. */
+	ALLOW(shutdown),
+	/* Whoever works in the background pauses between pieces. */
+	ALLOW(clock_nanosleep),
+	ALLOW(nanosleep),
+};
+
+/* Which ones, Landlock says; no folders, and nothing that being opened cuts off. */
+static const struct rule opening[] = {
+	ALLOW_IF(openat, 2, BITS_CLEAR, O_PATH | O_DIRECTORY | O_TMPFILE | O_TRUNC),
+	ALLOW(uname), /* LMDB knows of a defect of old kernels */
 };
 
 /* Refused in a way that libraries cope with: the C library asks for a file of the time zone,
@@ -276,8 +294,17 @@ static const struct rules role_rules[ROLE_COUNT][RULE_SETS_MAX] = {
 };
 
 static void
-build(struct program *program, enum role_kind kind)
+emit_rules(struct program *program, const struct rules *rules)
 {
+	for (size_t i = 0; i < rules->count; i++)
+		emit_rule(program, &rules->list[i]);
+}
+
+static void
+build(struct program *program, enum role_kind kind, bool may_open)
+{
+	const struct rules opening_rules = RULES(opening);
+
 	emit_load(program, offsetof(struct seccomp_data, arch));
 	emit_jump(program, BPF_JEQ, OWN_ARCHITECTURE, 1, 0);
 	emit_return(program, SECCOMP_RET_KILL_PROCESS);
@@ -286,10 +313,10 @@ build(struct program *program, enum role_kind kind)
 	emit_jump(program, BPF_JGE, X32_FIRST, 0, 1);
 	emit_return(program, SECCOMP_RET_KILL_PROCESS);
 #endif
-	for (size_t i = 0; i < RULE_SETS_MAX; i++) {
-		for (size_t j = 0; j < role_rules[kind][i].count; j++)
-			emit_rule(program, &role_rules[kind][i].list[j]);
-	}
+	for (size_t i = 0; i < RULE_SETS_MAX; i++)
+		emit_rules(program, &role_rules[kind][i]);
+	if (may_open)
+		emit_rules(program, &opening_rules);
 	/* abort(), and nobody else's end. */
 	const struct rule own = {SYS_tgkill, EQUALS, 0, (uint32_t)getpid()};
 	emit_rule(program, &own);
@@ -301,10 +328,10 @@ build(struct program *program, enum role_kind kind)
 }
 
 bool
-filter_install(enum role_kind kind)
+filter_install(enum role_kind kind, bool may_open)
 {
 	struct program program = {.count = 0};
-	build(&program, kind);
+	build(&program, kind, may_open);
 	if (program.full) {
 		errno = E2BIG;
 		return false;

@@ -8,9 +8,11 @@
 
 /* No capability, whoever the daemon runs as; the keeper keeps that of locking memory. */
 __attribute__((warn_unused_result)) bool capabilities_drop(enum role_kind kind);
-/* No path, no TCP and no signal to others, as far as the kernel can; true where it cannot. */
-__attribute__((warn_unused_result)) bool landlock_deny(void);
-/* The role's list of system calls. */
-__attribute__((warn_unused_result)) bool filter_install(enum role_kind kind);
+/* No path but the files in `folder` (NULL: none), no TCP and no signal to others, as far as the
+ * kernel can; true where it cannot, and then nothing is denied. */
+__attribute__((warn_unused_result)) bool landlock_deny(const char *folder, bool *ret_denied);
+/* The role's list of system calls. With `may_open` it may ask to open files, because something else
+ * says which. */
+__attribute__((warn_unused_result)) bool filter_install(enum role_kind kind, bool may_open);
 
 #endif

@@ -64,6 +64,11 @@ struct settings *role_begin(const struct settings_key *keys);
  * outside byte is read. Threads started later inherit it; none may run yet. False: said on
  * stderr. */
 __attribute__((warn_unused_result)) bool role_confine(enum role_kind kind);
+/* The same, but files that are in `folder` may be opened for reading and writing, where the kernel
+ * has Landlock to see to it that it is these alone: a store whose disk has failed is opened again.
+ */
+__attribute__((warn_unused_result)) bool role_confine_beside(enum role_kind kind,
+							     const char *folder);
 /* Answers READY. */
 __attribute__((warn_unused_result)) bool role_ready(void);
 /* One line on stderr: "posternd keeper: ...". Never with bytes from outside in it. */

@@ -2,6 +2,7 @@
 /* What each role may still do once it is confined, and that it dies of all else. */
 #include "supervisor/filter.h"
 #include "supervisor/start.h"
+#include "wire/local.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +10,7 @@
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include <lmdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -17,6 +19,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -122,6 +125,40 @@ use_files(int file)
 		       : 42;
 }
 
+/* The local socket of the keeper. Who connects is there before. */
+static int
+take_callers(int listener)
+{
+	const struct timespec moment = {0, 1000000};
+	const struct timeval patience = {1, 0};
+	struct pollfd ready = {listener, POLLIN, 0};
+	uid_t uid = 77;
+	if (poll(&ready, 1, 1000) != 1)
+		return 110;
+	int connection = local_accept(listener, &uid);
+	if (connection < 0 || uid != geteuid())
+		return 111;
+	if (setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) != 0 ||
+	    setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) != 0)
+		return 112;
+	if (nanosleep(&moment, NULL) != 0 ||
+	    clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL) != 0)
+		return 113;
+	return shutdown(connection, SHUT_RDWR) == 0 && close(connection) == 0 ? GOOD : 114;
+}
+
+static int
+listen_in(const char *folder)
+{
+	char path[128];
+	char problem[LOCAL_PROBLEM_SIZE];
+	snprintf(path, sizeof(path), "%s/socket", folder);
+	int listener = local_listen(path, problem);
+	if (listener < 0 || local_connect(path) < 0 || unlink(path) != 0)
+		return -1;
+	return listener;
+}
+
 static int
 accept_and_wait(int epoll, int listener)
 {
@@ -143,6 +180,10 @@ work(enum role_kind kind)
 	int file = mkstemp(path);
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	char folder[] = "/tmp/postern-confine-XXXXXX";
+	int local = mkdtemp(folder) != NULL ? listen_in(folder) : -1;
+	if (local < 0 || rmdir(folder) != 0)
+		return 61;
 	if (file < 0 || unlink(path) != 0 || channel_pair(ends) != CHANNEL_OK || epoll < 0 ||
 	    listen(listener, 1) != 0 || !role_confine(kind))
 		return 60;
@@ -154,15 +195,87 @@ work(enum role_kind kind)
 		result = exchange(ends);
 	if (result == GOOD && kind == ROLE_KEEPER)
 		result = use_files(file);
+	if (result == GOOD && kind == ROLE_KEEPER)
+		result = take_callers(local);
 	if (result == GOOD && kind == ROLE_DOOR)
 		result = accept_and_wait(epoll, listener);
 	return result;
 }
 
+/* ---- a store that is opened again ---- */
+
+#ifndef POSTERN_SANITIZED
+static MDB_env *
+open_store(const char *path)
+{
+	MDB_env *env = NULL;
+	MDB_txn *txn;
+	MDB_dbi dbi;
+	if (mdb_env_create(&env) != 0)
+		return NULL;
+	if (mdb_env_open(env, path, MDB_NOTLS | MDB_NORDAHEAD, 0600) == 0 &&
+	    mdb_txn_begin(env, NULL, 0, &txn) == 0 && mdb_dbi_open(txn, NULL, 0, &dbi) == 0 &&
+	    mdb_txn_commit(txn) == 0)
+		return env;
+	mdb_env_close(env);
+	return NULL;
+}
+
+static bool
+refused(int descriptor)
+{
+	return descriptor < 0 && errno == EACCES;
+}
+
+/* Files of the folder that are there, and nothing else: no other file, no new one, no folder, none
+ * cut off. */
+static int
+reopen_in(const char *folder)
+{
+	char path[64];
+	char outside[160];
+	int beneath = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", beneath);
+	snprintf(outside, sizeof(outside), "%s/../../etc/passwd", folder);
+	MDB_env *env = open_store(folder);
+	bool landlock =
+		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 0;
+	if (beneath < 0 || env == NULL || !role_confine_beside(ROLE_KEEPER, folder))
+		return 120;
+	mdb_env_close(env);
+	env = open_store(path);
+	if ((env != NULL) != landlock)
+		return 121;
+	if (env != NULL)
+		mdb_env_close(env);
+	if (!refused(open("/etc/passwd", O_RDONLY | O_CLOEXEC)) ||
+	    !refused(open("/proc/self/mem", O_RDWR | O_CLOEXEC)) ||
+	    !refused(openat(beneath, "../../etc/passwd", O_RDONLY | O_CLOEXEC)) ||
+	    !refused(open(outside, O_RDONLY | O_CLOEXEC)))
+		return 122;
+	if (!refused(openat(beneath, "new", O_RDWR | O_CREAT | O_CLOEXEC, 0600)) ||
+	    !refused(openat(beneath, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) ||
+	    !refused(openat(beneath, "data.mdb", O_RDWR | O_TRUNC | O_CLOEXEC)) ||
+	    !refused(openat(beneath, "data.mdb", O_PATH | O_CLOEXEC)))
+		return 123;
+	return GOOD;
+}
+
+/* Without a folder not even those. */
+static int
+reopen_without(const char *folder)
+{
+	MDB_env *env = open_store(folder);
+	if (env == NULL || !role_confine(ROLE_KEEPER))
+		return 130;
+	return open_store(folder) == NULL ? GOOD : 131;
+}
+#endif
+
 /* ---- what is not ---- */
 
 #ifndef POSTERN_SANITIZED
-enum transgression { SOCKET, PAIR, EXECUTE, FORK, THREAD, CODE, SIGNAL, OWNER, LIMIT };
+enum transgression { SOCKET, PAIR, EXECUTE, FORK, THREAD, CODE, SIGNAL, OWNER, LIMIT, OPTION };
 
 /* Each of these is a signal's end; a number is returned where it was not. */
 static int
@@ -193,6 +306,8 @@ transgress(enum role_kind kind, enum transgression transgression)
 		return 71 + fcntl(STDIN_FILENO, F_SETOWN, parent);
 	case LIMIT: /* a pointer whose low half is zero */
 		return 71 + (int)syscall(SYS_prlimit64, 0, RLIMIT_CORE, 1ULL << 32, NULL);
+	case OPTION: /* the keeper asks who connected, and nothing else of a socket */
+		return 71 + setsockopt(STDIN_FILENO, SOL_SOCKET, SO_ATTACH_FILTER, page, 16);
 	}
 	return 72;
 }
@@ -211,7 +326,9 @@ try_landlock(void)
 		.sin_addr = {htonl(INADDR_LOOPBACK)},
 	};
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !landlock_deny())
+	bool denied = false;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !landlock_deny(NULL, &denied) ||
+	    denied != (abi >= 0))
 		return 80;
 	int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (descriptor < 0 ||
@@ -294,9 +411,11 @@ test_transgressions(void **state)
 	(void)state;
 #ifndef POSTERN_SANITIZED
 	for (unsigned kind = 0; kind < ROLE_COUNT; kind++) {
-		for (unsigned what = SOCKET; what <= LIMIT; what++) {
+		for (unsigned what = SOCKET; what <= OPTION; what++) {
 			if (what == THREAD && (kind == ROLE_GATEWAY || kind == ROLE_KEEPER))
 				continue;
+			if (what == OPTION && (kind == ROLE_GATEWAY || kind == ROLE_DOOR))
+				continue; /* they live on sockets */
 			pid_t child = fork();
 			if (child == 0)
 				_exit(process_harden() ? transgress((enum role_kind)kind,
@@ -308,6 +427,33 @@ test_transgressions(void **state)
 					 (unsigned)status);
 		}
 	}
+#endif
+}
+
+static void
+test_opens_its_store_again(void **state)
+{
+	(void)state;
+#ifndef POSTERN_SANITIZED
+	char folder[] = "/tmp/postern-confine-XXXXXX";
+	char path[64];
+	static const char *const names[] = {"data.mdb", "lock.mdb"};
+	assert_non_null(mkdtemp(folder));
+	for (unsigned i = 0; i < 2; i++) {
+		pid_t child = fork();
+		if (child == 0)
+			_exit(!process_harden() ? 1
+			      : i == 0		? reopen_in(folder)
+						: reopen_without(folder));
+		int status = status_of(child);
+		if (status != 0)
+			fail_msg("%u: status %x", i, (unsigned)status);
+	}
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+		assert_int_equal(unlink(path), 0);
+	}
+	assert_int_equal(rmdir(folder), 0);
 #endif
 }
 
@@ -343,6 +489,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_work),
 		cmocka_unit_test(test_transgressions),
+		cmocka_unit_test(test_opens_its_store_again),
 		cmocka_unit_test(test_landlock),
 		cmocka_unit_test(test_capabilities),
 	};
