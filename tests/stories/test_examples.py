@@ -26,6 +26,17 @@ def test_example_policies_are_accepted(house):
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze")
+def test_the_drop_in_fits_its_unit(tmp_path):
+    folder = tmp_path / "posternd.service.d"
+    folder.mkdir()
+    shutil.copy(ROOT / "examples/systemd/posternd.service", tmp_path)
+    shutil.copy(ROOT / "examples/systemd/unseal-tpm.conf", folder)
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", tmp_path / "posternd.service"],
+                          capture_output=True, text=True, timeout=60, env={**os.environ, "SYSTEMD_UNIT_PATH": f"{tmp_path}:"})
+    assert [line for line in done.stderr.splitlines() if "unseal-tpm.conf" in line] == []
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze")
 def test_units_are_well_formed():
     for path in sorted((ROOT / "examples/systemd").glob("*.service")):
         done = subprocess.run(["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", path], capture_output=True,
