@@ -289,9 +289,8 @@ rekey_run(struct rekey *rekey, struct control_rekeyed *rekeyed)
 {
 	int status = rekey_begin(rekey);
 
-	if (status != 0)
-		return status;
-	status = rekey_prove(rekey, rekeyed);
+	if (status == 0)
+		status = rekey_prove(rekey, rekeyed);
 	if (status == 0) {
 		signals_hold();
 		status = rekey_put(rekey, rekeyed);

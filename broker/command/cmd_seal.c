@@ -233,7 +233,7 @@ thaw_run(struct control *control, uint64_t revision, const char *reason)
 	if (revision == UINT64_MAX || reason == NULL)
 		return complain(EX_USAGE, "wanted: --revision N --reason TEXT");
 	control_thaw_write(&w, &message);
-	if (w.failed)
+	if (w.failed || reason[0] == '\0')
 		return complain(EX_USAGE, "--reason: 1 to %d bytes of printable text",
 				OPERATION_REASON_MAX);
 	status = control_demand(control, FRAME_CONTROL_THAW, writer_bytes(&w), &reply);

@@ -108,8 +108,9 @@ control_frozen_say(const struct control_state *state)
 		return;
 	why_text(state, why);
 	remark("the broker is frozen: it answers readings and releases nothing, because %s", why);
-	remark("its trust revision is %llu. Compare that with what operators and guests last saw; "
-	       "if it is\nthe newest there is: postern thaw --revision %llu --reason TEXT",
-	       (unsigned long long)state->trust_revision,
+	remark("its trust revision is %llu: compare that with what operators and guests saw last. If it "
+	       "is the newest there is:",
+	       (unsigned long long)state->trust_revision);
+	remark("  postern thaw --revision %llu --reason TEXT",
 	       (unsigned long long)state->trust_revision);
 }

@@ -31,11 +31,12 @@ not_asked(const struct keeper *keeper, const struct control_rekey *wanted)
 	const struct trust_rekey *act = &keeper->trust.rekey;
 
 	if (act->revision == 0)
-		return "no operator has asked for it: `postern rekey` signs an act first";
+		return "no operator has asked for it: `postern rekey authorize` first";
 	if (act->revision <= keeper->rekeyed)
-		return "the newest act that asked for it is used up: `postern rekey` signs another";
+		return "the newest act that asked for it is used up: `postern rekey authorize` again";
 	if (act->count != wanted->count || act->threshold != wanted->threshold)
-		return "the act that asked for it is for other numbers of shares";
+		return "the act that asked for it is for other numbers of shares: give them, or "
+		       "`postern rekey authorize` again";
 	return NULL;
 }
 

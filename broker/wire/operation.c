@@ -255,7 +255,7 @@ operation_answer_read(struct bytes encoded, struct operation_answer *ret_answer)
 	struct operation_answer answer = {0};
 	struct bytes label = read_lp(&r, sizeof(ANSWER_LABEL));
 	answer.request_hash = read_bytes(&r, HASH_SIZE);
-	answer.outcome = (uint8_t)read_count(&r, read_u8(&r), OUTCOME_FAILED);
+	answer.outcome = (uint8_t)read_count(&r, read_u8(&r), OUTCOME_FROZEN);
 	answer.trust_revision = read_be64(&r);
 	answer.json = read_lp(&r, OPERATION_ANSWER_MAX);
 	if (!reader_finished(&r) || !label_is(label, ANSWER_LABEL))

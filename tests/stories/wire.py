@@ -154,16 +154,18 @@ def hpke_seal(recipient_public, info, aad, plain, ephemeral=None):
 
 FIELDS = {name: number for number, name in enumerate(
     "machine name groups roles ek_id ak_name pcrs from until policy kind id reason operator_key certificate subject path "
-    "cas sealed count after state policies public_key digests crl".split(), start=1)}
+    "cas sealed count after state policies public_key digests crl versions settings custom shares".split(), start=1)}
 OPERATIONS = {
     "status": 1, "secret-list": 2, "secret-show": 3, "machine-list": 4, "machine-show": 5, "baseline-list": 6,
     "policy-show": 7, "policy-check": 8, "operator-list": 9, "anchor-list": 10, "explain": 11, "audit-read": 12,
-    "act-read": 13, "ima-key-list": 14, "ima-allow-list": 15, "crl-list": 16, "secret-put": 64, "secret-delete": 65, "genesis": 128, "machine-register": 129, "machine-admit": 130,
+    "act-read": 13, "ima-key-list": 14, "ima-allow-list": 15, "crl-list": 16, "secret-put": 64,
+    "secret-delete": 65, "secret-undelete": 66, "secret-destroy": 67, "secret-settings": 68, "secret-remove": 69, "seal": 70,
+    "rotate": 71, "genesis": 128, "machine-register": 129, "machine-admit": 130,
     "machine-suspend": 131, "machine-readmit": 132, "machine-group": 133, "baseline-add": 134, "baseline-end": 135,
     "policy-apply": 136, "policy-delete": 137, "anchor-add": 138, "revoke": 139, "operator-add": 140,
-    "ima-key-add": 141, "ima-allow-add": 142, "ima-allow-end": 143, "crl-add": 144, "crl-end": 145,
+    "ima-key-add": 141, "ima-allow-add": 142, "ima-allow-end": 143, "crl-add": 144, "crl-end": 145, "rekey": 146,
 }
-OUTCOMES = ["ok", "denied", "stale", "invalid", "missing", "conflict", "failed"]
+OUTCOMES = ["ok", "denied", "stale", "invalid", "missing", "conflict", "failed", "frozen"]
 
 
 def number_field(value):
@@ -172,6 +174,10 @@ def number_field(value):
 
 def list_field(names):
     return struct.pack(">H", len(names)) + b"".join(lp(name) for name in names)
+
+
+def versions_field(versions):
+    return b"".join(struct.pack(">I", version) for version in versions)
 
 
 def operator_request(answer_key, operator, challenge, revision, operation, fields):
