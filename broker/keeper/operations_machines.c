@@ -2,6 +2,8 @@
 /* Status, and machines as operators see them. */
 #include "operations.h"
 
+#include "store/upkeep.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -280,6 +282,37 @@ active_operators(const struct trust *trust)
 	return count;
 }
 
+static const char *
+trouble_text(int trouble)
+{
+	return trouble == STORE_SPACE	   ? "no room"
+	       : trouble == STORE_READONLY ? "read-only"
+	       : trouble == STORE_IO	   ? "I/O error"
+					   : NULL;
+}
+
+static void
+describe_store(struct json *json, struct keeper *keeper)
+{
+	struct store_rotation rotation;
+
+	store_rotation(keeper->store, &rotation);
+	out_object(json, "store");
+	out_number(json, "revision", store_revision(keeper->store));
+	out_text(json, "trouble", trouble_text(atomic_load(&keeper->trouble)));
+	out_number(json, "generation", rotation.generation);
+	out_number(json, "oldest_generation", rotation.oldest);
+	if (rotation.oldest != rotation.generation) {
+		out_number(json, "resealed", rotation.done);
+		out_number(json, "records", rotation.total);
+	}
+	if (keeper->freeze.counter > 0)
+		out_number(json, "witness", keeper->freeze.counter);
+	else
+		out_null(json, "witness");
+	out_object_end(json);
+}
+
 enum operation_outcome
 operation_status(struct worker *worker, struct operation_call *call)
 {
@@ -294,6 +327,10 @@ operation_status(struct worker *worker, struct operation_call *call)
 	out_number(json, "trust_revision", trust->revision);
 	out_number(json, "uptime",
 		   call->now > keeper->started ? (uint64_t)(call->now - keeper->started) : 0);
+	bool frozen = atomic_load(&keeper->freeze.frozen);
+	out_boolean(json, "frozen", frozen);
+	out_text(json, "frozen_why", frozen ? keeper->freeze.why : NULL);
+	describe_store(json, keeper);
 	count_machines(json, trust);
 	out_number(json, "baselines", trust->baseline_count);
 	out_number(json, "policies", trust->policy_count);
