@@ -4,18 +4,17 @@
 #include "certificate.h"
 #include "commands.h"
 #include "encode.h"
-#include "founding.h"
+#include "host_tpm.h"
+#include "init.h"
 #include "key.h"
 #include "prompt.h"
 #include "shares_out.h"
 #include "store/store.h"
 #include "wire/local.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <sodium.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,16 +22,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MADE_MAX    (16 + SHARES_MAX)
-#define ADDRESS_MAX 300
-#define CONFIG_MAX  4096
-#define SOCKET_NAME "control.sock"
-
 /* clang-format off: these lines are as wide as they will be read. */
 const char help_init[] =
 	"postern init --config-dir DIR --state DIR [--listen HOST:PORT] [--name NAME]...\n"
 	"             [--operator NAME] [--passphrase-file FILE | --no-passphrase]\n"
-	"             [--shares N --threshold K [--shares-dir DIR]]\n"
+	"             [--shares N --threshold K [--shares-dir DIR] [--tpm [--tcti T] [--pcrs "
+	"LIST]]]\n"
 	"\n"
 	"Makes a new broker: its keys, its sealed store, its TLS certificate, the first operator, "
 	"and\n"
@@ -51,6 +46,15 @@ const char help_init[] =
 	"  --shares-dir DIR        the shares go to DIR/share-1.txt ... (default: they are "
 	"printed,\n"
 	"                          once)\n"
+	"  --tpm                   seal the root key to this host's TPM too, in root.tpm beside "
+	"the "
+	"store:\n"
+	"                          `postern unseal --tpm` opens it at start, and the shares are "
+	"for "
+	"when\n"
+	"                          the TPM refuses, as after new firmware\n"
+	"  --tcti T                that TPM, as tpm2-tools name it (default /dev/tpmrm0)\n"
+	"  --pcrs LIST             to which PCRs of SHA-256 (default 7, Secure Boot's policy)\n"
 	"\n"
 	"Example:\n"
 	"  postern init --config-dir /etc/postern --state /var/lib/postern \\\n"
@@ -64,74 +68,7 @@ const char help_init[] =
 	"With shares, hand each to another person, and `postern unseal` after each start.\n";
 /* clang-format on */
 
-/* What was made so far, to be taken back unless all of it was. */
-struct made {
-	size_t count;
-	char paths[MADE_MAX][FILE_PATH_MAX];
-};
-
-static void
-made_add(struct made *made, const char *path)
-{
-	if (made->count < MADE_MAX)
-		(void)snprintf(made->paths[made->count++], FILE_PATH_MAX, "%s", path);
-}
-
-/* The store's folder: files only, and ours alone, since store_make made it. */
-static void
-folder_empty(const char *path)
-{
-	DIR *folder = opendir(path);
-	struct dirent *entry;
-
-	if (folder == NULL)
-		return;
-	while ((entry = readdir(folder)) != NULL)
-		(void)unlinkat(dirfd(folder), entry->d_name, 0);
-	(void)closedir(folder);
-}
-
-static void
-made_undo(struct made *made)
-{
-	while (made->count > 0) {
-		const char *path = made->paths[--made->count];
-		struct stat information;
-		if (lstat(path, &information) != 0)
-			continue;
-		if (S_ISDIR(information.st_mode) && strcmp(strrchr(path, '/') + 1, "store") == 0)
-			folder_empty(path);
-		if ((S_ISDIR(information.st_mode) ? rmdir(path) : unlink(path)) != 0)
-			remark("%s was made and could not be removed again: delete it", path);
-	}
-}
-#define auto_made __attribute__((cleanup(made_undo))) struct made
-
-struct init {
-	const char *config_dir;
-	const char *state;
-	const char *listen;
-	const char *operator_name;
-	const char *passphrase_file;
-	bool no_passphrase;
-	uint64_t share_count; /* 0: a key file */
-	uint64_t threshold;
-	const char *shares_dir; /* NULL: they are printed */
-	struct secret *shares;	/* share_count of them, once they are made */
-	struct text_list names; /* with the listening address where that is one */
-	char host[ADDRESS_MAX];
-	char config_path[FILE_PATH_MAX]; /* absolute, once they are there */
-	char state_path[FILE_PATH_MAX];
-	struct made *made;
-};
-
 /* ---- arguments ---- */
-
-static const struct share *
-shares_of(const struct init *init)
-{
-	return (const struct share *)(const void *)init->shares->bytes;
-}
 
 /* "HOST:PORT" or "[ADDRESS]:PORT". */
 static int
@@ -201,10 +138,25 @@ shares_check(const struct init *init)
 			SHARES_MAX);
 }
 
+/* Shares are wanted beside it: whoever changes the firmware must not lose the store. */
+static int
+tpm_check(struct init *init, const char *pcrs)
+{
+	if (!init->tpm)
+		return init->tcti == NULL && pcrs == NULL
+			       ? 0
+			       : complain(EX_USAGE, "--tcti and --pcrs go with --tpm");
+	if (init->share_count == 0)
+		return complain(EX_USAGE, "--tpm wants --shares N --threshold K beside it: they "
+					  "open the store when the TPM refuses");
+	return host_tpm_pcrs(pcrs != NULL ? pcrs : HOST_TPM_PCRS, &init->pcrs);
+}
+
 static int
 init_parse(int argc, char **argv, struct init *init, const char **ret_port)
 {
 	struct text_list positional;
+	const char *pcrs = NULL;
 	const struct option_rule rules[] = {
 		{"--config-dir", OPTION_TEXT, &init->config_dir},
 		{"--state", OPTION_TEXT, &init->state},
@@ -216,6 +168,9 @@ init_parse(int argc, char **argv, struct init *init, const char **ret_port)
 		{"--shares", OPTION_NUMBER, &init->share_count},
 		{"--threshold", OPTION_NUMBER, &init->threshold},
 		{"--shares-dir", OPTION_TEXT, &init->shares_dir},
+		{"--tpm", OPTION_FLAG, &init->tpm},
+		{"--tcti", OPTION_TEXT, &init->tcti},
+		{"--pcrs", OPTION_TEXT, &pcrs},
 	};
 
 	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
@@ -232,6 +187,8 @@ init_parse(int argc, char **argv, struct init *init, const char **ret_port)
 	if (init->no_passphrase && init->passphrase_file != NULL)
 		return complain(EX_USAGE, "either --passphrase-file or --no-passphrase");
 	int status = shares_check(init);
+	if (status == 0)
+		status = tpm_check(init, pcrs);
 	if (status == 0)
 		status = listen_split(init, ret_port);
 	return status != 0 ? status : names_settle(init);
@@ -261,36 +218,6 @@ folder_make(struct init *init, const char *path, mode_t mode, char ret_absolute[
 	return 0;
 }
 
-static int
-file_make(struct init *init, const char *name, mode_t mode, const void *data, size_t size)
-{
-	char path[FILE_PATH_MAX];
-	int status = file_join(init->config_path, name, path);
-
-	if (status == 0)
-		status = file_write_new(path, mode, data, size);
-	if (status == 0)
-		made_add(init->made, path);
-	return status;
-}
-
-static int text_make(struct init *init, const char *name, mode_t mode, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
-
-static int
-text_make(struct init *init, const char *name, mode_t mode, const char *format, ...)
-{
-	char text[CONFIG_MAX];
-	va_list list;
-
-	va_start(list, format);
-	int size = vsnprintf(text, sizeof(text), format, list);
-	va_end(list);
-	if (size < 0 || (size_t)size >= sizeof(text))
-		return complain(EX_CANTCREAT, "%s: names or paths are too long", name);
-	return file_make(init, name, mode, text, (size_t)size);
-}
-
 /* Into files if there is a folder for them; else they are shown when all else is made. */
 static int
 shares_put(struct init *init)
@@ -302,14 +229,30 @@ shares_put(struct init *init)
 		return 0;
 	int status = folder_make(init, init->shares_dir, 0700, folder);
 	if (status == 0)
-		status = share_files_write(folder, shares_of(init), count);
+		status = share_files_write(folder, init_shares(init), count);
 	for (unsigned number = 1; status == 0 && number <= count; number++)
 		if (share_path(folder, number, path) == 0)
 			made_add(init->made, path);
 	return status;
 }
 
-/* Keeps the root key: in a file, or in shares alone, of whose set the note tells. */
+static int
+tpm_put(struct init *init, const struct secret *root_key)
+{
+	auto_host_tpm *attester = NULL;
+	char path[FILE_PATH_MAX];
+
+	int status = file_join(init->state_path, HOST_TPM_FILE, path);
+	if (status == 0)
+		status = host_tpm_open(init->tcti, &attester);
+	if (status == 0)
+		status = host_tpm_seal(attester, root_key, init->pcrs, path);
+	if (status == 0)
+		made_add(init->made, path);
+	return status;
+}
+
+/* Keeps the root key: in a file, or in shares and perhaps the TPM, of whose set the note tells. */
 static int
 root_key_put(struct init *init, const struct secret *root_key, uint8_t note[SHARES_NOTE_SIZE],
 	     size_t *ret_size)
@@ -318,14 +261,15 @@ root_key_put(struct init *init, const struct secret *root_key, uint8_t note[SHAR
 
 	*ret_size = 0;
 	if (init->share_count == 0)
-		return file_make(init, "root.key", 0600, root_key->bytes, root_key->size);
+		return init_file_make(init, "root.key", 0600, root_key->bytes, root_key->size);
 	init->shares = secret_new(SHARES_MAX * sizeof(struct share));
 	if (init->shares == NULL ||
 	    !shares_split(root_key, (uint8_t)init->threshold, (uint8_t)init->share_count,
 			  (struct share *)(void *)init->shares->bytes, &set))
 		return complain(EX_SOFTWARE, LOCKING_FAILED);
 	*ret_size = share_set_write(&set, note);
-	return shares_put(init);
+	int status = shares_put(init);
+	return status == 0 && init->tpm ? tpm_put(init, root_key) : status;
 }
 
 static int
@@ -363,12 +307,13 @@ tls_make(struct init *init)
 		server_identity_make(init->names.items, init->names.count, time(NULL), &identity);
 
 	if (status == 0)
-		status = file_make(init, "ca.crt", 0644, identity.ca.data, identity.ca.size);
+		status = init_file_make(init, "ca.crt", 0644, identity.ca.data, identity.ca.size);
 	if (status == 0)
-		status = file_make(init, "tls.crt", 0644, identity.certificate.data,
-				   identity.certificate.size);
+		status = init_file_make(init, "tls.crt", 0644, identity.certificate.data,
+					identity.certificate.size);
 	if (status == 0)
-		status = file_make(init, "tls.key", 0600, identity.key->bytes, identity.key->size);
+		status = init_file_make(init, "tls.key", 0600, identity.key->bytes,
+					identity.key->size);
 	return status;
 }
 
@@ -396,112 +341,6 @@ operator_key_make(struct init *init, const struct secret *seed)
 	return status;
 }
 
-static int
-configuration_make(struct init *init, const char *port, const struct founding *founding)
-{
-	char release[KEY_BASE64_SIZE], intake[KEY_BASE64_SIZE], answer[KEY_BASE64_SIZE];
-	const char *name = init->names.items[0];
-	const char *open = strchr(name, ':') != NULL ? "[" : "";
-	const char *close = open[0] != '\0' ? "]" : "";
-	bool shared = init->share_count > 0;
-
-	base64_encode_key(founding->release_key, release);
-	base64_encode_key(founding->intake_key, intake);
-	base64_encode_key(founding->answer_key, answer);
-	int status = text_make(init, "posternd.conf", 0644,
-			       "# posternd(8), made by postern init\n"
-			       "listen = %s\n"
-			       "tls_certificate = %s/tls.crt\n"
-			       "tls_key = %s/tls.key\n"
-			       "store = %s/store\n"
-			       "control = %s/" SOCKET_NAME "\n"
-			       "%s%s%s",
-			       init->listen, init->config_path, init->config_path, init->state_path,
-			       init->state_path,
-			       shared ? "" : "root_key = file:", shared ? "" : init->config_path,
-			       shared ? "" : "/root.key\n");
-	if (status == 0)
-		status = text_make(init, "guest.conf", 0644,
-				   "# What a guest pins its broker by. Belongs into the measured "
-				   "image, beside ca.crt.\n"
-				   "# A further line 'broker' names one to try where those before "
-				   "are not reachable.\n"
-				   "broker = https://%s%s%s:%s\n"
-				   "ca = ca.crt\n"
-				   "release_key = %s\n",
-				   open, name, close, port, release);
-	if (status == 0)
-		status = text_make(init, "operator.conf", 0644,
-				   "# What an operator pins the broker by, and signs with. Paths "
-				   "are beside this file.\n"
-				   "broker = https://%s%s%s:%s\n"
-				   "ca = ca.crt\n"
-				   "answer_key = %s\n"
-				   "intake_key = %s\n"
-				   "operator = %s\n"
-				   "operator_key = %s.key\n",
-				   open, name, close, port, answer, intake, init->operator_name,
-				   init->operator_name);
-	return status;
-}
-
-static void
-init_report(const struct init *init)
-{
-	(void)printf("A new broker, in %s:\n"
-		     "  posternd.conf, tls.crt, tls.key   what posternd runs with\n",
-		     init->config_path);
-	if (init->share_count == 0)
-		(void)printf("  root.key                          opens the store: back it up, "
-			     "elsewhere\n");
-	(void)printf("  guest.conf, ca.crt                for guests, in /etc/postern of their "
-		     "image\n"
-		     "  operator.conf, ca.crt, %s.key  for the operator %s, in ~/.config/postern\n"
-		     "The sealed store is %s/store.\n"
-		     "\n"
-		     "The certificate names:",
-		     init->operator_name, init->operator_name, init->state_path);
-	for (size_t i = 0; i < init->names.count; i++)
-		(void)printf(" %s", init->names.items[i]);
-	(void)printf("\n\nNext:\n"
-		     "  posternd --config %s/posternd.conf\n",
-		     init->config_path);
-	if (init->share_count > 0)
-		(void)printf("  postern unseal --config %s/posternd.conf    (%u times, each with "
-			     "another share)\n",
-			     init->config_path, (unsigned)init->threshold);
-	(void)printf("  postern status --config %s/operator.conf\n"
-		     "and then, on a guest: postern enroll\n",
-		     init->config_path);
-}
-
-/* The last thing that can fail: on standard output, past stdio, or already in files. */
-static int
-shares_report(const struct init *init)
-{
-	unsigned count = (unsigned)init->share_count, threshold = (unsigned)init->threshold;
-
-	if (count == 0)
-		return 0;
-	if (init->shares_dir != NULL) {
-		(void)printf(
-			"The root key is in %u shares, any %u of which unseal the broker, and "
-			"nowhere else:\n"
-			"  %s/share-1.txt to share-%u.txt\n"
-			"Give each to another person, and delete them here. With fewer than %u "
-			"left the store is lost.\n\n",
-			count, threshold, init->shares_dir, count, threshold);
-		return 0;
-	}
-	(void)printf("The root key is in these %u shares, any %u of which unseal the broker, and "
-		     "nowhere else. They\nare shown this once: give each line to another person, "
-		     "to be kept offline. With fewer\nthan %u left the store is lost.\n\n",
-		     count, threshold, threshold);
-	int status = shares_print(shares_of(init), count);
-	(void)printf("\n");
-	return status;
-}
-
 /* Before anything is asked or made. */
 static int
 targets_absent(const struct init *init)
@@ -520,6 +359,11 @@ targets_absent(const struct init *init)
 			return complain(EX_CANTCREAT, "%s is there already: nothing is overwritten",
 					path);
 	}
+	int status = init->tpm ? file_join(init->state, HOST_TPM_FILE, path) : 0;
+	if (status != 0)
+		return status;
+	if (init->tpm && lstat(path, &information) == 0)
+		return complain(EX_CANTCREAT, "%s is there already: nothing is overwritten", path);
 	return init->shares_dir == NULL
 		       ? 0
 		       : share_files_absent(init->shares_dir, (unsigned)init->share_count);
@@ -528,7 +372,7 @@ targets_absent(const struct init *init)
 static int
 socket_fits(const struct init *init)
 {
-	if (strlen(init->state_path) + sizeof("/" SOCKET_NAME) - 1 <= LOCAL_PATH_MAX)
+	if (strlen(init->state_path) + sizeof("/" INIT_SOCKET_NAME) - 1 <= LOCAL_PATH_MAX)
 		return 0;
 	return complain(
 		EX_CANTCREAT,
@@ -559,7 +403,7 @@ init_make(struct init *init, const char *port)
 	if (status == 0)
 		status = store_make(init, seed, &founding);
 	if (status == 0)
-		status = configuration_make(init, port, &founding);
+		status = init_configuration_make(init, port, &founding);
 	return status;
 }
 
@@ -590,7 +434,7 @@ cmd_init(int argc, char **argv)
 	if (status == 0)
 		status = init_make(&init, port);
 	if (status == 0)
-		status = shares_report(&init);
+		status = init_shares_report(&init);
 	secret_free(init.shares);
 	if (status != 0)
 		return status;

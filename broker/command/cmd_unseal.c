@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "control.h"
 #include "control_words.h"
+#include "host_tpm.h"
 #include "keyholder.h"
 #include "output.h"
 
@@ -16,6 +17,8 @@
 /* clang-format off: these lines are as wide as they will be read. */
 const char help_unseal[] =
 	"postern unseal [--share-file FILE | -]... [--root-key FILE] [--reset]\n"
+	"               [--control PATH | --config FILE]\n"
+	"postern unseal --tpm [--tcti T] [--sealed FILE] [--witness INDEX]\n"
 	"               [--control PATH | --config FILE]\n"
 	"\n"
 	"Gives a sealed broker one share of its root key, on its local socket: run it on the "
@@ -33,6 +36,17 @@ const char help_unseal[] =
 	"  --root-key FILE    the root key itself, where it is in a file and posternd.conf has no\n"
 	"                     root_key\n"
 	"  --reset            forget the shares given so far, and give none\n"
+	"  --tpm              the host's TPM holds the key (`postern init --tpm`, `postern tpm "
+	"seal`):\n"
+	"                     asks nobody, so that a service does it at start. Where the host has "
+	"booted\n"
+	"                     something else, the TPM refuses and the shares are what is left\n"
+	"  --tcti T           that TPM, as tpm2-tools name it (default /dev/tpmrm0)\n"
+	"  --sealed FILE      the sealed key (default: root.tpm beside the store)\n"
+	"  --witness INDEX    the counter of `postern witness` (default 0x01805053, if it is "
+	"there): "
+	"its\n"
+	"                     value goes along, and an older copy of the store starts frozen\n"
 	"  --control PATH     the local socket (default: `control` of posternd.conf)\n"
 	"  --config FILE      posternd's configuration (default /etc/postern/posternd.conf)\n"
 	"\n"
@@ -118,9 +132,15 @@ shares_forget(struct control *control)
 	return status;
 }
 
+struct unseal {
+	struct control_place place;
+	struct keyholder holder;
+	struct host_tpm_options tpm;
+	bool reset;
+};
+
 static int
-unseal_run(struct control *control, const struct control_place *place,
-	   const struct keyholder *holder, bool reset)
+unseal_run(const struct unseal *unseal, struct control *control)
 {
 	struct control_state state;
 	struct control_reply reply = {.status = CONTROL_OK};
@@ -134,30 +154,46 @@ unseal_run(struct control *control, const struct control_place *place,
 		control_frozen_say(&state);
 		return 0;
 	}
-	if (reset)
+	if (unseal->reset)
 		return shares_forget(control);
-	status = keyholder_give(holder, control, CONTROL_TO_UNSEAL, false, &reply);
+	if (unseal->tpm.tpm)
+		status = host_tpm_give(&unseal->tpm, &unseal->place, control, CONTROL_TO_UNSEAL);
+	else
+		status = keyholder_give(&unseal->holder, control, CONTROL_TO_UNSEAL, false, &reply);
 	if (status != 0 || reply.status == CONTROL_MORE)
 		return status;
-	return unsealed_say(place);
+	return unsealed_say(&unseal->place);
+}
+
+static int
+unseal_check(const struct unseal *unseal)
+{
+	const struct host_tpm_options *tpm = &unseal->tpm;
+
+	if (tpm->tpm && (unseal->reset || unseal->holder.root_key != NULL ||
+			 unseal->holder.share_files.count > 0))
+		return complain(EX_USAGE, "--tpm takes the key from the TPM: no shares, no file");
+	if (!tpm->tpm && (tpm->tcti != NULL || tpm->sealed != NULL || tpm->witness != NULL))
+		return complain(EX_USAGE, "--tcti, --sealed and --witness go with --tpm");
+	return keyholder_check(&unseal->holder);
 }
 
 int
 cmd_unseal(int argc, char **argv)
 {
-	struct control_place place = {.socket = NULL};
-	struct keyholder holder = {.root_key = NULL};
+	struct unseal unseal = {.reset = false};
 	struct text_list positional;
-	bool reset = false;
-	const struct option_rule rules[] = {
-		CONTROL_RULES(place), KEYHOLDER_RULES(holder), {"--reset", OPTION_FLAG, &reset}};
+	const struct option_rule rules[] = {CONTROL_RULES(unseal.place),
+					    KEYHOLDER_RULES(unseal.holder),
+					    HOST_TPM_RULES(unseal.tpm),
+					    {"--reset", OPTION_FLAG, &unseal.reset}};
 	auto_control *control = NULL;
 
 	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
-	    arguments_expect(&positional, 0, 0, "") != 0 || keyholder_check(&holder) != 0)
+	    arguments_expect(&positional, 0, 0, "") != 0 || unseal_check(&unseal) != 0)
 		return EX_USAGE;
-	int status = control_open(&place, &control);
-	return status != 0 ? status : unseal_run(control, &place, &holder, reset);
+	int status = control_open(&unseal.place, &control);
+	return status != 0 ? status : unseal_run(&unseal, control);
 }
 
 /* ---- seal-status ---- */

@@ -66,6 +66,8 @@ COMMAND(enroll);
 COMMAND(fetch);
 COMMAND(quote_verify);
 COMMAND(unseal);
+COMMAND(tpm_seal);
+COMMAND(witness);
 COMMAND(seal);
 COMMAND(seal_status);
 COMMAND(shares_verify);
@@ -74,6 +76,8 @@ COMMAND(rekey_authorize);
 COMMAND(rekey);
 COMMAND(thaw);
 COMMAND(backup);
+COMMAND(restore);
+COMMAND(store_check);
 
 #undef COMMAND
 

@@ -63,8 +63,8 @@ def run(*command, status=0, **keywords):
 
 
 class Broker:
-    def __init__(self, folder, shares=None, **settings):
-        """`shares` (count, threshold): the root key is in shares, and the broker starts sealed."""
+    def __init__(self, folder, shares=None, init=(), **settings):
+        """`shares` (count, threshold): the root key is in shares, and the broker starts sealed. `init`: further options."""
         self.folder = str(folder)
         self.port = free_port()
         self.process = None
@@ -73,7 +73,7 @@ class Broker:
         os.makedirs(self.folder)
         run(program("postern"), "init", "--config-dir", os.path.join(self.folder, "config"), "--state",
             os.path.join(self.folder, "state"), "--listen", f"127.0.0.1:{self.port}", "--operator", "alice",
-            "--no-passphrase", *self.share_options(shares))
+            "--no-passphrase", *self.share_options(shares), *init)
         self.config = os.path.join(self.folder, "config/posternd.conf")
         self.guest_config = os.path.join(self.folder, "config/guest.conf")
         self.operator_config = os.path.join(self.folder, "config/operator.conf")

@@ -23,8 +23,8 @@ def pytest_configure(config):
 class Bare:
     """A broker that runs, with nothing in it but what `postern init` put there."""
 
-    def __init__(self, folder, shares=None, **settings):
-        self.broker = Broker(folder, shares=shares, **settings)
+    def __init__(self, folder, shares=None, init=(), **settings):
+        self.broker = Broker(folder, shares=shares, init=init, **settings)
         try:
             self.fill()
         except BaseException:
