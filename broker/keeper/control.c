@@ -46,6 +46,7 @@ static const struct request {
 	 "on this connection, the present key, and that the new one arrived"},
 	{FRAME_CONTROL_ROTATE, control_handle_rotate, SERVING, "nothing"},
 	{FRAME_CONTROL_BACKUP, control_handle_backup, OPEN, "nothing: what it gets is sealed"},
+	{FRAME_CONTROL_CHECK, control_handle_check, OPEN, "nothing"},
 	{FRAME_CONTROL_WITNESS, control_handle_witness, OPEN,
 	 "nothing: a counter that is not the store's freezes the keeper"},
 	{FRAME_CONTROL_WATCH, control_handle_watch, OPEN, "nothing: tells the trust revision"},

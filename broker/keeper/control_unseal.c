@@ -5,12 +5,13 @@
 #include "audit.h"
 #include "supervisor/role.h"
 
+#include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #define SET_TEXT_SIZE (2 * CONTROL_SET_SIZE + 1)
+#define ROUSE_MS      5000
 
 static struct share *
 shares_of(const struct gathering *gathering)
@@ -189,11 +190,26 @@ audit_unsealing(struct connection *connection, const struct unsealing *unsealing
 			      worker_refusal_text(&connection->worker));
 }
 
+/* The keeper's own thread tells the gateway that all is sealed, until it hears of this: who is told
+ * that it is unsealed must not hear the contrary any more. */
+static void
+rouse(struct keeper *keeper)
+{
+	const struct frame frame = {.type = FRAME_UNSEALED, .descriptor = -1};
+	struct pollfd watched = {keeper->wake[1], POLLIN, 0};
+
+	if (channel_send(keeper->wake[1], &frame) == CHANNEL_OK)
+		(void)poll(&watched, 1, ROUSE_MS);
+	/* Whoever watches the daemon is told; if the supervisor is gone, so are we. */
+	(void)!channel_send(keeper->options.supervisor, &frame);
+}
+
 static void
 unsealed(struct connection *connection, const struct unsealing *unsealing)
 {
 	struct keeper *keeper = connection->keeper;
 
+	rouse(keeper);
 	pthread_rwlock_rdlock(&keeper->lock);
 	audit_unsealing(connection, unsealing);
 	if (atomic_load(&keeper->freeze.frozen))
@@ -202,11 +218,6 @@ unsealed(struct connection *connection, const struct unsealing *unsealing)
 	else
 		control_say(connection, CONTROL_OK, "unsealed");
 	pthread_rwlock_unlock(&keeper->lock);
-	/* The keeper's own thread waits for frames, or this. */
-	(void)shutdown(keeper->wake[1], SHUT_RDWR);
-	/* Whoever watches the daemon is told; if the supervisor is gone, so are we. */
-	const struct frame told = {.type = FRAME_UNSEALED, .descriptor = -1};
-	(void)!channel_send(keeper->options.supervisor, &told);
 }
 
 /* Mutex held, and held again at the end: others hear meanwhile that it is being unsealed. */

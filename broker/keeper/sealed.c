@@ -4,6 +4,7 @@
 #include "control.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static void
@@ -45,4 +46,6 @@ keeper_await_unsealing(struct keeper *keeper)
 		answer(keeper, &frame);
 	}
 	frame_buffer_clear(&buffer);
+	/* Whoever unsealed it waits for this. */
+	(void)shutdown(keeper->wake[0], SHUT_RDWR);
 }
