@@ -36,11 +36,11 @@ class Disk:
         assert self.transaction.get(b"r/" + name) is not None
         self.transaction.put(b"r/" + name, value)
 
-    def swap_bodies(self, one, other):
-        """What is sealed changes places, the revisions before it stay: only the seals can tell."""
+    def swap_bodies(self, one, other, start=20):
+        """What is sealed changes places; revision, generation and slot before it stay: only the seals can tell."""
         first, second = self.get(one), self.get(other)
-        self.put(one, first[:8] + second[8:])
-        self.put(other, second[:8] + first[8:])
+        self.put(one, first[:start] + second[start:])
+        self.put(other, second[:start] + first[start:])
 
     def flip(self, name, place):
         value = bytearray(self.get(name))
@@ -62,13 +62,13 @@ def refused(house, guest, words):
     assert any(word in told for word in words), told
 
 
-@pytest.mark.parametrize("place", [0, 7, 8, 20, -20, -1])
+@pytest.mark.parametrize("place", [0, 7, 8, 12, 19, 20, -20, -1])
 def test_a_record_with_one_bit_changed(house, place):
     """From its revision to its tag, whichever byte of the sealed value is touched."""
     guest = house.admitted()
     with Disk(house.broker) as disk:
         disk.flip(VALUE, place)
-    if place in (0, 7):  # of the revision
+    if place in (0, 7, 12, 19):  # of the revision, of the slot
         assert refuses_to_start(house)
         told = house.broker.stderr()
         assert "value/db/prod@00000001" in told if place == 0 else OUTSIDE in told
@@ -84,6 +84,16 @@ def test_two_swapped_records(house):
         disk.swap_bodies(VALUE, b"value/db/free@00000001")
     house.broker.start()
     refused(house, guest, ["value/db/prod@00000001"])
+
+
+def test_two_records_swapped_with_their_slots(house):
+    """All but their revisions: the digest knows which slot is whose."""
+    house.admitted()
+    house.put("db/free", b"a value that anyone may have")
+    with Disk(house.broker) as disk:
+        disk.swap_bodies(VALUE, b"value/db/free@00000001", start=8)
+    assert refuses_to_start(house)
+    assert OUTSIDE in house.broker.stderr()
 
 
 def test_two_records_that_changed_places(house):

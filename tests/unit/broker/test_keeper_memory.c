@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The keeper without memory: each allocation of a release, an enrolment and a reading fails once.
- * Whatever fails is refused, never released by half and never a crash; and the next request works.
- * (An act that cannot be applied ends the process: keeper/operations_acts.c.)
+ * The keeper without memory: each allocation of a release, an enrolment, a reading and a change of
+ * a secret fails once. Whatever fails is refused, never released by half and never a crash; and the
+ * next request works. (An act that cannot be applied ends the process: keeper/operations_acts.c.)
  */
 #include "keeper_fixture.h"
 
@@ -88,11 +88,56 @@ try_reading(struct house *house, struct guest *guest)
 	return good;
 }
 
+static bool
+try_put(struct house *house, struct guest *guest)
+{
+	(void)guest;
+	struct house_answer answer =
+		house_put_as(house, "web/key", UINT64_MAX, text_bytes("value"));
+	bool good = answer.status == WIRE_OK && answer.outcome == OUTCOME_OK;
+	free(answer.json);
+	return good;
+}
+
+/* Deletes a version, and brings it back at the next call. */
+static bool
+try_versions(struct house *house, struct guest *guest)
+{
+	static const uint8_t first[] = {0, 0, 0, 1};
+	static bool back;
+	struct operation_request request = {.operation = back ? OPERATION_SECRET_UNDELETE
+							      : OPERATION_SECRET_DELETE};
+
+	(void)guest;
+	back = !back;
+	operation_set_text(&request, FIELD_PATH, "web/kept");
+	operation_set(&request, FIELD_VERSIONS, BYTES_OF(first));
+	struct house_answer answer = house_operate(house, &house->alice, &request);
+	bool good = answer.status == WIRE_OK && answer.outcome == OUTCOME_OK;
+	free(answer.json);
+	return good;
+}
+
+static bool
+try_settings(struct house *house, struct guest *guest)
+{
+	static const uint8_t custom[] = {0, 1, 0, 0, 0, 1, 'a', 0, 0, 0, 1, 'b'};
+	struct operation_request request = {.operation = OPERATION_SECRET_SETTINGS};
+
+	(void)guest;
+	operation_set_text(&request, FIELD_PATH, "web/kept");
+	operation_set(&request, FIELD_CUSTOM, BYTES_OF(custom));
+	struct house_answer answer = house_operate(house, &house->alice, &request);
+	bool good = answer.status == WIRE_OK && answer.outcome == OUTCOME_OK;
+	free(answer.json);
+	return good;
+}
+
 static void
 test_each_allocation_fails_once(void **state)
 {
-	static bool (*const tries[])(struct house * house,
-				     struct guest * guest) = {try_release, try_enroll, try_reading};
+	static bool (*const tries[])(struct house * house, struct guest * guest) = {
+		try_release, try_enroll, try_reading, try_put, try_versions, try_settings};
 	struct house house;
 	struct guest guest;
 
@@ -102,6 +147,7 @@ test_each_allocation_fails_once(void **state)
 		   "permit (principal in MachineGroup::\"web\", action == Action::\"release\", "
 		   "resource in Folder::\"web\");");
 	house_put(&house, "web/key", text_bytes("value"));
+	house_put(&house, "web/kept", text_bytes("value"));
 	guest_open(&guest);
 	guest_admit(&house, &guest, "first");
 	house.before = arm;

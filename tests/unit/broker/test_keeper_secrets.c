@@ -522,6 +522,14 @@ test_impossible_records(void **state)
 	struct secret_record record = secret_record_new(1);
 	secret_record_write(&w, &record);
 	assert_true(secret_record_read(writer_bytes(&w), &record));
+	static const uint8_t half[] = {0, 1}; /* one name, and then nothing */
+	record.custom = BYTES_OF(half);
+	w = writer_of(memory, sizeof(memory));
+	secret_record_write(&w, &record);
+	assert_false(secret_record_read(writer_bytes(&w), &record));
+	record = secret_record_new(1);
+	w = writer_of(memory, sizeof(memory));
+	secret_record_write(&w, &record);
 	memory[0] = 1; /* a record of the first kind */
 	assert_false(secret_record_read(writer_bytes(&w), &record));
 }

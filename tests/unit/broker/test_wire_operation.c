@@ -444,103 +444,6 @@ test_sizes(void **state)
 	}
 }
 
-/* What operators say of a secret beside its value. */
-static void
-test_secret_forms(void **state)
-{
-	static const struct {
-		const char *what;
-		size_t size;
-		uint8_t bytes[16];
-		bool good;
-	} versions[] =
-		{
-			{"one", 4, {0, 0, 0, 1}, true},
-			{"the largest", 4, {0xff, 0xff, 0xff, 0xff}, true},
-			{"none", 0, {0}, false},
-			{"half of one", 2, {0, 1}, false},
-			{"one and a half", 6, {0, 0, 0, 1, 0, 0}, false},
-			{"version 0", 4, {0, 0, 0, 0}, false},
-			{"the same twice", 8, {0, 0, 0, 2, 0, 0, 0, 2}, false},
-			{"falling", 8, {0, 0, 0, 2, 0, 0, 0, 1}, false},
-		},
-	  settings[] =
-		  {
-			  {"a maximum", 14, {1, 0, 0, 0, 100}, true},
-			  {"the default maximum", 14, {1}, true},
-			  {"too many", 14, {1, 0, 0, 0, 101}, false},
-			  {"check-and-set", 14, {2, 0, 0, 0, 0, 1}, true},
-			  {"neither yes nor no", 14, {2, 0, 0, 0, 0, 2}, false},
-			  {"an age",
-			   14,
-			   {4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xbc, 0x7b, 0xf4, 0x00},
-			   true},
-			  {"an age beyond a hundred years",
-			   14,
-			   {4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xbc, 0x7b, 0xf4, 0x01},
-			   false},
-			  {"nothing", 14, {0}, false},
-			  {"an unknown setting", 14, {8}, false},
-			  {"a maximum that is not set", 14, {2, 0, 0, 0, 5, 1}, false},
-			  {"a check-and-set that is not set", 14, {1, 0, 0, 0, 5, 1}, false},
-			  {"an age that is not set",
-			   14,
-			   {1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 1},
-			   false},
-			  {"too short", 13, {1}, false},
-			  {"too long", 15, {1}, false},
-		  },
-	  custom[] = {
-		  {"none", 2, {0, 0}, true},
-		  {"an empty value", 11, {0, 1, 0, 0, 0, 1, 'a', 0, 0, 0, 0}, true},
-		  {"no name", 10, {0, 1, 0, 0, 0, 0, 0, 0, 0, 0}, false},
-		  {"fewer than it says", 2, {0, 1}, false},
-		  {"more than it says", 11, {0, 0, 0, 0, 0, 1, 'a', 0, 0, 0, 0}, false},
-		  {"a name that moves the cursor", 11, {0, 1, 0, 0, 0, 1, '\r', 0, 0, 0, 0}, false},
-		  {"a value that is no text", 12, {0, 1, 0, 0, 0, 1, 'a', 0, 0, 0, 1, 0xff}, false},
-	  };
-	static uint8_t pairs[2 * 65536];
-	const enum operation set = OPERATION_SECRET_SETTINGS;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
-		check_form(OPERATION_SECRET_DELETE, FIELD_VERSIONS,
-			   (struct bytes){versions[i].bytes, versions[i].size}, versions[i].good,
-			   versions[i].what);
-	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
-		check_form(set, FIELD_SETTINGS, (struct bytes){settings[i].bytes, settings[i].size},
-			   settings[i].good, settings[i].what);
-	for (size_t i = 0; i < sizeof(custom) / sizeof(custom[0]); i++)
-		check_form(set, FIELD_CUSTOM, (struct bytes){custom[i].bytes, custom[i].size},
-			   custom[i].good, custom[i].what);
-	for (size_t excess = 0; excess < 4; excess++) {
-		size_t count = CUSTOM_MAX + (excess == 1);
-		size_t name_size = CUSTOM_NAME_MAX + (excess == 2);
-		size_t value_size = CUSTOM_VALUE_MAX + (excess == 3);
-		struct writer w = writer_of(pairs, sizeof(pairs));
-		uint8_t name[CUSTOM_NAME_MAX + 1], value[CUSTOM_VALUE_MAX + 1];
-		memset(value, 'v', sizeof(value));
-		memset(name, 'n', sizeof(name));
-		write_be16(&w, (uint16_t)count);
-		for (size_t i = 0; i < count; i++) {
-			name[0] = (uint8_t)('0' + i);
-			write_lp(&w, (struct bytes){name, name_size});
-			write_lp(&w, (struct bytes){value, value_size});
-		}
-		check_form(set, FIELD_CUSTOM, writer_bytes(&w), excess == 0, "as large as may be");
-		pairs[2 + 4] = '1'; /* the second one's name */
-		if (excess == 0)
-			check_form(set, FIELD_CUSTOM, writer_bytes(&w), false, "a name twice");
-	}
-	static uint8_t many[OPERATION_VERSIONS_MAX + 1][4];
-	for (size_t i = 0; i <= OPERATION_VERSIONS_MAX; i++)
-		many[i][3] = (uint8_t)(i + 1);
-	check_form(OPERATION_SECRET_DESTROY, FIELD_VERSIONS,
-		   (struct bytes){many[0], OPERATION_VERSIONS_MAX * 4}, true, "as many as may be");
-	check_form(OPERATION_SECRET_DESTROY, FIELD_VERSIONS, (struct bytes){many[0], sizeof(many)},
-		   false, "one too many");
-}
-
 static void
 test_structured_forms(void **state)
 {
@@ -556,6 +459,10 @@ test_structured_forms(void **state)
 	check_form(OPERATION_BASELINE_ADD, FIELD_PCRS, BYTES_OF(two_wanted), false, "one of two");
 	check_form(OPERATION_BASELINE_ADD, FIELD_FROM, BYTES_OF(beyond), false, "time below zero");
 	check_form(OPERATION_SECRET_DELETE, FIELD_CAS, BYTES_OF(all), true, "no check");
+	/* Their own forms: test_wire_secret_field.c. */
+	check_form(OPERATION_SECRET_DESTROY, FIELD_VERSIONS, BYTES_OF(beyond), false, "falling");
+	check_form(OPERATION_SECRET_SETTINGS, FIELD_SETTINGS, BYTES_OF(all), false, "no settings");
+	check_form(OPERATION_SECRET_SETTINGS, FIELD_CUSTOM, BYTES_OF(all), false, "no metadata");
 
 	static uint8_t digests[WIRE_IMA_ALLOWED_MAX + 1][ATTEST_HASH_SIZE];
 	const enum operation allow = OPERATION_IMA_ALLOW_ADD;
@@ -630,11 +537,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),	     cmocka_unit_test(test_required_and_optional),
-		cmocka_unit_test(test_head),	     cmocka_unit_test(test_field_order),
-		cmocka_unit_test(test_text_forms),   cmocka_unit_test(test_ids_by_kind),
-		cmocka_unit_test(test_sizes),	     cmocka_unit_test(test_structured_forms),
-		cmocka_unit_test(test_secret_forms), cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_table),	   cmocka_unit_test(test_required_and_optional),
+		cmocka_unit_test(test_head),	   cmocka_unit_test(test_field_order),
+		cmocka_unit_test(test_text_forms), cmocka_unit_test(test_ids_by_kind),
+		cmocka_unit_test(test_sizes),	   cmocka_unit_test(test_structured_forms),
+		cmocka_unit_test(test_numbers),
 	};
 	return cmocka_run_group_tests_name("operations", tests, NULL, NULL);
 }
