@@ -127,23 +127,33 @@ part_finish(struct backup *backup)
 	return file_folder_sync(folder);
 }
 
+/* What its label says: at least `least`, at most `most`, which acts meanwhile made of it. */
+struct span {
+	uint64_t least;
+	uint64_t most;
+};
+
 static int
-backup_report(const struct backup *backup, uint64_t revision, bool json)
+backup_report(const struct backup *backup, const struct span *revision, bool json)
 {
 	char size[32];
 
 	if (json) {
-		auto_json *object =
-			json_pack("{s:s,s:I,s:I}", "file", backup->path, "size",
-				  (json_int_t)backup->size, "trust_revision", (json_int_t)revision);
+		auto_json *object = json_pack("{s:s,s:I,s:I}", "file", backup->path, "size",
+					      (json_int_t)backup->size, "trust_revision",
+					      (json_int_t)revision->least);
 		return object != NULL ? output_json(object)
 				      : complain(EX_DATAERR, "the file's name is not UTF-8");
 	}
 	progress_size_text(backup->size, size);
-	(void)printf("%s: %s, at trust revision %llu or later\n", backup->path, size,
-		     (unsigned long long)revision);
-	(void)printf("It opens with the root key, or the shares, that are in force now: keep them "
-		     "elsewhere.\n");
+	(void)printf("%s: %s, at trust revision %llu", backup->path, size,
+		     (unsigned long long)revision->least);
+	if (revision->most != revision->least)
+		(void)printf(", or one of those up to %llu that came meanwhile",
+			     (unsigned long long)revision->most);
+	(void)printf(
+		"\nIt opens with the root key, or the shares, that are in force now: keep them "
+		"elsewhere.\n");
 	return 0;
 }
 
@@ -186,7 +196,7 @@ cmd_backup(int argc, char **argv)
 		status = complain(EX_TEMPFAIL, "the broker is sealed: `postern unseal` first");
 	if (status != 0)
 		return status;
-	uint64_t revision = state.trust_revision;
+	struct span revision = {state.trust_revision, state.trust_revision};
 	signals_note();
 	status = part_open(&backup, positional.items[0]);
 	if (status != 0)
@@ -194,8 +204,11 @@ cmd_backup(int argc, char **argv)
 	progress_begin(&backup.progress, "backup", wanted);
 	status = backup_stream(&backup, control);
 	(void)close(backup.descriptor);
-	if (status == 0)
-		return backup_report(&backup, revision, json);
+	if (status == 0) {
+		if (control_status(control, &state) == 0)
+			revision.most = state.trust_revision;
+		return backup_report(&backup, &revision, json);
+	}
 	(void)unlink(backup.part);
 	remark("no backup was made");
 	return status;

@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -60,6 +61,7 @@ const char help_restore[] =
 #define PART_NAME  "store.restoring"
 
 struct restore {
+	char state[FILE_PATH_MAX]; /* absolute */
 	char part[FILE_PATH_MAX];
 	char path[FILE_PATH_MAX];
 	int descriptor;
@@ -135,29 +137,49 @@ folder_remove(const char *path)
 	(void)rmdir(path);
 }
 
+/* Of a restore that was killed: ours, or the one that the store's library builds beside it. */
 static int
-places_find(struct restore *restore, const char *state)
+part_absent(const struct restore *restore)
+{
+	static const char *const ends[] = {"", ".part"};
+	char path[FILE_PATH_MAX + 8];
+	struct stat information;
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		(void)snprintf(path, sizeof(path), "%s%s", restore->part, ends[i]);
+		if (lstat(path, &information) == 0)
+			return complain(EX_CANTCREAT,
+					"%s is there: of a restore that was cut short? Delete it",
+					path);
+	}
+	return 0;
+}
+
+static int
+places_find(struct restore *restore, const char *given)
 {
 	struct stat information;
-	int status = file_join(state, STORE_NAME, restore->path);
 
+	if (mkdir(given, 0700) != 0 && errno != EEXIST)
+		return complain(EX_CANTCREAT, "%s: %s", given, strerror(errno));
+	char *state = realpath(given, NULL);
+	if (state == NULL || strlen(state) >= sizeof(restore->state)) {
+		free(state);
+		return complain(EX_CANTCREAT, "%s: not a folder, or too long a path", given);
+	}
+	(void)snprintf(restore->state, sizeof(restore->state), "%s", state);
+	free(state);
+	int status = file_join(restore->state, STORE_NAME, restore->path);
 	if (status == 0)
-		status = file_join(state, PART_NAME, restore->part);
+		status = file_join(restore->state, PART_NAME, restore->part);
 	if (status != 0)
 		return status;
-	if (mkdir(state, 0700) != 0 && errno != EEXIST)
-		return complain(EX_CANTCREAT, "%s: %s", state, strerror(errno));
 	if (lstat(restore->path, &information) == 0)
 		return complain(EX_CANTCREAT,
 				"%s is there already: a store is never overwritten. Move it away, "
 				"or give another --state",
 				restore->path);
-	if (lstat(restore->part, &information) == 0)
-		return complain(EX_CANTCREAT,
-				"%s is there: of a restore that was cut short? Delete "
-				"it",
-				restore->part);
-	return 0;
+	return part_absent(restore);
 }
 
 /* ---- restoring ---- */
@@ -251,7 +273,7 @@ freeze(const struct restore *restore, const struct secret *key)
 }
 
 static int
-restore_run(struct restore *restore, const char *file, const char *state, const struct secret *key)
+restore_run(struct restore *restore, const char *file, const struct secret *key)
 {
 	struct store_error err = {.status = STORE_OK};
 	size_t size = 0;
@@ -268,12 +290,12 @@ restore_run(struct restore *restore, const char *file, const char *state, const 
 	if (status == 0 && rename(restore->part, restore->path) != 0)
 		status = complain(EX_CANTCREAT, "%s: %s", restore->path, strerror(errno));
 	if (status == 0)
-		status = file_folder_sync(state);
+		status = file_folder_sync(restore->state);
 	return status;
 }
 
 static void
-restore_report(const struct restore *restore, const char *state)
+restore_report(const struct restore *restore)
 {
 	char when[TIME_TEXT_SIZE];
 
@@ -289,7 +311,7 @@ restore_report(const struct restore *restore, const char *state)
 		"  postern unseal (or root_key in posternd.conf)\n"
 		"  postern thaw: it starts frozen, for what was revoked since is trusted again\n",
 		restore->path, when, (unsigned long long)restore->label.trust_revision,
-		restore->path, state);
+		restore->path, restore->state);
 }
 
 int
@@ -324,13 +346,13 @@ cmd_restore(int argc, char **argv)
 	if (status == 0) {
 		signals_note();
 		progress_begin(&restore.progress, "restore", wanted);
-		status = restore_run(&restore, file, state, key);
+		status = restore_run(&restore, file, key);
 	}
 	(void)close(restore.descriptor);
 	if (status != 0) {
 		folder_remove(restore.part);
 		return status;
 	}
-	restore_report(&restore, state);
+	restore_report(&restore);
 	return 0;
 }

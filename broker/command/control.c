@@ -267,7 +267,7 @@ control_say(const struct control_reply *reply)
 		[CONTROL_OK] = 0,
 		[CONTROL_MORE] = 0,
 		[CONTROL_SEALED] = EX_TEMPFAIL,
-		[CONTROL_UNSEALED] = EX_TEMPFAIL,
+		[CONTROL_UNSEALED] = 0, /* somebody was quicker */
 		[CONTROL_WRONG] = 1,
 		[CONTROL_REFUSED] = EX_NOPERM,
 		[CONTROL_MALFORMED] = EX_DATAERR,

@@ -57,7 +57,7 @@ typedef int control_piece(void *user, uint16_t type, struct bytes body);
  * what is no answer. `piece` NULL: none are expected. */
 int control_ask(struct control *control, uint16_t type, struct bytes body, control_piece *piece,
 		void *user, struct control_reply *ret_reply);
-/* Says what the broker answered, unless it was CONTROL_OK: 0 or an exit status. */
+/* Says why the broker refuses; 0 for what it does: CONTROL_OK, MORE and UNSEALED. */
 int control_say(const struct control_reply *reply);
 /* An answer that was CONTROL_OK may still have a warning: the audit log could not be told. */
 void control_warn(const struct control_reply *reply);

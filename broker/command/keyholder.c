@@ -183,33 +183,48 @@ taken_say(const struct control_reply *reply, bool all)
 		(void)printf("%s shares\n", reply->text);
 }
 
+/* One share on its way; what was typed wrongly may be typed again. */
+static int
+share_give(const struct keyholder *holder, size_t index, struct control *control,
+	   enum control_purpose purpose, struct control_reply *ret_reply)
+{
+	struct control_state state;
+	auto_secret *share = NULL;
+	bool typed = index >= holder->share_files.count;
+	int status = control_status(control, &state);
+
+	if (status == 0)
+		status = next_share(holder, index, &state, &share);
+	if (status == 0)
+		status = keyholder_give_share(control, purpose, share_of(share), ret_reply);
+	if (status != 0)
+		return status;
+	if (ret_reply->status == CONTROL_WRONG && !typed)
+		return complain(1, "%s: %s", holder->share_files.items[index], ret_reply->text);
+	return control_say(ret_reply);
+}
+
 int
 keyholder_give(const struct keyholder *holder, struct control *control,
 	       enum control_purpose purpose, bool all, struct control_reply *ret_reply)
 {
-	struct control_state state;
+	size_t files = holder->share_files.count, wrong = 0;
 
 	if (holder->root_key != NULL)
 		return give_key_file(holder, control, purpose, ret_reply);
-	int status = control_status(control, &state);
-	for (size_t i = 0; status == 0 && i <= holder->share_files.count + SHARES_MAX; i++) {
-		auto_secret *share = NULL;
-		bool files_left = i < holder->share_files.count;
-		if (i > 0 && !files_left && !all)
+	for (size_t i = 0; i <= files + SHARES_MAX; i++) {
+		if (i > 0 && i >= files && !all)
 			return 0;
-		status = next_share(holder, i, &state, &share);
-		if (status == 0)
-			status = keyholder_give_share(control, purpose, share_of(share), ret_reply);
-		if (status == 0 && ret_reply->status == CONTROL_WRONG && files_left)
-			return complain(1, "%s: %s", holder->share_files.items[i], ret_reply->text);
-		if (status == 0)
-			status = control_say(ret_reply);
+		int status = share_give(holder, i, control, purpose, ret_reply);
+		bool again = status == 1 && all && i >= files && ++wrong < TYPING_TRIES;
+		if (status != 0 && !again)
+			return status;
 		if (status == 0 && ret_reply->status != CONTROL_MORE)
 			return 0;
 		if (status == 0)
 			taken_say(ret_reply, all);
 	}
-	return status;
+	return complain(EX_DATAERR, "so many shares, and more are wanted");
 }
 
 /* ---- without a broker ---- */
@@ -229,35 +244,51 @@ add_share(struct secret *shares, size_t *count, const struct share *share, const
 	return 0;
 }
 
+/* The next of the shares: of a file, or typed, and then again where it does not belong to them. */
+static int
+share_gather(const struct keyholder *holder, struct secret *shares, size_t *count, size_t *wanted)
+{
+	bool typed = *count >= holder->share_files.count;
+	char question[80];
+
+	if (*count == 0)
+		(void)snprintf(question, sizeof(question), "A share of the root key: ");
+	else
+		(void)snprintf(question, sizeof(question),
+			       "Share %zu of the %zu that are wanted: ", *count + 1, *wanted);
+	for (int tries = 0;; tries++) {
+		auto_secret *share = NULL;
+		const char *name = typed ? "that share" : holder->share_files.items[*count];
+		int status = typed ? share_from_terminal(question, &share)
+				   : share_from_file(name, &share);
+		if (status == KEYHOLDER_NOTHING)
+			return complain(EX_USAGE, "%zu of %zu shares were given", *count, *wanted);
+		if (status != 0)
+			return status;
+		status = add_share(shares, count, share_of(share), name);
+		*wanted = share_of(shares)->threshold;
+		if (status == 0 || !typed || tries + 1 == TYPING_TRIES)
+			return status;
+	}
+}
+
 int
 keyholder_key(const struct keyholder *holder, struct secret **ret_key)
 {
 	auto_secret *shares = secret_new(SHARES_MAX * sizeof(struct share));
 	auto_secret *key = secret_new(STORE_ROOT_KEY_SIZE);
 	size_t count = 0, wanted = 1;
-	char question[80] = "A share of the root key: ";
 
 	if (shares == NULL || key == NULL)
 		return complain(EX_SOFTWARE, LOCKING_FAILED);
 	if (holder->root_key != NULL)
 		return root_key_read(holder->root_key, ret_key);
-	for (size_t i = 0; count < wanted; i++) {
-		auto_secret *share = NULL;
-		bool typed = i >= holder->share_files.count;
-		const char *name = typed ? "that share" : holder->share_files.items[i];
-		int status = typed ? share_from_terminal(question, &share)
-				   : share_from_file(name, &share);
-		if (status == KEYHOLDER_NOTHING)
-			return complain(EX_USAGE, "%zu of %zu shares were given", count, wanted);
-		if (status == 0)
-			status = add_share(shares, &count, share_of(share), name);
+	while (count < wanted) {
+		int status = share_gather(holder, shares, &count, &wanted);
 		if (status != 0)
 			return status;
-		wanted = share_of(share)->threshold;
-		(void)snprintf(question, sizeof(question),
-			       "Share %zu of the %zu that are wanted: ", count + 1, wanted);
 	}
-	if (!shares_combine((const struct share *)(const void *)shares->bytes, count, key))
+	if (!shares_combine(share_of(shares), count, key))
 		return complain(1, "these shares do not make a key together");
 	*ret_key = key;
 	key = NULL;
