@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A second backend, so that the contract is not what LMDB happens to do. Sorted array, one lock. */
+/* A second backend, so that the contract is not what LMDB happens to do. Sorted array, one lock.
+ * Each of its steps can be told to fail. */
 #include "fixture.h"
 
 #include <stdlib.h>
@@ -18,6 +19,10 @@ struct memory_map {
 	size_t count;
 	uint8_t *slots;
 	size_t slot_count;
+	struct memory_fault fault;
+	_Atomic unsigned calls[MEMORY_STEPS];
+	_Atomic bool struck;
+	_Atomic bool paused;
 };
 
 struct backend_memory {
@@ -28,6 +33,52 @@ struct backend_memory {
 struct backend_view {
 	struct memory_map *map;
 };
+
+/* ---- failure ---- */
+
+void
+memory_map_fail(struct memory_map *map, const struct memory_fault *fault)
+{
+	map->fault = *fault;
+	map->struck = false;
+	for (int i = 0; i < MEMORY_STEPS; i++)
+		map->calls[i] = 0;
+}
+
+void
+memory_map_pause(struct memory_map *map, bool paused)
+{
+	map->paused = paused;
+}
+
+bool
+memory_map_failed(const struct memory_map *map)
+{
+	return map->struck;
+}
+
+unsigned
+memory_map_calls(const struct memory_map *map, enum memory_step step)
+{
+	return map->calls[step];
+}
+
+static enum store_status
+step_of(struct memory_map *map, enum memory_step step, struct store_error *err)
+{
+	const struct memory_fault *fault = &map->fault;
+
+	if (map->paused)
+		return STORE_OK;
+	const unsigned call = ++map->calls[step];
+	if (step != fault->step || fault->at == 0 || call < fault->at ||
+	    (call > fault->at && !fault->lasts))
+		return STORE_OK;
+	map->struck = true;
+	return store_fail(err, fault->status, "step %d is told to fail", (int)step);
+}
+
+/* ---- the records ---- */
 
 /* The first index whose key does not sort before `key`. */
 static size_t
@@ -55,8 +106,11 @@ static enum store_status
 memory_view_open(struct backend *backend, struct backend_view **ret_view, struct store_error *err)
 {
 	struct memory_map *map = ((struct backend_memory *)backend)->map;
-	struct backend_view *view = malloc(sizeof *view);
+	enum store_status status = step_of(map, MEMORY_VIEW_OPEN, err);
 
+	if (status != STORE_OK)
+		return status;
+	struct backend_view *view = malloc(sizeof *view);
 	if (!view)
 		return store_fail(err, STORE_MEMORY, "no memory");
 	pthread_rwlock_rdlock(&map->lock);
@@ -85,8 +139,10 @@ memory_get(struct backend_view *view, const char *key, struct backend_record *re
 	   struct store_error *err)
 {
 	size_t index = lower_bound(view->map, key);
+	enum store_status status = step_of(view->map, MEMORY_GET, err);
 
-	(void)err;
+	if (status != STORE_OK)
+		return status;
 	if (!is_at(view->map, index, key))
 		return STORE_MISSING;
 	show(&view->map->records[index], ret_record);
@@ -101,8 +157,10 @@ memory_next(struct backend_view *view, const char *prefix, const char *from,
 	const struct memory_map *map = view->map;
 	size_t size = strlen(prefix), index = 0;
 	bool found = false;
+	enum store_status status = step_of(view->map, MEMORY_NEXT, err);
 
-	(void)err;
+	if (status != STORE_OK)
+		return status;
 	for (size_t i = 0; i < map->count; i++) {
 		const char *key = map->records[i].key;
 		int order = from ? strcmp(key, from) : 0;
@@ -166,7 +224,10 @@ memory_apply(struct backend *backend, const struct backend_expect *expect,
 {
 	struct memory_map *map = ((struct backend_memory *)backend)->map;
 
-	(void)err;
+	enum store_status status = step_of(map, MEMORY_APPLY, err);
+
+	if (status != STORE_OK)
+		return status;
 	pthread_rwlock_wrlock(&map->lock);
 	size_t index = lower_bound(map, expect->key);
 	uint64_t revision = is_at(map, index, expect->key) ? map->records[index].revision : 0;
@@ -174,7 +235,8 @@ memory_apply(struct backend *backend, const struct backend_expect *expect,
 	for (size_t i = 0; i < count && holds; i++)
 		write_one(map, &writes[i]);
 	pthread_rwlock_unlock(&map->lock);
-	return holds ? STORE_OK : STORE_CONFLICT;
+	status = holds ? step_of(map, MEMORY_ANSWER, err) : STORE_CONFLICT;
+	return status;
 }
 
 static enum store_status
@@ -183,7 +245,10 @@ memory_slot_read(struct backend *backend, uint64_t slot, uint8_t ret_bytes[BACKE
 {
 	struct memory_map *map = ((struct backend_memory *)backend)->map;
 
-	(void)err;
+	enum store_status status = step_of(map, MEMORY_SLOT_READ, err);
+
+	if (status != STORE_OK)
+		return status;
 	pthread_rwlock_rdlock(&map->lock);
 	memset(ret_bytes, 0, BACKEND_SLOT_SIZE);
 	if (slot < map->slot_count)
@@ -197,9 +262,11 @@ memory_slots_write(struct backend *backend, uint64_t slot, const uint8_t *bytes,
 		   struct store_error *err)
 {
 	struct memory_map *map = ((struct backend_memory *)backend)->map;
+	enum store_status status = step_of(map, MEMORY_SLOTS_WRITE, err);
+	/* A write that fails may have been done by half. */
+	count = status == STORE_OK ? count : count / 2;
 	const size_t end = (size_t)slot + count;
 
-	(void)err;
 	pthread_rwlock_wrlock(&map->lock);
 	if (end > map->slot_count) {
 		map->slots = reallocarray(map->slots, end, BACKEND_SLOT_SIZE);
@@ -212,15 +279,13 @@ memory_slots_write(struct backend *backend, uint64_t slot, const uint8_t *bytes,
 	if (count > 0)
 		memcpy(map->slots + slot * BACKEND_SLOT_SIZE, bytes, count * BACKEND_SLOT_SIZE);
 	pthread_rwlock_unlock(&map->lock);
-	return STORE_OK;
+	return status;
 }
 
 static enum store_status
 memory_slots_sync(struct backend *backend, struct store_error *err)
 {
-	(void)backend;
-	(void)err;
-	return STORE_OK;
+	return step_of(((struct backend_memory *)backend)->map, MEMORY_SLOTS_SYNC, err);
 }
 
 static void

@@ -84,4 +84,29 @@ struct memory_map *memory_map_new(void);
 void memory_map_free(struct memory_map *map);
 struct backend *backend_memory_open(struct memory_map *map);
 
+/* Its steps, in the order of struct backend_class. */
+enum memory_step {
+	MEMORY_VIEW_OPEN,
+	MEMORY_GET,
+	MEMORY_NEXT,
+	MEMORY_APPLY,  /* nothing is written */
+	MEMORY_ANSWER, /* ... of an apply that has written all */
+	MEMORY_SLOT_READ,
+	MEMORY_SLOTS_WRITE, /* the first half is written */
+	MEMORY_SLOTS_SYNC,
+	MEMORY_STEPS
+};
+struct memory_fault {
+	enum memory_step step;
+	unsigned at; /* its at-th call from now on, 1 is the next; 0: none */
+	bool lasts;  /* and all after it */
+	enum store_status status;
+};
+void memory_map_fail(struct memory_map *map, const struct memory_fault *fault);
+/* Calls while it is paused are neither counted nor made to fail. */
+void memory_map_pause(struct memory_map *map, bool paused);
+/* Has one failed since? */
+bool memory_map_failed(const struct memory_map *map);
+unsigned memory_map_calls(const struct memory_map *map, enum memory_step step);
+
 #endif
