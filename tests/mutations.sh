@@ -41,6 +41,13 @@ mutation() {
 
 only=${1:-}
 keeper=broker/keeper
+mutation "the destroyer's exclusive lock" $keeper/operations.c 's/(acts?) \|\| takes_away\([^)]*\)/$1/' unit keeper_secret_race
+mutation "the secret that a release has read" $keeper/release_secrets.c 's/store_batch_expect\(batch, key, release->secret_revisions\[i\]\);/(void)key;/' \
+	unit keeper_secret_race
+mutation "a deleted version" $keeper/release_secrets.c 's/return "that version is deleted";/return NULL;/' story test_secrets.py whole_life
+mutation "a version's deletion time" $keeper/secret_record.c 's/version->deletion <= now/false/' story test_secrets.py expires
+mutation "a key of each value's own" $keeper/operations_values.c 's/store_batch_put_erasable/store_batch_put/' story test_secrets.py erased
+mutation "what is the admin's alone" broker/command/default_policies.c 's/Action::\\"secret-put\\"/Action::\\"write\\"/' story test_secrets.py who_may
 mutation "the act's exclusive lock" $keeper/operations.c 's/pthread_rwlock_wrlock/pthread_rwlock_rdlock/' unit keeper_race
 mutation "the revision, before phase C" $keeper/release.c 's/keeper->trust\.revision != release->trust_revision \|\|/false ||/' \
 	story test_acts.py in_the_middle

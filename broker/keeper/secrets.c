@@ -112,7 +112,7 @@ secret_commit(struct worker *worker, struct operation_call *call, struct store_b
 	      const struct secret_edit *edit)
 {
 	struct keeper *keeper = worker->keeper;
-	struct store_error err = {.message = ""};
+	struct store_error err;
 	char key[RECORD_KEY_SIZE];
 
 	record_secret_key(edit->path, key);
@@ -128,8 +128,8 @@ secret_commit(struct worker *worker, struct operation_call *call, struct store_b
 				       "%.*s: it was changed meanwhile: look, and try again",
 				       PRINT(edit->path));
 	if (status != STORE_OK)
-		return operation_error(worker, OUTCOME_FAILED, "%.*s: the store refused it: %s",
-				       PRINT(edit->path), err.message);
+		return operation_error(worker, OUTCOME_FAILED, "%.*s: %s", PRINT(edit->path),
+				       worker_refusal_text(worker));
 	call->audited = true;
 	return OUTCOME_OK;
 }
