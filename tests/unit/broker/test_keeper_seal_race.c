@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The promise: once a seal has answered, nothing leaves the keeper but that it is sealed, and it
+ * has ended within a moment; whether root or an operator told it to, while guests ask without
+ * pause, with logs that an appraiser has in hand, with a backup on its way and records re-sealed.
+ */
+#include "keeper_fixture.h"
+
+#include <assert.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define THREADS	    6
+#define REQUESTS    200 /* of each thread */
+#define SEAL_ID	    ((uint64_t)1 << 60)
+#define OWN_IDS	    1000000u
+#define END_MS	    2000
+#define SECRETS	    100
+#define SECRET_SIZE 8192
+
+struct race;
+/* What a thread sends: each request has a challenge of its own, asked for before. */
+struct sender {
+	struct race *race;
+	struct bytes requests[REQUESTS];
+	pthread_t thread;
+};
+
+struct race {
+	struct house house;
+	struct guest guest;
+	struct software_log log;
+	struct sender senders[THREADS];
+	struct house_control control, backup;
+	atomic_ullong next;
+	atomic_ullong mark; /* what has this id or a higher one was sent after the seal's answer */
+	atomic_uint released;
+	atomic_uint breaches;
+	bool sealed; /* by the watch's thread alone: an operator's answer has come */
+};
+
+static int64_t
+milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void
+watch(void *user, uint64_t id, enum wire_status status, struct bytes payload)
+{
+	struct race *race = user;
+
+	(void)payload;
+	if (id == SEAL_ID) {
+		race->sealed = status == WIRE_OK;
+		return;
+	}
+	if (status == WIRE_SEALED)
+		return;
+	if (race->sealed || id >= atomic_load(&race->mark))
+		atomic_fetch_add(&race->breaches, 1);
+	if (id >= OWN_IDS && status == WIRE_OK)
+		atomic_fetch_add(&race->released, 1);
+}
+
+static void *
+run_sender(void *argument)
+{
+	struct sender *sender = argument;
+	struct race *race = sender->race;
+
+	for (size_t i = 0; i < REQUESTS; i++) {
+		struct frame frame = {FRAME_RELEASE, OWN_IDS + atomic_fetch_add(&race->next, 1),
+				      sender->requests[i], -1};
+		if (channel_send(race->house.gateway, &frame) != CHANNEL_OK)
+			break;
+	}
+	return NULL;
+}
+
+static void
+prepare(struct race *race)
+{
+	for (size_t i = 0; i < THREADS; i++) {
+		race->senders[i].race = race;
+		for (size_t j = 0; j < REQUESTS; j++) {
+			struct guest_release how = {0};
+			uint8_t private_key[32];
+			if (j % 3 == 0)
+				how.event_log = (struct bytes){race->log.data, race->log.size};
+			race->senders[i].requests[j] =
+				guest_request(&race->house, &race->guest, &how, private_key);
+		}
+	}
+}
+
+/* A client that takes what comes only until the socket is full. */
+static void
+begin_backup(struct race *race)
+{
+	const struct frame request = {FRAME_CONTROL_BACKUP, 1, {0}, -1};
+	struct frame frame;
+
+	control_open(&race->house, &race->backup);
+	assert_int_equal(channel_send(race->backup.channel, &request), CHANNEL_OK);
+	assert_int_equal(channel_receive(race->backup.channel, &race->backup.buffer, &frame),
+			 CHANNEL_OK);
+}
+
+static void
+begin_load(struct race *race)
+{
+	prepare(race);
+	assert_int_equal(control_ask(&race->control, FRAME_CONTROL_ROTATE, (struct bytes){0}),
+			 CONTROL_OK);
+	begin_backup(race);
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&race->senders[i].thread, NULL, run_sender,
+						&race->senders[i]),
+				 0);
+	for (unsigned i = 0; atomic_load(&race->released) < 12; i++) {
+		assert_true(i < 20000);
+		usleep(200);
+	}
+}
+
+static void
+assert_ended(struct race *race, int64_t answered)
+{
+	house_await_seal(&race->house);
+	assert_true(milliseconds() - answered < END_MS);
+	for (size_t i = 0; i < THREADS; i++)
+		pthread_join(race->senders[i].thread, NULL);
+	house_stop(&race->house);
+	assert_int_equal(atomic_load(&race->breaches), 0);
+	/* It was sealed with work in hand. */
+	assert_true(atomic_load(&race->released) < THREADS * REQUESTS);
+}
+
+static void
+test_nothing_leaves_after_roots_seal_has_answered(void **state)
+{
+	struct race *race = *state;
+
+	begin_load(race);
+	assert_int_equal(control_ask(&race->control, FRAME_CONTROL_SEAL, (struct bytes){0}),
+			 CONTROL_OK);
+	atomic_store(&race->mark, OWN_IDS + atomic_load(&race->next));
+	assert_ended(race, milliseconds());
+}
+
+static void
+test_nothing_leaves_after_an_operators_seal_has_answered(void **state)
+{
+	struct race *race = *state;
+	struct operation_request request = {.operation = OPERATION_SEAL};
+
+	begin_load(race);
+	struct house_answer answer =
+		house_operate_as(&race->house, SEAL_ID, &race->house.alice, &request, NULL);
+	assert_int_equal(answer.status, WIRE_OK);
+	assert_int_equal(answer.outcome, OUTCOME_OK);
+	free(answer.json);
+	assert_ended(race, milliseconds());
+}
+
+static void
+put_secrets(struct house *house)
+{
+	static uint8_t value[SECRET_SIZE];
+	char path[32];
+
+	house_put(house, "web/key", text_bytes("value"));
+	for (unsigned i = 0; i < SECRETS; i++) {
+		snprintf(path, sizeof(path), "other/%u", i);
+		house_put(house, path, BYTES_OF(value));
+	}
+}
+
+static int
+set_up(void **state)
+{
+	struct race *race = calloc(1, sizeof(*race));
+
+	atomic_store(&race->mark, UINT64_MAX);
+	house_open(&race->house,
+		   "permit (principal in MachineGroup::\"web\", action == Action::\"release\", "
+		   "resource in Folder::\"web\");");
+	put_secrets(&race->house);
+	software_log_boot(&race->log, 400, true);
+	guest_open(&race->guest);
+	memcpy(race->guest.tpm.pcrs, race->log.pcrs, sizeof(race->log.pcrs));
+	guest_admit(&race->house, &race->guest, "first");
+	control_open(&race->house, &race->control);
+	race->house.watch = watch;
+	race->house.watch_user = race;
+	*state = race;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct race *race = *state;
+
+	for (size_t i = 0; i < THREADS; i++) {
+		for (size_t j = 0; j < REQUESTS; j++)
+			free((void *)(uintptr_t)race->senders[i].requests[j].data);
+	}
+	control_close(&race->control);
+	control_close(&race->backup);
+	house_close(&race->house);
+	guest_close(&race->guest);
+	software_log_free(&race->log);
+	free(race);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		TEST(test_nothing_leaves_after_roots_seal_has_answered),
+		TEST(test_nothing_leaves_after_an_operators_seal_has_answered),
+#undef TEST
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
