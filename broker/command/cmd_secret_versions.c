@@ -200,6 +200,7 @@ versions_take(const char *text, struct version_list *ret_list)
 struct change {
 	enum operation operation;
 	const char *done; /* "deleted" */
+	const char *idle; /* why nothing was changed */
 	bool newest;	  /* is what is meant without a list; and it takes --cas */
 };
 
@@ -209,7 +210,7 @@ changed_print(const char *path, const struct change *change, const json_t *versi
 	size_t count = json_array_size(versions);
 
 	if (count == 0) {
-		(void)printf("%s: nothing to do: %s already\n", path, change->done);
+		(void)printf("%s: nothing to do: %s\n", path, change->idle);
 		return;
 	}
 	(void)printf("%s: version%s", path, count == 1 ? "" : "s");
@@ -264,21 +265,24 @@ int
 cmd_secret_delete(int argc, char **argv)
 {
 	return versions_change(argc, argv,
-			       &(struct change){OPERATION_SECRET_DELETE, "deleted", true});
+			       &(struct change){OPERATION_SECRET_DELETE, "deleted",
+						"none of that is active", true});
 }
 
 int
 cmd_secret_undelete(int argc, char **argv)
 {
 	return versions_change(argc, argv,
-			       &(struct change){OPERATION_SECRET_UNDELETE, "not deleted", false});
+			       &(struct change){OPERATION_SECRET_UNDELETE, "back",
+						"none of that is deleted, or will be", false});
 }
 
 int
 cmd_secret_destroy(int argc, char **argv)
 {
 	return versions_change(argc, argv,
-			       &(struct change){OPERATION_SECRET_DESTROY, "destroyed", false});
+			       &(struct change){OPERATION_SECRET_DESTROY, "destroyed",
+						"all of that is destroyed already", false});
 }
 
 /* ---- all of it ---- */

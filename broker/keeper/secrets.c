@@ -31,7 +31,7 @@ secret_open(struct worker *worker, const struct operation_call *call, bool must,
 	    struct secret_edit *ret_edit)
 {
 	struct bytes path = call->request.fields[FIELD_PATH];
-	struct store_error err;
+	struct store_error err = {.message = ""};
 
 	ret_edit->path = path;
 	enum store_status status =
@@ -39,7 +39,9 @@ secret_open(struct worker *worker, const struct operation_call *call, bool must,
 	if (status == STORE_OK)
 		return OUTCOME_OK;
 	if (status != STORE_MISSING)
-		return operation_error(worker, OUTCOME_FAILED, "%.*s: cannot be read", PRINT(path));
+		return operation_error(worker, OUTCOME_FAILED, "%.*s: cannot be read: %s",
+				       PRINT(path),
+				       err.message[0] ? err.message : "it does not parse");
 	if (must)
 		return operation_error(worker, OUTCOME_MISSING, "%.*s: there is none", PRINT(path));
 	ret_edit->record = secret_record_new(call->now);

@@ -61,7 +61,7 @@ def test_the_whole_life(house, guest):
     assert withheld(house, guest, "deleted") == "db/prod@2"
     assert withheld(house, guest, "deleted", 2) == "db/prod@2"
     assert fetched(guest, 1) == house.value.decode()
-    assert "nothing to do" in secret(house, "delete").stdout
+    assert secret(house, "delete").stdout == "db/prod: nothing to do: none of that is active\n"
     secret(house, "undelete", "--versions", "2")
     assert fetched(guest) == "second"
 
@@ -133,6 +133,23 @@ def test_a_version_expires(house, guest):
     assert withheld(house, guest, "expired") == "db/prod@2"
     secret(house, "undelete", "--versions", "2")
     assert fetched(guest) == "for a short while"
+
+
+@pytest.mark.parametrize("words", [
+    *(["delete", PATH, "--versions", text] for text in (
+        "", "0", "1,", ",1", "2,1", "1,1", "1-", "-1", "3-1", "1-2,2", "4294967296", "1-101", "1-60,70-110", "x", "1 ,2", "1.5")),
+    *(["settings", PATH, "--delete-version-after", text] for text in (
+        "", "d", "1w", "-1", "1.5h", "36601d", "3162240001", "99999999999", "1d1")),
+    *(["settings", PATH, "--max-versions", text] for text in ("", "101", "-1", "x", "1x")),
+    *(["settings", PATH, "--cas-required", text] for text in ("", "maybe", "true")),
+    *(["settings", PATH, "--custom", text] for text in ("", "name", "=value", "n" * 129 + "=", "n=" + "v" * 513, "n=\x1b[2J")),
+    ["settings", PATH, "--custom", "n=1", "--custom", "n=2"], ["settings", PATH, "--custom", "n=1", "--custom-none"],
+    ["settings", PATH], ["undelete", PATH], ["destroy", PATH], ["destroy", PATH, "--cas", "1", "--versions", "1"],
+    ["remove", "../x", "--yes"], ["remove"]], ids=lambda words: " ".join(words)[:60])
+def test_what_the_command_refuses(words):
+    """Before it asks any broker."""
+    done = run(program("postern"), "secret", *words, "--config", "/nowhere", status=USAGE)
+    assert done.stderr.startswith("postern: ") and "\x1b" not in done.stderr
 
 
 def test_who_may(house):
