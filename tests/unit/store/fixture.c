@@ -262,13 +262,33 @@ fixture_free(struct fixture *fixture)
 }
 
 static enum store_status
+open_lmdb(struct fixture *fixture, bool create, struct backend **ret_backend,
+	  struct store_error *err)
+{
+	return backend_lmdb_open(fixture->path, create, FIXTURE_MAP_SIZE, ret_backend, err);
+}
+
+static enum store_status
+open_memory(struct fixture *fixture, bool create, struct backend **ret_backend,
+	    struct store_error *err)
+{
+	(void)create;
+	(void)err;
+	*ret_backend = backend_memory_open(fixture->map);
+	return STORE_OK;
+}
+
+static enum store_status
 open_backend(struct fixture *fixture, bool create, struct backend **ret_backend,
 	     struct store_error *err)
 {
-	if (fixture->kind == FIXTURE_LMDB)
-		return backend_lmdb_open(fixture->path, create, FIXTURE_MAP_SIZE, ret_backend, err);
-	*ret_backend = backend_memory_open(fixture->map);
-	return STORE_OK;
+	static enum store_status (*const openers[])(struct fixture * fixture, bool create,
+						    struct backend **ret_backend,
+						    struct store_error *err) = {
+#define OPENER(NAME, name, argument) [FIXTURE_##NAME] = open_##name
+		FIXTURE_BACKENDS(OPENER, , FIXTURE_COMMA)};
+
+	return openers[fixture->kind](fixture, create, ret_backend, err);
 }
 
 enum store_status
@@ -327,17 +347,12 @@ setup(void **state, enum fixture_kind kind)
 	return 0;
 }
 
-int
-fixture_setup_lmdb(void **state)
-{
-	return setup(state, FIXTURE_LMDB);
-}
-
-int
-fixture_setup_memory(void **state)
-{
-	return setup(state, FIXTURE_MEMORY);
-}
+#define SETUP(NAME, name, argument)                                                                \
+	int fixture_setup_##name(void **state)                                                     \
+	{                                                                                          \
+		return setup(state, FIXTURE_##NAME);                                               \
+	}
+FIXTURE_BACKENDS(SETUP, , )
 
 int
 fixture_teardown(void **state)

@@ -355,6 +355,168 @@ long_lists_are_whole(void **state)
 	}
 }
 
+#define STEADY	 100 /* records that are there all the while, each between two that come and go */
+#define LISTINGS 60
+
+struct listed_beside {
+	struct fixture *fixture;
+	pthread_t writer;
+	_Atomic bool stop;
+	int steady;
+	int fault;
+	char last[16];
+};
+
+/* Rewrites the steady ones, and makes and deletes what is around them. */
+static void *
+write_around(void *user)
+{
+	struct listed_beside *beside = user;
+
+	for (unsigned i = 0; !beside->stop; i++) {
+		struct store_batch *batch = store_batch_new();
+		char key[16];
+		snprintf(key, sizeof key, "s/%03u", i * 7 % STEADY);
+		store_batch_put(batch, key, bytes_of("steady"));
+		for (unsigned j = 0; j < 20; j++) {
+			snprintf(key, sizeof key, "s/%03u+%u", (i * 13 + j) % STEADY, j % 3);
+			if ((i + j) % 2)
+				store_batch_put(batch, key, bytes_of("here"));
+			else
+				store_batch_delete(batch, key);
+		}
+		beside->fault |= store_commit(beside->fixture->store, batch, NULL) != STORE_OK;
+		store_batch_free(batch);
+	}
+	return NULL;
+}
+
+static bool
+see_steady(void *user, const char *key, uint64_t revision)
+{
+	struct listed_beside *beside = user;
+
+	beside->fault |= revision == 0 || strcmp(beside->last, key) >= 0;
+	snprintf(beside->last, sizeof beside->last, "%s", key);
+	beside->steady += strlen(key) == strlen("s/000");
+	return true;
+}
+
+/* In one go, and as one who asks for page after page. */
+static void
+lists_show_each_once_beside_a_writer(void **state)
+{
+	struct listed_beside beside = {.fixture = *state};
+	struct store *store = beside.fixture->store;
+	struct store_batch *batch = store_batch_new();
+	char key[16];
+
+	for (int i = 0; i < STEADY; i++) {
+		snprintf(key, sizeof key, "s/%03d", i);
+		store_batch_put(batch, key, bytes_of("steady"));
+	}
+	assert_int_equal(store_commit(store, batch, NULL), STORE_OK);
+	store_batch_free(batch);
+	pthread_create(&beside.writer, NULL, write_around, &beside);
+	for (int i = 0; i < LISTINGS; i++) {
+		beside.steady = 0;
+		beside.last[0] = 0;
+		assert_int_equal(store_list(store, "s/", NULL, see_steady, &beside, NULL),
+				 STORE_OK);
+		assert_int_equal(beside.steady, STEADY);
+	}
+	beside.stop = true;
+	pthread_join(beside.writer, NULL);
+	assert_int_equal(beside.fault, 0);
+}
+
+/* ---- slots ---- */
+
+static void
+must_be(struct backend *backend, uint64_t slot, uint8_t fill)
+{
+	uint8_t found[BACKEND_SLOT_SIZE], wanted[BACKEND_SLOT_SIZE];
+
+	memset(wanted, fill, sizeof wanted);
+	memset(found, 0xee, sizeof found);
+	assert_int_equal(backend->class->slot_read(backend, slot, found, NULL), STORE_OK);
+	assert_memory_equal(found, wanted, sizeof wanted);
+}
+
+static void
+slots_are_overwritten_where_they_are(void **state)
+{
+	struct fixture *fixture = *state;
+	uint8_t bytes[3 * BACKEND_SLOT_SIZE];
+	const uint64_t first = 100000; /* past all that the store has filled */
+
+	fixture_close(fixture);
+	struct backend *backend = fixture_open_backend(fixture);
+	must_be(backend, first, 0);
+	must_be(backend, (uint64_t)1 << 40, 0);
+	memset(bytes, 7, sizeof bytes);
+	assert_int_equal(backend->class->slots_write(backend, first, bytes, 3, NULL), STORE_OK);
+	memset(bytes, 9, sizeof bytes);
+	assert_int_equal(backend->class->slots_write(backend, first + 1, bytes, 1, NULL), STORE_OK);
+	assert_int_equal(backend->class->slots_write(backend, first, bytes, 0, NULL), STORE_OK);
+	assert_int_equal(backend->class->slots_sync(backend, NULL), STORE_OK);
+	for (int i = 0; i < 2; i++) { /* and opened again */
+		must_be(backend, first - 1, 0);
+		must_be(backend, first, 7);
+		must_be(backend, first + 1, 9);
+		must_be(backend, first + 2, 7);
+		must_be(backend, first + 3, 0);
+		backend_close(backend);
+		backend = fixture_open_backend(fixture);
+	}
+	backend_close(backend);
+	fixture_reopen(fixture);
+}
+
+/* ---- the backend's own conditions ---- */
+
+/* What a store never asks for twice in the same way, straight from the backend. */
+static void
+a_set_of_writes_is_whole_or_not_there(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct store_bytes body = {(const uint8_t *)"body", 4};
+	const struct backend_write writes[] = {
+		{.key = "z/1", .revision = 5, .body = body},
+		{.key = "z/2", .revision = 6, .body = body},
+		{.key = "z/1", .remove = true},
+		{.key = "z/never", .remove = true},
+		{.key = "z/3", .revision = 7},
+	};
+	const struct {
+		struct backend_expect expect;
+		enum store_status want;
+	} cases[] = {
+		{{"z/3", 1}, STORE_CONFLICT}, {{"z/3", 0}, STORE_OK}, {{"z/3", 0}, STORE_CONFLICT},
+		{{"z/3", 6}, STORE_CONFLICT}, {{"z/3", 7}, STORE_OK},
+	};
+	bool there = false;
+
+	fixture_close(fixture);
+	struct backend *backend = fixture_open_backend(fixture);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct backend_record record;
+		assert_int_equal(backend->class->apply(backend, &cases[i].expect, writes, 5, NULL),
+				 cases[i].want);
+		there = there || cases[i].want == STORE_OK;
+		auto_view view = {0};
+		assert_int_equal(view_open(backend, &view, NULL), STORE_OK);
+		assert_int_equal(view_get(&view, "z/1", &record, NULL), STORE_MISSING);
+		assert_int_equal(view_get(&view, "z/2", &record, NULL),
+				 there ? STORE_OK : STORE_MISSING);
+		assert_int_equal(view_get(&view, "z/3", &record, NULL),
+				 there ? STORE_OK : STORE_MISSING);
+		assert_int_equal(there ? record.body.size : 0, 0);
+	}
+	backend_close(backend);
+	fixture_reopen(fixture);
+}
+
 /* ---- expectations ---- */
 
 static void
@@ -483,6 +645,9 @@ main(void)
 		ON_EACH_BACKEND(no_batch_is_no_memory),
 		ON_EACH_BACKEND(lists_are_ordered_and_bounded),
 		ON_EACH_BACKEND(long_lists_are_whole),
+		ON_EACH_BACKEND(lists_show_each_once_beside_a_writer),
+		ON_EACH_BACKEND(slots_are_overwritten_where_they_are),
+		ON_EACH_BACKEND(a_set_of_writes_is_whole_or_not_there),
 		ON_EACH_BACKEND(expectations_are_exact),
 		ON_EACH_BACKEND(operations_happen_in_order),
 		ON_EACH_BACKEND(nothing_to_do_is_done),
