@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "control.h"
 #include "encode.h"
+#include "host_tpm.h"
 #include "keyholder.h"
 #include "output.h"
 #include "rekey_out.h"
@@ -37,6 +38,7 @@ const char help_rekey_authorize[] =
 
 const char help_rekey[] =
 	"postern rekey [--shares N --threshold K] [--shares-dir DIR] [--share-file FILE | -]...\n"
+	"              [--tpm [--tcti T] [--sealed FILE] [--pcrs LIST]]\n"
 	"postern rekey --root-key-file FILE [--share-file FILE | -]... [--root-key FILE]\n"
 	"              [--control PATH | --config FILE]\n"
 	"\n"
@@ -58,6 +60,9 @@ const char help_rekey[] =
 	"were\n"
 	"                            noted down\n"
 	"  --root-key-file FILE      no shares: the new key goes to a new FILE, mode 0600\n"
+	"  --tpm                     seal the new key to this host's TPM too, as `postern tpm "
+	"seal` "
+	"does\n"
 	"  --share-file FILE         a present share; repeat for more\n"
 	"  --root-key FILE           the present key, where it is in a file\n"
 	"\n"
@@ -125,6 +130,12 @@ struct rekey {
 	struct keyholder holder;
 	struct numbers numbers;
 	struct rekey_target target;
+	struct host_tpm_options tpm;
+	const char *pcrs;
+	struct attester *attester;	/* open, with --tpm */
+	char sealed[FILE_PATH_MAX];	/* where its file goes */
+	char sealed_new[FILE_PATH_MAX]; /* and waits until the key is in force */
+	uint32_t pcr_mask;
 	struct control *control;
 	bool unknown; /* which key is in force */
 };
@@ -243,6 +254,54 @@ rekey_commit(struct rekey *rekey, const struct control_rekeyed *rekeyed)
 	return status != 0 ? status : EX_IOERR;
 }
 
+/* ---- the TPM's copy ---- */
+
+/* Before anything is asked: a TPM that is not there ends it. */
+static int
+tpm_prepare(struct rekey *rekey)
+{
+	const struct host_tpm_options *tpm = &rekey->tpm;
+
+	if (!tpm->tpm)
+		return 0;
+	int status = host_tpm_path(&rekey->place, tpm->sealed, rekey->sealed);
+	if (status == 0 && snprintf(rekey->sealed_new, FILE_PATH_MAX, "%s" HOST_TPM_NEW,
+				    rekey->sealed) >= FILE_PATH_MAX)
+		status = complain(EX_USAGE, "%s: too long a path", rekey->sealed);
+	if (status == 0)
+		status = host_tpm_pcrs_for(rekey->pcrs, rekey->sealed, &rekey->pcr_mask);
+	return status != 0 ? status : host_tpm_open(tpm->tcti, &rekey->attester);
+}
+
+static int
+tpm_put(const struct rekey *rekey, const struct control_rekeyed *rekeyed)
+{
+	auto_secret *key = secret_new(CONTROL_KEY_SIZE);
+
+	if (!rekey->tpm.tpm)
+		return 0;
+	if (key == NULL)
+		return complain(EX_SOFTWARE, LOCKING_FAILED);
+	memcpy(key->bytes, rekeyed->key, CONTROL_KEY_SIZE);
+	return host_tpm_seal(rekey->attester, key, rekey->pcr_mask, rekey->sealed_new);
+}
+
+/* In force: the file that held the old key goes. */
+static void
+tpm_report(const struct rekey *rekey)
+{
+	char folder[FILE_PATH_MAX];
+
+	if (!rekey->tpm.tpm)
+		return;
+	if (rename(rekey->sealed_new, rekey->sealed) != 0 ||
+	    !file_beside(rekey->sealed, ".", folder) || file_folder_sync(folder) != 0)
+		remark("%s holds the new key, and could not be put in place of %s: do so",
+		       rekey->sealed_new, rekey->sealed);
+	else
+		(void)printf("This host's TPM holds the new key, in %s.\n", rekey->sealed);
+}
+
 /* Past the proof, signals wait: whoever interrupts gets the old key in force and nothing written,
  * or the new one. */
 static bool
@@ -275,12 +334,16 @@ rekey_put(struct rekey *rekey, const struct control_rekeyed *rekeyed)
 
 	if (status != 0)
 		return status;
-	if (interrupted())
+	status = tpm_put(rekey, rekeyed);
+	if (status == 0 && interrupted())
 		status = complain(EX_TEMPFAIL, "interrupted");
 	if (status == 0)
 		status = rekey_commit(rekey, rekeyed);
-	if (status != 0 && !rekey->unknown)
+	if (status != 0 && !rekey->unknown) {
 		rekey_target_remove(&rekey->target, rekeyed);
+		if (rekey->tpm.tpm)
+			(void)unlink(rekey->sealed_new);
+	}
 	return status;
 }
 
@@ -312,6 +375,10 @@ rekey_parse(int argc, char **argv, struct rekey *rekey)
 		{"--threshold", OPTION_NUMBER, &rekey->numbers.threshold},
 		{"--shares-dir", OPTION_TEXT, &rekey->target.folder},
 		{"--root-key-file", OPTION_TEXT, &rekey->target.key_file},
+		{"--tpm", OPTION_FLAG, &rekey->tpm.tpm},
+		{"--tcti", OPTION_TEXT, &rekey->tpm.tcti},
+		{"--sealed", OPTION_TEXT, &rekey->tpm.sealed},
+		{"--pcrs", OPTION_TEXT, &rekey->pcrs},
 	};
 
 	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
@@ -319,6 +386,12 @@ rekey_parse(int argc, char **argv, struct rekey *rekey)
 		return EX_USAGE;
 	if (rekey->target.folder != NULL && rekey->target.key_file != NULL)
 		return complain(EX_USAGE, "either --shares-dir or --root-key-file");
+	if (!rekey->tpm.tpm &&
+	    (rekey->tpm.tcti != NULL || rekey->tpm.sealed != NULL || rekey->pcrs != NULL))
+		return complain(EX_USAGE, "--tcti, --sealed and --pcrs go with --tpm");
+	if (rekey->tpm.tpm && rekey->target.key_file != NULL)
+		return complain(EX_USAGE, "--tpm wants shares beside it: they open the store when "
+					  "the TPM refuses");
 	return 0;
 }
 
@@ -328,6 +401,7 @@ cmd_rekey(int argc, char **argv)
 	struct rekey rekey = {.unknown = false};
 	auto_control *control = NULL;
 	auto_secret *memory = NULL;
+	auto_host_tpm *attester = NULL;
 	int status = rekey_parse(argc, argv, &rekey);
 
 	if (status == 0)
@@ -337,6 +411,9 @@ cmd_rekey(int argc, char **argv)
 		status = numbers_settle(&rekey);
 	if (status == 0)
 		status = rekey_target_check(&rekey.target, (unsigned)rekey.numbers.count);
+	if (status == 0)
+		status = tpm_prepare(&rekey);
+	attester = rekey.attester;
 	if (status != 0)
 		return status;
 	memory = secret_new(sizeof(struct control_rekeyed));
@@ -344,7 +421,9 @@ cmd_rekey(int argc, char **argv)
 		return complain(EX_SOFTWARE, LOCKING_FAILED);
 	struct control_rekeyed *rekeyed = (struct control_rekeyed *)(void *)memory->bytes;
 	status = rekey_run(&rekey, rekeyed);
-	if (status == 0)
+	if (status == 0) {
 		rekey_target_report(&rekey.target, rekeyed);
+		tpm_report(&rekey);
+	}
 	return status;
 }

@@ -65,21 +65,6 @@ parse(int argc, char **argv, struct sealing *sealing)
 }
 
 static int
-pcrs_choose(const struct sealing *sealing, const char *path, uint32_t *ret_pcrs)
-{
-	auto_file_text file = {.data = NULL};
-
-	if (sealing->pcrs != NULL)
-		return host_tpm_pcrs(sealing->pcrs, ret_pcrs);
-	int status = file_read_optional(path, HOST_SEALED_MAX, &file);
-	if (status != 0)
-		return status;
-	if (file.size > 0 && host_sealed_pcrs((const uint8_t *)file.data, file.size, ret_pcrs))
-		return 0;
-	return host_tpm_pcrs(HOST_TPM_PCRS, ret_pcrs);
-}
-
-static int
 key_verify(struct control *control, const struct secret *key)
 {
 	struct control_reply reply = {.status = CONTROL_OK};
@@ -97,7 +82,7 @@ seal(const struct sealing *sealing, struct control *control, const char *path)
 	char list[PCR_LIST_SIZE];
 	uint32_t pcrs = 0;
 
-	int status = pcrs_choose(sealing, path, &pcrs);
+	int status = host_tpm_pcrs_for(sealing->pcrs, path, &pcrs);
 	if (status == 0)
 		status = host_tpm_open(sealing->tcti, &attester);
 	if (status == 0)

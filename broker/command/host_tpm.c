@@ -35,6 +35,21 @@ host_tpm_pcrs(const char *text, uint32_t *ret_pcrs)
 }
 
 int
+host_tpm_pcrs_for(const char *given, const char *path, uint32_t *ret_pcrs)
+{
+	auto_file_text file = {.data = NULL};
+
+	if (given != NULL)
+		return host_tpm_pcrs(given, ret_pcrs);
+	int status = file_read_optional(path, HOST_SEALED_MAX, &file);
+	if (status != 0)
+		return status;
+	if (file.size > 0 && host_sealed_pcrs((const uint8_t *)file.data, file.size, ret_pcrs))
+		return 0;
+	return host_tpm_pcrs(HOST_TPM_PCRS, ret_pcrs);
+}
+
+int
 host_tpm_index(const char *text, uint32_t *ret_index)
 {
 	char *end = NULL;
@@ -141,8 +156,9 @@ reply_say(const struct control_reply *reply, const char *path)
 
 	if (reply->status == CONTROL_WRONG)
 		remark("%s holds another root key: was the store rekeyed, or is it another one? "
-		       "Unseal with shares, then seal the key anew: `postern tpm seal`",
-		       path);
+		       "Unseal with shares, then seal the key anew: `postern tpm seal`. (After a "
+		       "rekey that was interrupted: --sealed %s" HOST_TPM_NEW ")",
+		       path, path);
 	return status;
 }
 

@@ -11,6 +11,7 @@
 #include "control.h"
 
 #define HOST_TPM_FILE  "root.tpm" /* beside the store's folder */
+#define HOST_TPM_NEW   ".new"	  /* behind its name, until the new key is in force */
 #define HOST_TPM_PCRS  "7"	  /* Secure Boot's policy: stays over updates of what it verifies */
 #define HOST_TPM_INDEX 0x01805053U /* where the witness's counter lies, unless told otherwise */
 
@@ -26,6 +27,8 @@ host_tpm_close_at(struct attester **attester)
 
 /* "7,11". PCR 0 to 15: the others can be reset, or are another launch's. 0 or EX_USAGE. */
 int host_tpm_pcrs(const char *text, uint32_t *ret_pcrs);
+/* As `given`; NULL: as the sealed key at `path` has it, if there is one, else HOST_TPM_PCRS. */
+int host_tpm_pcrs_for(const char *given, const char *path, uint32_t *ret_pcrs);
 /* "0x01800042". 0 or EX_USAGE. */
 int host_tpm_index(const char *text, uint32_t *ret_index);
 /* `given`, or HOST_TPM_FILE beside `store` of the place's configuration. 0 or EX_CONFIG. */

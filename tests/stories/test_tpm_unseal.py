@@ -124,6 +124,32 @@ def test_a_key_of_another_broker_is_named(hosted, machine, tmp_path):
     unseal(hosted, machine)
 
 
+def test_a_new_root_key_goes_to_the_tpm_too(hosted, machine, tmp_path):
+    guest = hosted.admitted()
+    shares = [word for path in hosted.broker.share_files[:2] for word in ("--share-file", path)]
+    new = tmp_path / "new-shares"
+    new.mkdir(mode=0o700)
+    words = ["rekey", "--shares-dir", new, *shares, "--tpm", "--tcti"]
+    before = sealed_file(hosted).read_bytes()
+    # a TPM that is not there, and an act that is not there: nothing has changed
+    hosted.broker.local(*words, f"swtpm:path={tmp_path}/none", status=UNAVAILABLE)
+    hosted.broker.local(*words, machine.tcti, status=DENIED)
+    assert "--tpm" in hosted.broker.local("rekey", "--pcrs", "7", status=USAGE).stderr
+    assert sealed_file(hosted).read_bytes() == before and not list(new.iterdir())
+    hosted.postern("rekey", "authorize", "--shares", "3", "--threshold", "2")
+    told = hosted.broker.local(*words, machine.tcti).stdout
+    assert "This host's TPM holds the new key" in told
+    assert sorted(path.name for path in sealed_file(hosted).parent.glob("root.tpm*")) == ["root.tpm"]
+    restart(hosted)
+    unseal(hosted, machine)
+    assert guest.fetch("db/prod")
+    # the one before opens nothing any more, and says what to do
+    restart(hosted)
+    (tmp_path / "old").write_bytes(before)
+    assert "postern tpm seal" in unseal(hosted, machine, "--sealed", tmp_path / "old", status=NOT_GOOD).stderr
+    hosted.broker.unseal([new / "share-1.txt", new / "share-3.txt"])
+
+
 def test_init_is_all_or_nothing(machine, tmp_path):
     def init(*words, **keywords):
         return run(program("postern"), "init", "--config-dir", tmp_path / "c", "--state", tmp_path / "s",
