@@ -520,6 +520,71 @@ the_former_root_key_opens_the_former_backup(void **state)
 	must_restore(fixture, &before, &place);
 }
 
+struct churn {
+	pthread_t thread;
+	struct store *store;
+	atomic_bool stop;
+	unsigned rounds;
+};
+
+static void *
+churn_secrets(void *user)
+{
+	struct churn *churn = user;
+
+	for (; !atomic_load(&churn->stop); churn->rounds++) {
+		char key[32];
+		snprintf(key, sizeof key, "secret/%u", churn->rounds % 40);
+		if (churn->rounds % 3 == 0)
+			delete (churn->store, key);
+		else
+			put_erasable(churn->store, key, key);
+	}
+	return NULL;
+}
+
+static void *
+churn_keys(void *user)
+{
+	struct churn *churn = user;
+
+	for (; !atomic_load(&churn->stop); churn->rounds++)
+		renew_data_key(churn->store);
+	return NULL;
+}
+
+/* Each of many backups, made while secrets are destroyed and data keys go, is a sound store. */
+static void
+backups_beside_writers_are_sound(void **state)
+{
+	struct fixture *fixture = *state;
+	struct churn secrets = {.store = fixture->store}, keys = {.store = fixture->store};
+
+	make_room(fixture->store);
+	populate(fixture->store);
+	assert_int_equal(pthread_create(&secrets.thread, NULL, churn_secrets, &secrets), 0);
+	assert_int_equal(pthread_create(&keys.thread, NULL, churn_keys, &keys), 0);
+	for (int i = 0; i < 40; i++) {
+		auto_tape tape = {0};
+		auto_place place = place_new();
+		struct store *store = NULL;
+		struct store_check report;
+		must_back_up(fixture, &tape);
+		must_restore(fixture, &tape, &place);
+		assert_int_equal(store_open(place.path, fixture->root_key, &store, NULL), STORE_OK);
+		assert_int_equal(store_check(store, NULL, NULL, NULL, &report, NULL), STORE_OK);
+		assert_int_equal(report.defects, 0);
+		assert_true(report.records > 0);
+		store_close(store);
+	}
+	atomic_store(&secrets.stop, true);
+	atomic_store(&keys.stop, true);
+	pthread_join(secrets.thread, NULL);
+	pthread_join(keys.thread, NULL);
+	print_message("beside %u commits and %u data keys\n", secrets.rounds, keys.rounds);
+	assert_true(secrets.rounds > 10 && keys.rounds > 2);
+}
+
 /* ---- a damaged store ---- */
 
 /* Body of one record, changed past the store, which is opened again without looking. */
@@ -539,6 +604,42 @@ spoil_record(struct fixture *fixture, const char *name)
 	memcpy(body, found.body.data, found.body.size);
 	view_close(&view);
 	body[write.body.size - 1] ^= 1;
+	const struct backend_expect expect = {HEAD_KEY, store_revision(fixture->store)};
+	assert_int_equal(backend->class->apply(backend, &expect, &write, 1, NULL), STORE_OK);
+}
+
+static void
+remove_record(struct fixture *fixture, const char *name)
+{
+	struct backend *backend = fixture->store->backend;
+	const struct backend_write write = {.key = name, .remove = true};
+	const struct backend_expect expect = {HEAD_KEY, store_revision(fixture->store)};
+
+	assert_int_equal(backend->class->apply(backend, &expect, &write, 1, NULL), STORE_OK);
+}
+
+/* An entry of another text, sealed as the store would, with the hash that was there. */
+static void
+forge_entry(struct fixture *fixture, const char *name)
+{
+	struct backend *backend = fixture->store->backend;
+	struct keyring *keyring = &fixture->store->keyring;
+	struct backend_record found;
+	struct view view = {0};
+	uint8_t value[1024], body[1024];
+
+	assert_int_equal(view_open(backend, &view, NULL), STORE_OK);
+	assert_int_equal(view_get(&view, name, &found, NULL), STORE_OK);
+	const size_t size = found.body.size - BODY_OVERHEAD;
+	const uint64_t revision = found.revision;
+	assert_true(found.body.size <= sizeof body);
+	assert_int_equal(store_body_open(backend, keyring, name, &found, value, NULL), STORE_OK);
+	view_close(&view);
+	value[size - 1] ^= 1;
+	store_body_seal(keyring, name, revision, SLOT_NONE, NULL, (struct store_bytes){value, size},
+			body);
+	const struct backend_write write = {
+		.key = name, .revision = revision, .body = {body, size + BODY_OVERHEAD}};
 	const struct backend_expect expect = {HEAD_KEY, store_revision(fixture->store)};
 	assert_int_equal(backend->class->apply(backend, &expect, &write, 1, NULL), STORE_OK);
 }
@@ -578,6 +679,24 @@ what_could_not_be_restored_is_not_backed_up(void **state)
 	erase_slot_of(fixture, "r/secret/3");
 	assert_int_equal(back_up(fixture, &tape, &err), STORE_TAMPERED);
 	assert_non_null(strstr(err.message, "r/secret/3"));
+}
+
+static void
+what_does_not_add_up_is_not_backed_up(void **state)
+{
+	struct fixture *fixture = *state;
+	auto_tape tape = {0};
+	struct store_error err = {0};
+
+	populate(fixture->store);
+	forge_entry(fixture, "l/0000000000000002");
+	assert_int_equal(back_up(fixture, &tape, &err), STORE_TAMPERED);
+	assert_non_null(strstr(err.message, "the chain breaks"));
+	forge_entry(fixture, "l/0000000000000002");
+	must_back_up(fixture, &tape);
+	remove_record(fixture, "r/plain/3");
+	assert_int_equal(back_up(fixture, &tape, &err), STORE_TAMPERED);
+	assert_non_null(strstr(err.message, "put back, added or removed"));
 }
 
 /* ---- a damaged backup ---- */
@@ -754,19 +873,36 @@ a_sealed_store_is_not_backed_up(void **state)
 
 /* ---- authenticated, and yet not a backup ---- */
 
-/* Chunks of these bytes, under the store's own backup key. */
+/* A true backup in one chunk, with more items before its end, which is counted anew. */
 static void
-forge(struct fixture *fixture, struct tape *tape, const uint8_t *items, size_t size)
+forge(struct fixture *fixture, struct tape *tape, struct store_bytes more)
 {
 	const struct keyring *keyring = &fixture->store->keyring;
 	auto_stream_writer out = {.sink = record, .user = tape, .key = keyring->keys->backup};
-	const struct stream_counts counts = {0};
+	const size_t end_size = 1 + 3 * 8;
+	struct stream_counts counts = {0};
+	struct item item;
 
+	auto_tape true_one = {0};
+	must_back_up(fixture, &true_one);
+	const uint8_t *items = true_one.bytes + STREAM_PROLOGUE_SIZE + 5;
+	const size_t size = (size_t)get_be(items - 4, 4) - end_size;
+	assert_int_equal(true_one.size,
+			 STREAM_PROLOGUE_SIZE + 5 + size + end_size + STREAM_MAC_SIZE);
 	tape->size = 0;
-	assert_int_equal(stream_begin(&out, &keyring->header, bytes_of("label"), 0, NULL),
-			 STORE_OK);
-	memcpy(out.chunk + out.used, items, size);
-	out.used += size;
+	assert_int_equal(stream_begin(&out, &keyring->header, bytes_of(""), 0, NULL), STORE_OK);
+	memcpy(out.chunk, items, size);
+	if (more.data)
+		memcpy(out.chunk + size, more.data, more.size);
+	else /* the end itself */
+		memcpy(out.chunk + size, items + size, more.size = end_size);
+	out.used = size + more.size;
+	struct reader r = {.rest = {out.chunk, out.used}};
+	while (r.rest.size > 0 && stream_read_item(&r, &item)) {
+		counts.records += item.kind == ITEM_RECORD;
+		counts.slots += item.kind == ITEM_SLOT;
+		counts.destroyed += item.kind == ITEM_DESTROYED;
+	}
 	assert_int_equal(stream_end(&out, &counts, NULL), STORE_OK);
 }
 
@@ -780,28 +916,32 @@ what_no_backup_writes_is_refused(void **state)
 		size_t size;
 	} rows[] = {
 #define ROW(name, items) {name, items, sizeof items - 1}
-		ROW("nothing", ""),
 		ROW("a second beginning", "B\0\0\0\0\0\0\0\0\0\0"),
 		ROW("an unknown item", "Q"),
 		ROW("a record cut short", "R\0\5r/a"),
 		ROW("a record without a key", RECORD("\0", "\0")),
-		ROW("a room alone", RECORD("\2r/", "\0")),
+		ROW("a room alone", RECORD("\2t/", "\0")),
 		ROW("a room that is none", RECORD("\3q/a", "\0")),
-		ROW("a key that is not printable", RECORD("\3r/\1", "\0")),
-		ROW("a body that is not there", RECORD("\3r/a", "\7")),
-		ROW("two headers", RECORD("\10m/header", "\1x") RECORD("\10m/header", "\1x")),
-		ROW("a header that is none", RECORD("\10m/header", "\1x")),
+		ROW("a key that is not printable", RECORD("\3t/\1", "\0")),
+		ROW("a body that is not there", RECORD("\3t/a", "\7")),
+		ROW("another header", RECORD("\10m/header", "\1x")),
+		ROW("another head", RECORD("\6m/head", "\1x")),
+		ROW("another record", RECORD("\3r/a", "\1x")),
+		ROW("another entry", RECORD("\3l/a", "\1x")),
 		ROW("a slot cut short", "S\0\0\0\0\0\0\0\1abc"),
-		ROW("an early end", "E\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
-		ROW("a miscount", "D\0\0\0\0\0\0\0\1"),
+		{"another end", NULL, 0},
 	};
 	struct fixture *fixture = *state;
 	auto_tape tape = {0};
 	auto_place place = place_new();
 	struct store_error err = {0};
 
+	forge(fixture, &tape, bytes_of("")); /* which is one */
+	must_restore(fixture, &tape, &place);
+	remove_store(place.path);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		forge(fixture, &tape, (const uint8_t *)rows[i].items, rows[i].size);
+		forge(fixture, &tape,
+		      (struct store_bytes){(const uint8_t *)rows[i].items, rows[i].size});
 		enum store_status status =
 			restore_as(fixture, fixture->root_key, &tape, &place, &err);
 		if (status != STORE_TAMPERED)
@@ -824,7 +964,9 @@ main(void)
 		ON_LMDB(a_backup_is_one_moment),
 		ON_LMDB(values_destroyed_meanwhile_do_not_come_back),
 		ON_EACH_BACKEND(the_former_root_key_opens_the_former_backup),
+		ON_LMDB(backups_beside_writers_are_sound),
 		ON_EACH_BACKEND(what_could_not_be_restored_is_not_backed_up),
+		ON_EACH_BACKEND(what_does_not_add_up_is_not_backed_up),
 		ON_LMDB(no_part_of_a_backup_is_restored),
 		ON_LMDB(no_changed_backup_is_restored),
 		ON_LMDB(nothing_is_left_of_a_restore_that_fails_late),

@@ -204,6 +204,16 @@ put_back(struct fixture *fixture, const char *name)
 	put_raw(fixture, name, &raw);
 }
 
+/* As it was before the data key was renewed. */
+static void
+put_back_header(struct fixture *fixture, const char *name)
+{
+	struct raw raw = read_raw(fixture, name);
+
+	assert_int_equal(store_rotate(fixture->store, NULL), STORE_OK);
+	put_raw(fixture, name, &raw);
+}
+
 static void
 age(struct fixture *fixture, const char *name)
 {
@@ -350,6 +360,10 @@ static const struct row {
 	{"a data key removed", take_away, "m/key/00000001", {"m/key/00000001: the key is gone"}},
 	{"a bit of the digest's key", flip, "m/key/set", {"m/key/set: does not open"}},
 	{"a bit of the header", flip, "m/header", {"m/header: was changed"}},
+	{"the header put back",
+	 put_back_header,
+	 "m/header",
+	 {"m/header: an older one was put back"}},
 	{"the header removed", take_away, "m/header", {"there is no store: it has no header"}},
 	{"something among the keys", add, "m/key/00000002", {"m/key/00000002: not the store's"}},
 	{"a bit of the head", flip, "m/head", {"m/head: does not open"}},
