@@ -510,6 +510,52 @@ broken_answers_are_failures(void **state)
 	}
 }
 
+/* Health is worth 200 where it serves; a seal's status always. */
+static void
+health_and_seal_have_their_views(void **state)
+{
+	static const struct {
+		struct wire_health health;
+		unsigned http;
+		const char *health_has;
+		const char *seal;
+	} table[] = {
+		{{WIRE_SERVING, 7, 3, 5, 0},
+		 200,
+		 "\"sealed\":false,\"frozen\":false,",
+		 "\"sealed\":false,\"t\":3,\"n\":5,\"progress\":0,"},
+		{{WIRE_IS_SEALED, 0, 3, 5, 2},
+		 503,
+		 "\"sealed\":true,\"frozen\":false,",
+		 "\"sealed\":true,\"t\":3,\"n\":5,\"progress\":2,"},
+		{{WIRE_IS_FROZEN, 7, 0, 0, 0},
+		 503,
+		 "\"sealed\":false,\"frozen\":true,",
+		 "\"sealed\":false,\"t\":0,\"n\":0,\"progress\":0,"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		uint8_t payload[32], memory[64];
+		unsigned http = 0;
+		struct writer payload_w = writer_of(payload, sizeof(payload));
+		struct writer w = writer_of(memory, sizeof(memory));
+		wire_health_write(&payload_w, &table[i].health);
+		const struct wire_answer answer = {WIRE_OK, writer_bytes(&payload_w)};
+		wire_answer_write(&w, &answer);
+		char *text = route_answer(FRAME_HEALTH, ROUTE_VIEW_WHOLE, writer_bytes(&w), &http);
+		assert_non_null(strstr(text, table[i].health_has));
+		assert_int_equal(http, table[i].http);
+		free(text);
+		text = route_answer(FRAME_HEALTH, ROUTE_VIEW_SEAL, writer_bytes(&w), &http);
+		assert_non_null(strstr(text, table[i].seal));
+		assert_int_equal(http, 200);
+		json_t *json = json_loads(text, 0, NULL);
+		assert_string_equal(json_string_value(json_object_get(json, "type")), "shamir");
+		json_decref(json);
+		free(text);
+	}
+}
+
 int
 main(void)
 {
@@ -529,6 +575,7 @@ main(void)
 		cmocka_unit_test(a_name_with_a_quote_is_a_failure),
 		cmocka_unit_test(refusals_carry_word_and_status),
 		cmocka_unit_test(broken_answers_are_failures),
+		cmocka_unit_test(health_and_seal_have_their_views),
 	};
 
 	return cmocka_run_group_tests(tests, make_bodies, NULL);
