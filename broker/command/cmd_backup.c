@@ -61,6 +61,7 @@ signals_note(void)
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
 	(void)sigaction(SIGHUP, &action, NULL);
+	(void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like others */
 }
 
 static int

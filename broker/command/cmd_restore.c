@@ -90,6 +90,7 @@ signals_note(void)
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
 	(void)sigaction(SIGHUP, &action, NULL);
+	(void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like others */
 }
 
 /* ---- what the store's library asks for ---- */
@@ -188,6 +189,8 @@ static int
 restore_say(const struct restore *restore, const char *file, enum store_status stored,
 	    const struct store_error *err)
 {
+	if (stored != STORE_OK && stopped)
+		return complain(EX_TEMPFAIL, "interrupted");
 	switch (stored) {
 	case STORE_OK:
 		return 0;
@@ -200,14 +203,11 @@ restore_say(const struct restore *restore, const char *file, enum store_status s
 	case STORE_TAMPERED:
 		return complain(1, "%s: not what a backup wrote, or altered since: %s", file,
 				err->message);
-	case STORE_CONFLICT:
-		if (stopped)
-			return complain(EX_TEMPFAIL, "interrupted");
-		break;
 	case STORE_IO:
 		if (restore->problem != 0)
 			return complain(EX_IOERR, "%s: %s", file, strerror(restore->problem));
 		break;
+	case STORE_CONFLICT:
 	case STORE_EXISTS:
 	case STORE_MISSING:
 	case STORE_LIMIT:

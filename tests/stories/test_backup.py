@@ -3,7 +3,9 @@
 import json
 import os
 import pathlib
+import resource
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -15,6 +17,7 @@ from broker import Broker, free_port, program, run, settings_of
 from guest import Client, Guest, Refused
 from middle import Middle
 from shares import Share, combine
+from terminal import Terminal
 from test_store import Disk
 
 NOT_GOOD, USAGE, CANNOT, AGAIN = 1, 64, 73, 75
@@ -219,6 +222,67 @@ def test_no_value_and_no_key_stands_in_a_backup(house, tmp_path):
         assert needle not in data and needle.hex().encode() not in data
 
 
+def test_a_file_that_may_not_grow(house, tmp_path):
+    """As on a full disk: said, and nothing of it stays."""
+    assert house.put("large", os.urandom(300000))["outcome"] == "ok"
+    os.mkdir(tmp_path / "full")
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
+
+    told = house.broker.local("backup", tmp_path / "full/b", status=74, preexec_fn=limit).stderr
+    assert "no backup was made" in told and os.listdir(tmp_path / "full") == []
+    house.broker.local("backup", tmp_path / "b")
+    done = run(program("postern"), "restore", tmp_path / "b", "--state", tmp_path / "full", *key_options(house.broker), status=None,
+               preexec_fn=limit)
+    assert done.returncode in (73, 74) and os.listdir(tmp_path / "full") == [], done
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_a_restore_that_is_cut_short(house, tmp_path, end):
+    """Killed, it leaves what no broker looks at and the next restore names; interrupted, nothing."""
+    for number in range(8):  # several chunks: the first is proven before anything is made
+        assert house.put(f"large/{number}", os.urandom(900000))["outcome"] == "ok"
+    house.broker.local("backup", tmp_path / "b")
+    os.mkfifo(tmp_path / "pipe")
+    command = [program("postern"), "restore", str(tmp_path / "pipe"), "--state", str(tmp_path / "state"), *key_options(house.broker)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    data = (tmp_path / "b").read_bytes()
+    with open(tmp_path / "pipe", "wb") as pipe:
+        pipe.write(data[:len(data) * 3 // 4])
+        pipe.flush()
+        deadline = time.monotonic() + 20
+        while not (os.path.isdir(tmp_path / "state") and os.listdir(tmp_path / "state")):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        time.sleep(0.1)
+        process.send_signal(end)
+        told = process.communicate(timeout=30)[1]
+    assert "store" not in os.listdir(tmp_path / "state")
+    if end == signal.SIGTERM:
+        assert process.returncode == AGAIN and "interrupted" in told and os.listdir(tmp_path / "state") == []
+        return
+    command[2] = str(tmp_path / "b")
+    assert "cut short? Delete it" in run(*command, status=CANNOT).stderr
+    for name in os.listdir(tmp_path / "state"):
+        shutil.rmtree(tmp_path / "state" / name)
+    run(*command)
+
+
+@in_shares
+def test_shares_are_typed_for_a_restore(house, tmp_path):
+    house.broker.local("backup", tmp_path / "b")
+    texts = [pathlib.Path(path).read_text(encoding="ascii").strip() for path in house.broker.share_files]
+    with Terminal(program("postern"), "restore", tmp_path / "b", "--state", tmp_path / "state") as terminal:
+        terminal.answer("A share of the root key", texts[2])
+        terminal.answer("Share 2 of the 2", texts[2])
+        terminal.wait("given already")
+        terminal.answer("Share 2 of the 2", texts[1])
+        assert terminal.end() == 0, terminal.seen
+        assert not any(text[40:] in terminal.seen for text in texts)
+    assert os.listdir(tmp_path / "state") == ["store"]
+
+
 # ---- check ----
 
 def check(house, status):
@@ -264,10 +328,15 @@ def test_a_store_that_does_not_open_has_a_defect_too(house):
 
 
 def test_progress_is_for_terminals_and_who_wants_it(house, tmp_path):
-    quiet = house.broker.local("store", "check")
-    assert quiet.stderr == ""
-    lines = house.broker.local("backup", tmp_path / "b", "--progress").stderr
-    assert lines == "" or "backup [" in lines
+    assert house.broker.local("store", "check").stderr == ""
+    assert house.broker.local("backup", tmp_path / "quiet").stderr == ""
+    assert "postern: backup [####" in house.broker.local("backup", tmp_path / "b", "--progress").stderr
+    for words in (["store", "check"], ["backup", tmp_path / "c"]):
+        with Terminal(program("postern"), *words, "--config", house.broker.config) as terminal:
+            assert terminal.end() == 0
+            # drawn, and taken away before what is there to stay
+            assert f"{words[-1] if words[0] == 'store' else 'backup'} [" in terminal.seen and "100%" in terminal.seen
+            assert terminal.seen.rindex("\033[K") > terminal.seen.rindex("100%")
 
 
 def test_offline_wants_both_words(house):

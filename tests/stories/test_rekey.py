@@ -152,6 +152,21 @@ def test_printed_and_noted_down(house):
     in_force(house, paths, old)
 
 
+@in_shares
+def test_a_wrong_share_is_typed_again(house, new, tmp_path):
+    """What was given before stays."""
+    authorize(house)
+    share = Share.file(house.broker.share_files[1])
+    share.bytes = share.bytes[:-1] + bytes([share.bytes[-1] ^ 0x80])
+    with Terminal(program("postern"), "rekey", "--config", house.broker.config, "--shares-dir", new) as terminal:
+        terminal.answer("A share of 3", Share.file(house.broker.share_files[0]).text())
+        terminal.answer("A share of 3", share.text())
+        terminal.wait("not what was handed out")
+        terminal.answer("A share of 3", Share.file(house.broker.share_files[2]).text())
+        assert terminal.end() == 0, terminal.seen
+    in_force(house, files_of(new), house.broker.share_files)
+
+
 class Stop:
     """Stops the command at a message (of answers: the commit's), by `kill` -9, or its connection ends."""
 
