@@ -7,6 +7,8 @@
  */
 #include "operations.h"
 
+#include "supervisor/role.h"
+
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -136,6 +138,8 @@ operation_entry(struct worker *worker, const struct operation_call *call,
 	out_text(json, "subject", call->subject);
 	out_string(json, "peer", call->wire.peer);
 	out_text(json, "outcome", outcome_text(outcome));
+	if (call->detail[0])
+		out_text(json, "detail", call->detail);
 	if (operation_has(&call->request, FIELD_REASON))
 		out_string(json, "reason", reason);
 	if (call->machine)
@@ -241,6 +245,18 @@ send_answer(struct worker *worker, const struct frame *frame, const struct opera
 	worker_answer(worker, frame->id, good ? WIRE_OK : WIRE_FAILED, writer_bytes(&outer));
 }
 
+static enum operation_outcome
+unaudited(struct worker *worker, enum operation_outcome outcome)
+{
+	const char *why = worker_refusal_text(worker);
+
+	if (!worker->last_word)
+		return operation_error(worker, OUTCOME_FAILED,
+				       "the audit log cannot be written: %s", why);
+	role_complain("sealing, and the audit log could not be told: %s", why);
+	return outcome;
+}
+
 /* Lock held, and let go. Everything an operator asks is durable in the audit log before it is
  * answered. */
 static void
@@ -254,10 +270,8 @@ serve(struct worker *worker, const struct frame *frame, const struct row *row,
 
 	if (!call->audited) {
 		operation_entry(worker, call, outcome, worker->keeper->trust.revision);
-		if (!audit_write(worker, tag) && !worker->last_word)
-			outcome = operation_error(worker, OUTCOME_FAILED,
-						  "the audit log cannot be written: %s",
-						  worker_refusal_text(worker));
+		if (!audit_write(worker, tag))
+			outcome = unaudited(worker, outcome);
 	}
 	if (worker->last_word)
 		keeper_seal(worker->keeper);

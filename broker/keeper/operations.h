@@ -10,6 +10,7 @@
 #include "records.h"
 
 #define OPERATION_SUBJECT_SIZE (320 + OPERATION_VERSIONS_MAX * 11) /* with versions of a secret */
+#define OPERATION_DETAIL_SIZE  128
 #define OPERATION_COUNT_MAX    1000 /* items of one answer, where a count is asked for or none is */
 #define OPERATION_TEXT_MAX     (OPERATION_ANSWER_MAX - 4096)
 
@@ -20,6 +21,7 @@ struct operation_call {
 	const struct operator_record *signer;
 	struct operator_view view;	      /* what policy decides */
 	char subject[OPERATION_SUBJECT_SIZE]; /* the resource in words: audit */
+	char detail[OPERATION_DETAIL_SIZE];   /* what it sets, in words: audit; empty: nothing */
 	char resource_id[2 * 64 + 8];
 	struct machine *machine; /* that the request is about; NULL: none, or unknown */
 	int64_t now;

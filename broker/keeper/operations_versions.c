@@ -6,6 +6,8 @@
  */
 #include "secrets.h"
 
+#include <stdio.h>
+
 /* ---- versions ---- */
 
 /* False: it is so already. */
@@ -164,6 +166,19 @@ apply_settings(const struct operation_call *call, struct secret_record *record)
 	return true;
 }
 
+static void
+name_settings(struct operation_call *call, const struct secret_record *record)
+{
+	const struct secret_settings *settings = &record->settings;
+	bool custom = operation_has(&call->request, FIELD_CUSTOM);
+
+	snprintf(call->detail, sizeof(call->detail),
+		 "versions_max %u, cas_required %s, delete_version_after %llu%s",
+		 settings->versions_max, settings->cas_required ? "yes" : "no",
+		 (unsigned long long)settings->delete_version_after,
+		 custom ? ", other custom metadata" : "");
+}
+
 /* For what is put from now on: versions beyond a lower maximum go with the next put, and those
  * that are there keep the deletion time that they were given. */
 enum operation_outcome
@@ -182,6 +197,7 @@ operation_secret_settings(struct worker *worker, struct operation_call *call)
 		return outcome;
 	if (!apply_settings(call, &edit.record))
 		return operation_error(worker, OUTCOME_INVALID, "settings: do not parse");
+	name_settings(call, &edit.record);
 	if (!secret_put_record(worker, batch, &edit))
 		return operation_error(worker, OUTCOME_FAILED, "%.*s: no memory", PRINT(edit.path));
 	outcome = secret_commit(worker, call, batch, &edit);

@@ -162,6 +162,8 @@ def test_who_may(house):
               "secret-settings": ({"custom": b"\0\0"}, "denied")}
     for operation, (fields, outcome) in wanted.items():
         assert writer.do(operation, path=PATH, **fields)["outcome"] == outcome, operation
+    for operation in ("seal", "rotate"):
+        assert writer.do(operation)["outcome"] == "denied"
     for operation in ("secret-settings", "secret-destroy", "secret-remove"):
         assert admin.do(operation, path=PATH, **wanted[operation][0])["outcome"] == "ok", operation
 

@@ -135,7 +135,7 @@ assert_audited(struct house *house, const char *operation, const char *versions,
 	       const char *outcome)
 {
 	char *audit = house_audit(house);
-	char line[256];
+	char line[512];
 
 	/* Within the answer an entry is a text of its own. */
 	snprintf(line, sizeof(line),
@@ -436,6 +436,9 @@ test_settings_stand_alone_and_by_themselves(void **state)
 			"\"settings\":{\"versions_max\":5,\"cas_required\":false,"
 			"\"delete_version_after\":0},\"custom\":{}");
 	assert_shows(house, "\"version\":1,\"oldest\":1,");
+	assert_audited(house, "secret-settings", "",
+		       "done\\\",\\\"detail\\\":\\\"versions_max 5, cas_required yes, "
+		       "delete_version_after 0, other custom metadata");
 	guest_close(&guest);
 }
 
