@@ -520,7 +520,7 @@ load_carry_out(const struct load_fault *fault)
 	fault->begin(fault);
 	for (size_t i = 0; i < STEP_COUNT; i++) {
 		enum store_status status = act(&load, &steps[i], &err);
-		bool struck = !over && fault->happened(fault);
+		bool struck = status != STORE_OK && !over && fault->happened(fault);
 		if (struck)
 			fault->end(fault);
 		over = over || struck;
