@@ -315,6 +315,10 @@ verify_key(struct connection *connection, const struct secret *key)
 {
 	struct store_error err;
 
+	if (connection->keeper->control->unsealing) {
+		control_say(connection, CONTROL_REFUSED, "it is being unsealed at this moment");
+		return;
+	}
 	enum store_status status = store_try_key(connection->keeper->store, key, &err);
 	if (status == STORE_OK)
 		control_say(connection, CONTROL_OK, "this key opens the store");

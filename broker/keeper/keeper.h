@@ -166,8 +166,9 @@ struct store_batch *worker_batch(struct worker *worker);
  * same. What the disk refuses for the time being is said once on stderr, and once that it ended. */
 __attribute__((warn_unused_result)) enum store_status
 worker_commit(struct worker *worker, struct store_batch *batch, struct store_error *err);
-/* Of the newest commit, where it was refused: WIRE_STORE if that ends with its cause, else
- * WIRE_FAILED; and the same in words. */
+/* What the store says: WIRE_STORE if that ends with its cause, else WIRE_FAILED. */
+enum wire_status store_refusal(enum store_status status);
+/* The same of the newest commit, where it was refused; and in words. */
 enum wire_status worker_refusal(const struct worker *worker);
 const char *worker_refusal_text(const struct worker *worker);
 /* After each frame: wipes the batch, and gives large scratch secrets back: locked memory is scarce.

@@ -26,10 +26,10 @@ missing(struct worker *worker, struct bytes path, uint32_t version, const char *
 }
 
 static enum wire_status
-broken(struct worker *worker, struct bytes path, const char *seen)
+broken(struct worker *worker, struct bytes path, enum store_status status, const char *seen)
 {
 	missing(worker, path, 0, seen);
-	return WIRE_FAILED;
+	return store_refusal(status);
 }
 
 /* Why nobody gets this version; NULL: it may be had. */
@@ -69,7 +69,8 @@ find_version(struct worker *worker, struct release *release, size_t index, uint3
 	if (status == STORE_MISSING)
 		return missing(worker, wanted.path, 0, "there is none");
 	if (status != STORE_OK)
-		return broken(worker, wanted.path, err.message[0] ? err.message : "does not parse");
+		return broken(worker, wanted.path, status,
+			      err.message[0] ? err.message : "does not parse");
 	*ret_version = wanted.version == 0 ? record.newest : wanted.version;
 	const char *why = withheld(&record, *ret_version, release->now);
 	return why ? missing(worker, wanted.path, *ret_version, why) : WIRE_OK;
@@ -148,15 +149,17 @@ release_gather(struct worker *worker, struct release *release)
 		if (status != WIRE_OK)
 			return status;
 		worker->record->size = worker->record->capacity;
-		if (read_value(worker, path, version, &err) != STORE_OK) {
+		enum store_status read = read_value(worker, path, version, &err);
+		if (read != STORE_OK) {
 			release->moved = has_moved(worker, release, i);
-			return broken(worker, path, err.message); /* names the record */
+			return broken(worker, path, read, err.message); /* names the record */
 		}
 		if (worker->record->size > WIRE_SECRET_MAX - used)
 			return missing(worker, path, 0,
 				       "all values together are over the limit of one release");
 		if (!grow_values(worker, used, worker->record->size))
-			return broken(worker, path, "no locked memory: raise RLIMIT_MEMLOCK");
+			return broken(worker, path, STORE_MEMORY,
+				      "no locked memory: raise RLIMIT_MEMLOCK");
 		memcpy(worker->values->bytes + used, worker->record->bytes, worker->record->size);
 		sizes[i] = worker->record->size;
 		used += sizes[i];

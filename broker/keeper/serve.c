@@ -26,6 +26,7 @@ struct clerk {
 	bool ended;
 	bool started;	/* the log has the start's entry */
 	bool resealing; /* records of older data keys are left */
+	bool stuck;	/* one of them does not let itself be re-sealed: said */
 	time_t counted;
 };
 
@@ -76,6 +77,10 @@ reseal(struct clerk *clerk)
 	enum store_status status = store_reseal(keeper->store, RESEAL_COUNT, &rotation, &err);
 	if (status == STORE_UNSURE)
 		keeper_give_up(keeper, err.message);
+	if (status == STORE_TAMPERED && !clerk->stuck) {
+		role_complain("re-sealing stops: %s: `postern store check`", err.message);
+		clerk->stuck = true;
+	}
 	/* What cannot be re-sealed now is looked at again when other work is. */
 	clerk->resealing = status == STORE_OK && rotation.oldest != rotation.generation;
 }
@@ -246,6 +251,7 @@ serve(struct keeper *keeper)
 			worker_clear(&workers[i]);
 		}
 		good = count > 0;
+		end_control(keeper);
 		end_clerk(&clerk, clerk_thread);
 		/* Of a keeper that seals the log has that already. */
 		if (!atomic_load(&keeper->sealing))
@@ -264,6 +270,6 @@ keeper_serve(struct keeper *keeper)
 	if (!atomic_load(&keeper->open))
 		keeper_await_unsealing(keeper);
 	bool good = atomic_load(&keeper->open) ? serve(keeper) : !atomic_load(&keeper->given_up);
-	end_control(keeper);
+	end_control(keeper); /* unless serve has */
 	return good;
 }

@@ -133,9 +133,15 @@ worker_commit(struct worker *worker, struct store_batch *batch, struct store_err
 }
 
 enum wire_status
+store_refusal(enum store_status status)
+{
+	return ends_with_its_cause(status) ? WIRE_STORE : WIRE_FAILED;
+}
+
+enum wire_status
 worker_refusal(const struct worker *worker)
 {
-	return ends_with_its_cause(worker->stored) ? WIRE_STORE : WIRE_FAILED;
+	return store_refusal(worker->stored);
 }
 
 const char *
