@@ -229,6 +229,104 @@ a_failed_batch_leaves_the_plan_as_it_was(void **state)
 	store_close(store);
 }
 
+/* ---- check, backup, restore ---- */
+
+static struct {
+	uint8_t bytes[4 * 1024 * 1024];
+	size_t size;
+	size_t read;
+} tape;
+
+static bool
+record_piece(void *user, struct store_bytes piece)
+{
+	(void)user;
+	if (piece.size > sizeof tape.bytes - tape.size)
+		return false;
+	memcpy(tape.bytes + tape.size, piece.data, piece.size);
+	tape.size += piece.size;
+	return true;
+}
+
+static long
+play_piece(void *user, uint8_t *buffer, size_t size)
+{
+	size_t left = tape.size - tape.read;
+
+	(void)user;
+	size = size < left ? size : left;
+	memcpy(buffer, tape.bytes + tape.read, size);
+	tape.read += size;
+	return (long)size;
+}
+
+static enum store_status
+keep_up(struct store *store, const char *restored)
+{
+	struct store_check report;
+	uint8_t label[STORE_LABEL_MAX];
+	size_t label_size;
+	enum store_status status = store_check(store, NULL, NULL, NULL, &report, NULL);
+
+	tape.size = 0;
+	tape.read = 0;
+	if (status == STORE_OK)
+		status = store_backup(store, (struct store_bytes){0}, record_piece, NULL, NULL,
+				      NULL);
+	if (status == STORE_OK)
+		status = store_restore(restored, root_key, play_piece, NULL, NULL, label,
+				       &label_size, NULL);
+	return status;
+}
+
+static void
+remove_store_at(const char *folder)
+{
+	static const char *const names[] = {"data.mdb", "lock.mdb", "slots"};
+	char name[96];
+
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(name, sizeof name, "%s/%s", folder, names[i]);
+		unlink(name);
+	}
+	assert_int_equal(rmdir(folder), 0);
+}
+
+static void
+upkeep_survives_each_failure(void **state)
+{
+	struct store *store = NULL;
+	char restored[64], part[80];
+	unsigned at = 1;
+
+	(void)state;
+	snprintf(restored, sizeof restored, "%s.restored", path);
+	snprintf(part, sizeof part, "%s.part", restored);
+	assert_int_equal(use_store(), STORE_OK);
+	assert_int_equal(store_open(path, root_key, &store, NULL), STORE_OK);
+	const int held = secrets_held;
+	for (;; at++) {
+		failed = false;
+		until_failure = at;
+		enum store_status status = keep_up(store, restored);
+		until_failure = 0;
+		if (secrets_held != held)
+			fail_msg("allocation %u: %d secrets left", at, secrets_held - held);
+		if (!failed) {
+			assert_int_equal(status, STORE_OK);
+			break;
+		}
+		if (status != STORE_MEMORY)
+			fail_msg("allocation %u: %d", at, status);
+		assert_int_not_equal(access(restored, F_OK), 0);
+		assert_int_not_equal(access(part, F_OK), 0);
+	}
+	remove_store_at(restored);
+	store_close(store);
+	print_message("%u allocations failed\n", at - 1);
+	assert_true(at > 10);
+}
+
 /* Nor may the hot path allocate at all, once a first reader has been. */
 static void
 get_into_does_not_allocate(void **state)
@@ -280,6 +378,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_allocation_fails_once),
 		cmocka_unit_test(a_failed_batch_leaves_the_plan_as_it_was),
+		cmocka_unit_test(upkeep_survives_each_failure),
 		cmocka_unit_test(get_into_does_not_allocate),
 	};
 
