@@ -52,14 +52,16 @@ struct backend_class {
 				  char ret_key[BACKEND_KEY_MAX + 1],
 				  struct backend_record *ret_record, struct store_error *err);
 	/* All writes in order, durable on return, if the expectation holds in the same
-	 * transaction; else STORE_CONFLICT, without a message, and nothing is changed. */
+	 * transaction; else STORE_CONFLICT, without a message, and nothing is changed. Nor is it
+	 * after any other failure but STORE_UNSURE. The last write is a put whose revision and
+	 * body no other write of its key has: by it a backend that lost an answer finds out. */
 	enum store_status (*apply)(struct backend *backend, const struct backend_expect *expect,
 				   const struct backend_write *writes, size_t count,
 				   struct store_error *err);
 	/*
 	 * Slots: SLOT_SIZE bytes each, by number, that lie outside of the map and are overwritten where
 	 * they are: what was in one is gone when slots_sync has answered. One never written reads as
-	 * zeros.
+	 * zeros. After a failure, what was written since the last slots_sync is to be written again.
 	 */
 	enum store_status (*slot_read)(struct backend *backend, uint64_t slot,
 				       uint8_t ret_bytes[BACKEND_SLOT_SIZE], struct store_error *err);
