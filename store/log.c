@@ -247,7 +247,7 @@ open_entry_again(struct store *store, uint64_t number, struct secret **buffer,
 
 	do
 		status = open_entry_now(store, number, buffer, ret_entry, err);
-	while (store_attempt_again(store, &attempt, status));
+	while (store_attempt_again(store, &attempt, status, err));
 	return status;
 }
 
@@ -351,7 +351,7 @@ store_log_tagged(struct store *store, const char *tag, size_t count, store_log_v
 		struct attempt attempt = store_attempt_first(store);
 		do
 			status = open_tagged(store, prefix, name, &buffer, &entry, err);
-		while (store_attempt_again(store, &attempt, status));
+		while (store_attempt_again(store, &attempt, status, err));
 		if (status != STORE_OK || !visit(user, &entry.public))
 			break;
 	}

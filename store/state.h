@@ -90,7 +90,7 @@ __attribute__((warn_unused_result)) enum store_status store_check_unsealed(struc
  *	struct attempt attempt = store_attempt_first(store);
  *	do
  *		status = ... (a view of its own);
- *	while (store_attempt_again(store, &attempt, status));
+ *	while (store_attempt_again(store, &attempt, status, err));
  */
 struct attempt {
 	uint64_t epoch;
@@ -101,7 +101,8 @@ store_attempt_first(struct store *store)
 {
 	return (struct attempt){.epoch = atomic_load(&store->epoch)};
 }
-bool store_attempt_again(struct store *store, struct attempt *attempt, enum store_status status);
+bool store_attempt_again(struct store *store, struct attempt *attempt, enum store_status status,
+			 struct store_error *err);
 
 /* Grows `*secret` (NULL: none yet) to hold `size` bytes, not keeping what is in it. */
 __attribute__((warn_unused_result)) enum store_status

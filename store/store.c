@@ -280,14 +280,19 @@ store_check_unsealed(struct store *store, struct store_error *err)
 /* ---- reading ---- */
 
 bool
-store_attempt_again(struct store *store, struct attempt *attempt, enum store_status status)
+store_attempt_again(struct store *store, struct attempt *attempt, enum store_status status,
+		    struct store_error *err)
 {
 	const uint64_t epoch = attempt->epoch;
 
 	if (status != STORE_TAMPERED || ++attempt->count == ATTEMPTS_MAX)
 		return false;
 	attempt->epoch = atomic_load(&store->epoch);
-	return attempt->epoch != epoch;
+	if (attempt->epoch == epoch)
+		return false;
+	if (err)
+		*err = (struct store_error){0};
+	return true;
 }
 
 enum store_status
@@ -384,7 +389,7 @@ store_get(struct store *store, const char *key, struct secret **ret_value, uint6
 
 	do
 		status = get_now(store, key, ret_value, ret_revision, err);
-	while (store_attempt_again(store, &attempt, status));
+	while (store_attempt_again(store, &attempt, status, err));
 	return status;
 }
 
@@ -397,7 +402,7 @@ store_get_into(struct store *store, const char *key, struct secret *into, uint64
 
 	do
 		status = get_into_now(store, key, into, ret_revision, err);
-	while (store_attempt_again(store, &attempt, status));
+	while (store_attempt_again(store, &attempt, status, err));
 	return status;
 }
 

@@ -15,6 +15,7 @@ struct memory_record {
 
 struct memory_map {
 	pthread_rwlock_t lock;
+	pthread_mutex_t slots_lock; /* not the other: they are read under views */
 	struct memory_record *records;
 	size_t count;
 	uint8_t *slots;
@@ -249,11 +250,11 @@ memory_slot_read(struct backend *backend, uint64_t slot, uint8_t ret_bytes[BACKE
 
 	if (status != STORE_OK)
 		return status;
-	pthread_rwlock_rdlock(&map->lock);
+	pthread_mutex_lock(&map->slots_lock);
 	memset(ret_bytes, 0, BACKEND_SLOT_SIZE);
 	if (slot < map->slot_count)
 		memcpy(ret_bytes, map->slots + slot * BACKEND_SLOT_SIZE, BACKEND_SLOT_SIZE);
-	pthread_rwlock_unlock(&map->lock);
+	pthread_mutex_unlock(&map->slots_lock);
 	return STORE_OK;
 }
 
@@ -267,7 +268,7 @@ memory_slots_write(struct backend *backend, uint64_t slot, const uint8_t *bytes,
 	count = status == STORE_OK ? count : count / 2;
 	const size_t end = (size_t)slot + count;
 
-	pthread_rwlock_wrlock(&map->lock);
+	pthread_mutex_lock(&map->slots_lock);
 	if (end > map->slot_count) {
 		map->slots = reallocarray(map->slots, end, BACKEND_SLOT_SIZE);
 		if (!map->slots)
@@ -278,7 +279,7 @@ memory_slots_write(struct backend *backend, uint64_t slot, const uint8_t *bytes,
 	}
 	if (count > 0)
 		memcpy(map->slots + slot * BACKEND_SLOT_SIZE, bytes, count * BACKEND_SLOT_SIZE);
-	pthread_rwlock_unlock(&map->lock);
+	pthread_mutex_unlock(&map->slots_lock);
 	return status;
 }
 
@@ -318,6 +319,7 @@ memory_map_new(void)
 	pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	pthread_rwlock_init(&map->lock, &attributes);
 	pthread_rwlockattr_destroy(&attributes);
+	pthread_mutex_init(&map->slots_lock, NULL);
 	return map;
 }
 
@@ -331,6 +333,7 @@ memory_map_free(struct memory_map *map)
 	free(map->records);
 	free(map->slots);
 	pthread_rwlock_destroy(&map->lock);
+	pthread_mutex_destroy(&map->slots_lock);
 	free(map);
 }
 
