@@ -275,10 +275,18 @@ check_entry(void *user, const struct store_log_entry *entry)
 }
 
 static void
+name_defect(void *user, const char *text)
+{
+	(void)user;
+	fprintf(stderr, "defect: %s\n", text);
+}
+
+static void
 check_all(struct store *store, struct figures *figures)
 {
 	struct store_error err = {0};
 	struct store_rotation rotation;
+	struct store_check check;
 
 	if (store_log_read(store, entries + 1, check_entry, NULL, &err) != STORE_OK)
 		die("log: %s", err.message);
@@ -290,6 +298,10 @@ check_all(struct store *store, struct figures *figures)
 		for (uint32_t group = 0; group < GROUPS; group++)
 			check_group(store, i, group);
 	}
+	if (store_check(store, NULL, name_defect, NULL, &check, &err) != STORE_OK)
+		die("check: %s", err.message);
+	if (check.defects > 0)
+		die("the check finds defects");
 	store_rotation(store, &rotation);
 	figures->rotated = rotation.generation;
 }
