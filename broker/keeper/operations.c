@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ATTEMPTS 64 /* of one that others were quicker than; each time one of them is done */
+
 static const struct row {
 	enum operation operation;
 	enum resource resource;
@@ -204,9 +206,14 @@ run(struct worker *worker, const struct row *row, struct operation_call *call)
 				       (unsigned long long)trust->revision);
 	bool allowed = operation_allowed(worker, call, row->resource, why);
 	if (!allowed)
-		return operation_error(worker, OUTCOME_DENIED, "%s on %.320s: %s",
-				       call->info->name, call->subject, why);
-	enum operation_outcome outcome = row->run(worker, call);
+		return operation_error(worker, OUTCOME_DENIED, "%s on %.320s: %s", call->info->name,
+				       call->subject, why);
+	enum operation_outcome outcome = OUTCOME_CONFLICT;
+	call->moved = true;
+	for (size_t i = 0; i < ATTEMPTS && call->moved; i++) {
+		call->moved = false;
+		outcome = row->run(worker, call);
+	}
 	if (!out_finish(&worker->text))
 		return operation_error(worker, OUTCOME_FAILED,
 				       "the answer is too large: ask for less");

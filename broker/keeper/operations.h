@@ -26,6 +26,7 @@ struct operation_call {
 	struct machine *machine; /* that the request is about; NULL: none, or unknown */
 	int64_t now;
 	bool audited; /* the operation's own commit held the audit entry */
+	bool moved;   /* what it read was changed before it committed: it may be run again */
 };
 
 /* What policy is asked about. */

@@ -125,7 +125,8 @@ secret_commit(struct worker *worker, struct operation_call *call, struct store_b
 		return operation_error(worker, OUTCOME_FAILED, "%.*s: no memory",
 				       PRINT(edit->path));
 	enum store_status status = worker_commit(worker, batch, &err);
-	if (status == STORE_CONFLICT)
+	call->moved = status == STORE_CONFLICT;
+	if (call->moved)
 		return operation_error(worker, OUTCOME_CONFLICT,
 				       "%.*s: it was changed meanwhile: look, and try again",
 				       PRINT(edit->path));

@@ -207,6 +207,37 @@ test_nothing_leaves_after_a_destruction_has_answered(void **state)
 	assert_int_equal(history.late, 0);
 }
 
+/* ---- operators at once ---- */
+
+#define PUTS 40 /* of each thread */
+
+static void *
+put_often(void *user)
+{
+	for (size_t i = 0; i < PUTS; i++)
+		house_put(user, "web/busy", text_bytes("value")); /* each of them must work */
+	return NULL;
+}
+
+static void
+test_who_asks_for_no_check_is_told_of_no_conflict(void **state)
+{
+	struct race *race = *state;
+	struct operation_request show = {.operation = OPERATION_SECRET_SHOW};
+	pthread_t threads[THREADS];
+	char want[32];
+
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, put_often, &race->house), 0);
+	for (size_t i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	operation_set_text(&show, FIELD_PATH, "web/busy");
+	struct house_answer answer = house_operate(&race->house, &race->house.alice, &show);
+	snprintf(want, sizeof(want), "\"version\":%d,\"oldest\"", THREADS * PUTS);
+	assert_non_null(strstr(answer.json, want));
+	free(answer.json);
+}
+
 static int
 set_up(void **state)
 {
@@ -245,6 +276,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			test_nothing_leaves_after_a_destruction_has_answered, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_who_asks_for_no_check_is_told_of_no_conflict,
+						set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
