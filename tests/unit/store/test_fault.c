@@ -2,7 +2,7 @@
 /*
  * One work load on LMDB, again and again: each time another call of the process fails (fault.c).
  *
- *     test-store-fault [every]     each `every`-th call of each kind; 1: all
+ *     test-store-fault [EVERY]     each so many-th call of each kind, from another one on; 1: all
  */
 #include "fault.h"
 #include "load.h"
@@ -15,9 +15,23 @@
 #include <unistd.h>
 
 #define MAP_SIZE    ((size_t)64 * 1024) /* it must grow */
-#define EVERY_SLICE 3
+#define EVERY_SLICE 1
 
-static char folder[] = "/tmp/store-fault-XXXXXX";
+/* In memory, where there is such a place: it is the call that fails, and no disk is waited for. */
+static char folder[64];
+
+static bool
+make_folder(void)
+{
+	static const char *const places[] = {"/dev/shm", "/tmp"};
+
+	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+		snprintf(folder, sizeof folder, "%s/store-fault-XXXXXX", places[i]);
+		if (mkdtemp(folder))
+			return true;
+	}
+	return false;
+}
 
 struct fault {
 	const char *call;
@@ -40,7 +54,7 @@ static enum store_status
 open_backend(const struct load_fault *fault, bool create, struct backend **ret_backend,
 	     struct store_error *err)
 {
-	char path[64];
+	char path[96];
 
 	(void)fault;
 	snprintf(path, sizeof path, "%s/store", folder);
@@ -196,7 +210,7 @@ main(int argument_count, char **arguments)
 	unsigned every = argument_count > 1 ? (unsigned)atoi(arguments[1]) : EVERY_SLICE;
 	unsigned tried = 0, failed = 0;
 
-	if (every == 0 || !mkdtemp(folder))
+	if (every == 0 || !make_folder())
 		return 2;
 	for (size_t i = 0; i < FAULT_COUNT; i++) {
 		unsigned calls = 0, reached, before = tried;
