@@ -131,6 +131,8 @@ disk_slots_write(struct backend *backend, uint64_t slot, const uint8_t *bytes, s
 {
 	struct backend *inner = inner_of(backend);
 
+	if (((struct backend_disk *)backend)->disk->slots_fail)
+		return store_fail(err, STORE_READONLY, "slots: cannot be written");
 	return inner->class->slots_write(inner, slot, bytes, count, err);
 }
 

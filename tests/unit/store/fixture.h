@@ -24,6 +24,7 @@ struct disk {
 	enum disk_failure failure; /* of the apply that arrives as number fail_at */
 	unsigned fail_at;
 	unsigned conflicts;	/* how many applies another broker will forestall */
+	bool slots_fail;	/* slots can be read, and not be overwritten */
 	const char *unreadable; /* the backend's key that cannot be looked up; NULL: none */
 };
 
