@@ -11,13 +11,32 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define ROOM_WANTED ((size_t)64 << 20) /* more than the TPM's stack will ever ask for */
+
+/*
+ * The TPM's stack holds keys in ordinary memory for a moment. Who may not lock so much must do with
+ * what is wiped; where it would be just enough for now, what comes later is not locked, or it could
+ * not be had.
+ */
+static void
+memory_lock(void)
+{
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
+		return;
+	void *room =
+		mmap(NULL, ROOM_WANTED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (room == MAP_FAILED)
+		(void)mlockall(MCL_CURRENT);
+	else
+		(void)munmap(room, ROOM_WANTED);
+}
+
 int
 host_tpm_open(const char *tcti, struct attester **ret_attester)
 {
 	struct attester_error err = {.status = ATTESTER_OK};
 
-	/* An ordinary user may not lock so much, and then must do with what is wiped. */
-	(void)mlockall(MCL_CURRENT | MCL_FUTURE);
+	memory_lock();
 	enum attester_status status = attester_open(tcti, ret_attester, &err);
 	return status == ATTESTER_OK ? 0 : complain(attester_exit(status), "%s", err.message);
 }
