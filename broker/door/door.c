@@ -274,6 +274,22 @@ static const struct settings_key door_keys[] = {
 	{NULL, false, false},
 };
 
+static int
+run(struct door *door, const struct settings *settings)
+{
+	if (!open_listeners(door, settings))
+		return ROLE_EXIT_CONFIGURATION;
+	if (!watch(door, ROLE_SUPERVISOR_CHANNEL, NULL) || !watch(door, DOOR_GATEWAY_CHANNEL, NULL))
+		return ROLE_EXIT_FAILED;
+	if (!role_confine(ROLE_DOOR) || !role_ready())
+		return ROLE_EXIT_FAILED;
+	serve(door);
+	while (door->relays != NULL)
+		end_relay(door, door->relays);
+	free_ended(door);
+	return ROLE_EXIT_ORPHANED;
+}
+
 int
 door_main(void)
 {
@@ -291,17 +307,7 @@ door_main(void)
 		role_complain("%s", problem);
 		return ROLE_EXIT_CONFIGURATION;
 	}
-	if (!open_listeners(&door, settings))
-		return ROLE_EXIT_CONFIGURATION;
-	if (!watch(&door, ROLE_SUPERVISOR_CHANNEL, NULL) ||
-	    !watch(&door, DOOR_GATEWAY_CHANNEL, NULL))
-		return ROLE_EXIT_FAILED;
-	if (!role_confine(ROLE_DOOR) || !role_ready())
-		return ROLE_EXIT_FAILED;
-	serve(&door);
-	while (door.relays != NULL)
-		end_relay(&door, door.relays);
-	free_ended(&door);
+	int status = run(&door, settings);
 	tls_server_free(door.tls);
-	return ROLE_EXIT_ORPHANED;
+	return status;
 }

@@ -105,12 +105,19 @@ class Broker:
     def state(self):
         return json.loads(self.local("seal-status", "--json").stdout)
 
+    def listens(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return True
+        except OSError:
+            return False
+
     def wait_sealed(self):
-        """The roles are started anew: the socket goes, and comes back."""
+        """The roles are started anew: the socket goes, and comes back; the door's is the last."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             done = self.local("seal-status", "--json", status=None)
-            if done.returncode == 0 and json.loads(done.stdout)["sealed"]:
+            if done.returncode == 0 and json.loads(done.stdout)["sealed"] and self.listens():
                 self.started = list(self.children().values())
                 return
             time.sleep(0.05)

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from broker import Broker, program, run, runs
+from broker import SANITIZED, Broker, program, run, runs
 
 USAGE, CONFIGURATION = 64, 78
 in_shares = pytest.mark.shares(5, 3)
@@ -181,6 +181,7 @@ def holds(pid, needle):
 
 
 @needs_root
+@pytest.mark.skipif(SANITIZED, reason="terabytes of the sanitizers' own")
 def test_no_process_has_a_secret_after_a_seal(house):
     """Nor the root key at any time: it is forgotten once it has opened the store."""
     guest = house.admitted()
