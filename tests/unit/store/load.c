@@ -376,6 +376,42 @@ rekey(struct load *load, struct store_error *err)
 	return status;
 }
 
+static void
+see_defect(void *user, const char *text)
+{
+	(void)user;
+	(void)text;
+}
+
+/* A defect where there is none is as bad as one that is not seen. */
+static enum store_status
+check_all(struct load *load, struct store_error *err)
+{
+	struct store_check check = {0};
+	enum store_status status = store_check(load->store, NULL, see_defect, NULL, &check, err);
+
+	if (status == STORE_OK && check.defects > 0)
+		die("%s: %llu defects in a sound store", load->step,
+		    (unsigned long long)check.defects);
+	return status;
+}
+
+static bool
+take_piece(void *user, struct store_bytes piece)
+{
+	*(size_t *)user += piece.size;
+	return true;
+}
+
+static enum store_status
+back_up(struct load *load, struct store_error *err)
+{
+	size_t size = 0;
+	const struct store_bytes label = {(const uint8_t *)"label", 5};
+
+	return store_backup(load->store, label, take_piece, NULL, &size, err);
+}
+
 static const struct step {
 	const char *name;
 	enum store_status (*act)(struct load *load, struct store_error *err);
@@ -394,6 +430,8 @@ static const struct step {
 	{"destroy both", destroy_both},
 	{"re-seal", reseal},
 	{"rekey", rekey},
+	{"check", check_all},
+	{"back up", back_up},
 	{"read all", read_all},
 	{"open again", reopen_store},
 	{"read again", read_all},
