@@ -7,6 +7,7 @@
 #include "bytes.h"
 #include "state.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,11 +130,14 @@ store_slots_erase(struct store *store, struct store_error *err)
 		status = backend->class->slots_write(backend, list->slots[i], zeros, 1, err);
 	if (status == STORE_OK)
 		status = backend->class->slots_sync(backend, err);
-	if (status == STORE_OK)
-		status = store_slots_join(&store->erased, list, err);
-	if (status == STORE_OK)
-		list->count = 0;
-	return status;
+	if (status != STORE_OK)
+		return status;
+	/* They change places: what is done must not fail for want of memory. */
+	assert(store->erased.count == 0);
+	const struct slot_list empty = store->erased;
+	store->erased = *list;
+	*list = empty;
+	return STORE_OK;
 }
 
 void

@@ -116,12 +116,35 @@ commit_all_kinds(struct store *store)
 		snprintf(key, sizeof key, "k/%d", i);
 		store_batch_put(batch, key, (struct store_bytes){large, 10});
 	}
+	for (int i = 0; i < 20; i++) {
+		char key[16];
+		snprintf(key, sizeof key, "e/%d", i);
+		store_batch_put_erasable(batch, key, (struct store_bytes){large, 10});
+	}
 	store_batch_put(batch, "large", value);
+	store_batch_put_erasable(batch, "e/0", value);
+	store_batch_delete(batch, "e/1");
 	store_batch_delete(batch, "k/0");
 	store_batch_append(batch, "tag", (struct store_bytes){large, 10});
 	store_batch_append(batch, NULL, value);
 	enum store_status status = store_commit(store, batch, NULL);
 	store_batch_free(batch);
+	return status;
+}
+
+/* The keys, changed in each way there is. */
+static enum store_status
+change_keys(struct store *store)
+{
+	struct store_rotation rotation = {.generation = 1};
+	enum store_status status = store_rotate(store, NULL);
+
+	while (status == STORE_OK && rotation.oldest != rotation.generation)
+		status = store_reseal(store, 50, &rotation, NULL);
+	if (status == STORE_OK)
+		status = store_rekey(store, root_key, (struct store_bytes){large, 10}, NULL);
+	if (status == STORE_OK)
+		status = store_try_key(store, root_key, NULL);
 	return status;
 }
 
@@ -190,6 +213,36 @@ each_allocation_fails_once(void **state)
 	}
 	print_message("%u allocations failed\n", tried);
 	assert_true(tried > 40);
+}
+
+/* And all that was in the store is there again, whatever has failed. */
+static void
+each_allocation_of_a_change_of_keys_fails_once(void **state)
+{
+	unsigned tried = 0;
+
+	(void)state;
+	assert_int_equal(use_store(), STORE_OK);
+	for (;; tried++) {
+		struct store *store = NULL;
+		struct secret *value = NULL;
+		uint64_t revision;
+		assert_int_equal(store_open(path, root_key, &store, NULL), STORE_OK);
+		failed = false;
+		until_failure = tried + 1;
+		enum store_status status = change_keys(store);
+		until_failure = 0;
+		assert_int_equal(status, failed ? STORE_MEMORY : STORE_OK);
+		assert_int_equal(change_keys(store), STORE_OK);
+		assert_int_equal(store_get(store, "e/0", &value, &revision, NULL), STORE_OK);
+		assert_int_equal(value->size, sizeof large);
+		secret_free(value);
+		store_close(store);
+		assert_int_equal(secrets_held, 1);
+		if (!failed)
+			break;
+	}
+	assert_true(tried > 60);
 }
 
 /* In a group, a batch for which memory runs out leaves no trace in what the others write. */
@@ -377,6 +430,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_allocation_fails_once),
+		cmocka_unit_test(each_allocation_of_a_change_of_keys_fails_once),
 		cmocka_unit_test(a_failed_batch_leaves_the_plan_as_it_was),
 		cmocka_unit_test(upkeep_survives_each_failure),
 		cmocka_unit_test(get_into_does_not_allocate),
