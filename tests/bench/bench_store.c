@@ -64,7 +64,7 @@ main(int argc, char **argv)
 		{"help", no_argument, NULL, 'h'},	   {NULL, 0, NULL, 0}};
 	const char *parent = getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp";
 	const char *only = NULL;
-	struct bench_options options = {.rounds = 7, .seconds = 1.0};
+	struct bench_options options = {.rounds = 41, .seconds = 0.2};
 	char folder[BENCH_PATH_MAX];
 	bool known = true;
 	int option;
@@ -73,7 +73,7 @@ main(int argc, char **argv)
 		if (option == 'f')
 			parent = optarg;
 		else if (option == 'r')
-			options.rounds = (unsigned)number(optarg, 31);
+			options.rounds = (unsigned)number(optarg, 101);
 		else if (option == 'm')
 			options.secrets = number(optarg, 9999999);
 		else if (option == 'o')

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define CALLERS_MAX 64
-#define ROUNDS_MAX  31
+#define ROUNDS_MAX  101
 #define KEYS	    4096 /* the records that are written again and again */
 #define DISK_BLOCK  4096
 #define DISK_BLOCKS 1024
