@@ -14,6 +14,7 @@
 
 #define READER_TABLE_SIZE (VIEWS_MAX * 64 + 4096)
 #define DATABASE_NAME	  "data.mdb"
+#define SMALLEST	  8192 /* two pages, of the system that has the smallest */
 
 static struct backend_lmdb *
 lmdb_new(size_t map_size)
@@ -47,7 +48,7 @@ forget_half_made(const struct backend_lmdb *lmdb, const char *path, struct store
 
 	if (fstatat(lmdb->directory, DATABASE_NAME, &database, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno == ENOENT ? STORE_OK : open_fail(err, errno, path);
-	if (!S_ISREG(database.st_mode) || database.st_size >= 2 * sysconf(_SC_PAGESIZE) ||
+	if (!S_ISREG(database.st_mode) || database.st_size >= SMALLEST ||
 	    unlinkat(lmdb->directory, DATABASE_NAME, 0) == 0)
 		return STORE_OK;
 	return open_fail(err, errno, path);
@@ -229,11 +230,14 @@ backend_lmdb_open(const char *path, bool create, size_t map_size, struct backend
 static int
 settle_meta_pages(MDB_env *env)
 {
-	uint8_t page[4096];
-	const off_t end = 2 * sysconf(_SC_PAGESIZE);
+	uint8_t page[4096]; /* a page of LMDB's is a multiple of it */
 	mdb_filehandle_t file;
+	MDB_stat pages = {0};
 	int code = mdb_env_get_fd(env, &file);
 
+	if (code == 0)
+		code = mdb_env_stat(env, &pages);
+	const off_t end = 2 * (off_t)pages.ms_psize;
 	for (off_t at = 0; at < end && code == 0; at += (off_t)sizeof page)
 		if (pread(file, page, sizeof page, at) != (ssize_t)sizeof page ||
 		    pwrite(file, page, sizeof page, at) != (ssize_t)sizeof page)
