@@ -86,6 +86,14 @@ load_slot(struct fixture *fixture, uint64_t slot, uint8_t ret_bytes[32])
 	assert_int_equal(backend->class->slot_read(backend, slot, ret_bytes, NULL), STORE_OK);
 }
 
+void
+save_slot(struct fixture *fixture, uint64_t slot, const uint8_t bytes[32])
+{
+	auto_backend *backend = fixture_open_backend(fixture);
+
+	assert_int_equal(backend->class->slots_write(backend, slot, bytes, 1, NULL), STORE_OK);
+}
+
 /* ---- header and wrapped keys ---- */
 
 static void

@@ -25,6 +25,7 @@ struct lying {
 };
 struct lying load(struct fixture *fixture, const char *key);
 void save(struct fixture *fixture, const struct lying *record); /* revision 0: removes it */
+void save_slot(struct fixture *fixture, uint64_t slot, const uint8_t bytes[32]);
 void load_slot(struct fixture *fixture, uint64_t slot, uint8_t ret_bytes[32]);
 
 /* What the header and a root key give. */

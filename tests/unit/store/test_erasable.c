@@ -300,14 +300,6 @@ nobody_else_has_a_slot_erased(void **state)
 }
 
 static void
-write_slot(struct fixture *fixture, uint64_t slot, const uint8_t bytes[32])
-{
-	auto_backend *backend = fixture_open_backend(fixture);
-
-	assert_int_equal(backend->class->slots_write(backend, slot, bytes, 1, NULL), STORE_OK);
-}
-
-static void
 every_bit_of_a_slot_counts(void **state)
 {
 	struct fixture *fixture = *state;
@@ -325,20 +317,20 @@ every_bit_of_a_slot_counts(void **state)
 		memcpy(bad, bit == 256 ? other : good, 32);
 		if (bit < 256)
 			bad[bit / 8] ^= (uint8_t)(1u << bit % 8);
-		write_slot(fixture, 128, bad);
+		save_slot(fixture, 128, bad);
 		fixture_reopen(fixture);
 		assert_int_equal(store_get(fixture->store, "e", &got, &revision, NULL),
 				 STORE_TAMPERED);
 		assert_string_equal(text_of(fixture->store, "f"), "value-f");
 		fixture_close(fixture);
 	}
-	write_slot(fixture, 128, good);
+	save_slot(fixture, 128, good);
 	load_slot(fixture, 0, good); /* the keys' */
 	good[9] ^= 16;
-	write_slot(fixture, 0, good);
+	save_slot(fixture, 0, good);
 	assert_int_equal(fixture_open_with(fixture, fixture->root_key, NULL), STORE_TAMPERED);
 	good[9] ^= 16;
-	write_slot(fixture, 0, good);
+	save_slot(fixture, 0, good);
 	fixture_reopen(fixture);
 	assert_string_equal(text_of(fixture->store, "e"), "value-e");
 }
