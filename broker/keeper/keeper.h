@@ -85,8 +85,11 @@ struct keeper {
 	struct checkpoint checkpoint;
 	int64_t started; /* Unix seconds */
 	atomic_bool given_up;
-	atomic_int
-		trouble; /* enum store_status: why the newest commit was refused; 0: it was not */
+	/* enum store_status: why the newest commit was refused, 0 if it was not; what of that was
+	 * said on stderr; when it was so last, in milliseconds. */
+	atomic_int trouble;
+	atomic_int trouble_told;
+	atomic_llong trouble_at;
 };
 
 /* All that needs a path; `ret_keeper` is the caller's memory and stays where it is. The problem

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "keeper.h"
+#include "control.h"
 #include "supervisor/role.h"
 
 #include <stdlib.h>
@@ -7,8 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SCRATCH_SECRET (32 * 1024) /* kept by each worker, thrice; larger ones are given back */
-#define SCRATCH_BUFFER (256 * 1024)
+#define SCRATCH_SECRET	 (32 * 1024) /* kept by each worker, thrice; larger ones are given back */
+#define SCRATCH_BUFFER	 (256 * 1024)
+#define TROUBLE_QUIET_MS 5000
 
 int64_t
 unix_now(void)
@@ -104,15 +105,23 @@ ends_with_its_cause(enum store_status status)
 	return status == STORE_SPACE || status == STORE_READONLY || status == STORE_IO;
 }
 
-/* Once when it begins and once when it ends, not for each request. A commit that is refused for its
- * own sake, or for want of memory, tells nothing of the disk. */
+/* Once when it begins and once when it ends, not for each request: it has ended when for a while
+ * nothing was refused, for small commits may find room where large ones do not. A commit that is
+ * refused for its own sake, or for want of memory, tells nothing of the disk. */
 static void
 note_trouble(struct keeper *keeper, enum store_status status, const char *message)
 {
+	int64_t now = control_clock();
+
 	if (status != STORE_OK && !ends_with_its_cause(status))
 		return;
-	int before = atomic_exchange(&keeper->trouble, (int)status);
-	if (before == (int)status)
+	atomic_store(&keeper->trouble, (int)status);
+	if (status != STORE_OK)
+		atomic_store(&keeper->trouble_at, now);
+	int told = atomic_load(&keeper->trouble_told);
+	if (told == (int)status ||
+	    (status == STORE_OK && now - atomic_load(&keeper->trouble_at) < TROUBLE_QUIET_MS) ||
+	    !atomic_compare_exchange_strong(&keeper->trouble_told, &told, (int)status))
 		return;
 	if (status != STORE_OK)
 		role_complain("the store cannot be written: %s", message);
