@@ -5,13 +5,16 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
 import threading
 import time
 
 import pytest
 
-from broker import Broker, program, run
+import middle
+from broker import SANITIZED, Broker, program, run
 from guest import Refused
+from memory import places
 from shares import Share, combine
 from terminal import Terminal
 
@@ -251,6 +254,43 @@ def test_no_share_and_no_key_stands_anywhere(house):
                 search(name, pathlib.Path(f"/proc/{pid}/{name}").read_bytes())
             except PermissionError:
                 pass
+
+
+@needs_root
+@pytest.mark.skipif(SANITIZED, reason="sanitizers keep freed memory, and map terabytes")
+@in_shares
+def test_shares_are_in_locked_memory_alone(house, tmp_path):
+    """Of the command while it gives one; of the keeper while it waits for more; and of nobody once it is unsealed."""
+    restart_sealed(house)
+    shares = [Share.file(path) for path in house.broker.share_files]
+    needles = [needle for share in shares for needle in (share.bytes, share.text().encode()[-60:-20])]
+    held, go_on = threading.Event(), threading.Event()
+
+    def watch(kind, to_keeper):
+        if kind == middle.ANSWER and watch.asked == middle.SHARE:
+            held.set()
+            go_on.wait(30)
+        watch.asked = kind if to_keeper else watch.asked
+        return True
+
+    watch.asked = None
+    with middle.Middle(str(tmp_path), house.broker.control, watch) as between:
+        command = subprocess.Popen([program("postern"), "unseal", "--control", between.path, "--share-file",
+                                    house.broker.share_files[0]], stdout=subprocess.DEVNULL)
+        assert held.wait(20)
+        there, anywhere = places(command.pid, needles), places(command.pid, [b"postern-share-v1-"])
+        go_on.set()
+        assert command.wait(20) == 0
+    assert any(not locked for _, locked, _ in anywhere)  # the look finds what is not locked, too
+    assert there and all(locked and undumped for _, locked, undumped in there), there
+    keeper = house.broker.children()["keeper"]
+    there = places(keeper, needles)
+    assert there and all(locked and undumped for _, locked, undumped in there), there
+    for path in house.broker.share_files[1:3]:
+        house.broker.local("unseal", "--share-file", path)
+    time.sleep(0.2)
+    assert places(keeper, [*needles, combine(shares[:3])]) == []
+    assert [places(pid, needles) for role, pid in house.broker.children().items() if role != "keeper"] == [[], [], []]
 
 
 def test_init_refuses_what_is_no_set(tmp_path):
