@@ -121,6 +121,12 @@ disk_slot_read(struct backend *backend, uint64_t slot, uint8_t ret_bytes[BACKEND
 	       struct store_error *err)
 {
 	struct backend *inner = inner_of(backend);
+	struct disk *disk = ((struct backend_disk *)backend)->disk;
+	void (*before)(void *) = disk->before_slot_read;
+
+	disk->before_slot_read = NULL;
+	if (before)
+		before(disk->user);
 
 	return inner->class->slot_read(inner, slot, ret_bytes, err);
 }

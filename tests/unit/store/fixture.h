@@ -24,6 +24,8 @@ struct disk {
 	enum disk_failure failure; /* of the apply that arrives as number fail_at */
 	unsigned fail_at;
 	unsigned conflicts;	/* how many applies another broker will forestall */
+	void (*before_slot_read)(void *user); /* once, if it is not NULL; a view is open then */
+	void *user;
 	bool slots_fail;	/* slots can be read, and not be overwritten */
 	const char *unreadable; /* the backend's key that cannot be looked up; NULL: none */
 };

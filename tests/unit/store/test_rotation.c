@@ -302,6 +302,62 @@ each_commit_fails_once(void **state)
 	}
 }
 
+/* ---- a reader whose view is outdated ---- */
+
+static void *
+replace_it(void *user)
+{
+	struct fixture *fixture = user;
+
+	put_erasable(fixture->store, "e", "new");
+	return NULL;
+}
+
+static void *
+retire_its_key(void *user)
+{
+	struct fixture *fixture = user;
+
+	assert_int_equal(store_rotate(fixture->store, NULL), STORE_OK);
+	reseal_all(fixture->store, 9);
+	return NULL;
+}
+
+static void *(*meanwhile)(void *);
+
+/* In another thread: none holds two views. */
+static void
+do_meanwhile(void *user)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, meanwhile, user), 0);
+	pthread_join(thread, NULL);
+}
+
+/* Between its view of the record and the reading of its slot. */
+static void
+a_reader_that_is_overtaken_reads_again(void **state)
+{
+	void *(*const acts[])(void *) = {replace_it, retire_its_key};
+	struct fixture *fixture = *state;
+	struct store_error err = {0};
+	uint64_t revision;
+
+	for (size_t i = 0; i < 2; i++) {
+		auto_secret *value = NULL;
+		put_erasable(fixture->store, "e", "old");
+		meanwhile = acts[i];
+		fixture->disk.user = fixture;
+		fixture->disk.before_slot_read = do_meanwhile;
+		if (store_get(fixture->store, "e", &value, &revision, &err) != STORE_OK)
+			fail_msg("act %zu: %s", i, err.message);
+		assert_int_equal(err.status, STORE_OK);
+		assert_int_equal(value->size, 3);
+		assert_memory_equal(value->bytes, i == 0 ? "new" : "old", 3);
+	}
+}
+
 /* ---- many threads ---- */
 
 #define THREADS	  16
@@ -497,6 +553,9 @@ main(void)
 		ON_EACH_BACKEND(a_retired_key_is_gone_for_good),
 		ON_EACH_BACKEND(each_commit_fails_once),
 		ON_EACH_BACKEND(every_record_is_readable_at_each_moment),
+		/* The other backend's views keep writers away. */
+		cmocka_unit_test_setup_teardown(a_reader_that_is_overtaken_reads_again,
+						fixture_setup_lmdb, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_killed_rotation_goes_on, fixture_setup_lmdb,
 						fixture_teardown),
 	};
