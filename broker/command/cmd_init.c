@@ -247,9 +247,11 @@ tpm_put(struct init *init, const struct secret *root_key)
 		status = host_tpm_open(init->tcti, &attester);
 	if (status == 0)
 		status = host_tpm_seal(attester, root_key, init->pcrs, path);
-	if (status == 0)
-		made_add(init->made, path);
-	return status;
+	if (status != 0)
+		return status;
+	made_add(init->made, path);
+	host_tpm_warn_counted(attester);
+	return 0;
 }
 
 /* Keeps the root key: in a file, or in shares and perhaps the TPM, of whose set the note tells. */

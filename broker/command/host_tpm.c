@@ -144,6 +144,20 @@ host_tpm_unseal(struct attester *attester, const char *path, struct secret **ret
 	return 0;
 }
 
+void
+host_tpm_warn_counted(struct attester *attester)
+{
+	struct attester_error err;
+	bool there = false;
+
+	if (host_counter_defined(attester, HOST_TPM_INDEX, &there, &err) == ATTESTER_OK && there)
+		remark("this TPM has a counter at 0x%08x already. Of an earlier broker: this one "
+		       "starts frozen, and `postern thaw` makes the counter its own. Of another "
+		       "broker on this host: `postern unseal --tpm --witness` with another index, "
+		       "or none",
+		       HOST_TPM_INDEX);
+}
+
 /* ---- postern unseal --tpm ---- */
 
 /* The TPM itself says whether there is a witness: what was put back on the disk cannot. */
@@ -156,6 +170,10 @@ counter_read(struct attester *attester, const char *index_text, uint64_t *ret_va
 	uint64_t value = CONTROL_NO_WITNESS;
 	bool there = true;
 
+	if (index_text != NULL && strcmp(index_text, "none") == 0) {
+		*ret_value = CONTROL_NO_WITNESS;
+		return 0;
+	}
 	if (index_text != NULL && host_tpm_index(index_text, &index) != 0)
 		return EX_USAGE;
 	if (index_text == NULL)

@@ -42,13 +42,16 @@ int host_tpm_seal(struct attester *attester, const struct secret *key, uint32_t 
 /* The same, and where the host's state is another one says what is left. */
 int host_tpm_unseal(struct attester *attester, const char *path, struct secret **ret_key);
 
+/* Says so where a broker before this one, or beside it, counts at HOST_TPM_INDEX. */
+void host_tpm_warn_counted(struct attester *attester);
+
 /* ---- postern unseal --tpm ---- */
 
 struct host_tpm_options {
 	bool tpm;
 	const char *tcti;
 	const char *sealed;  /* NULL: host_tpm_path's */
-	const char *witness; /* an index; NULL: HOST_TPM_INDEX, if the TPM has a counter there */
+	const char *witness; /* an index, or "none"; NULL: HOST_TPM_INDEX, if there is a counter */
 };
 #define HOST_TPM_RULES(options)                                                                    \
 	{"--tpm", OPTION_FLAG, &(options).tpm}, {"--tcti", OPTION_TEXT, &(options).tcti},          \

@@ -224,6 +224,25 @@ def test_without_a_counter_it_says_how_to_make_one(hosted, machine):
     unseal(hosted, machine)
 
 
+def test_a_counter_of_another_broker_is_not_mistaken_for_its_own(hosted, machine, tmp_path):
+    guest = hosted.admitted()
+    other = House(tmp_path / "other", shares=(2, 2), init=["--tpm", "--tcti", machine.tcti])
+    try:
+        witness(other, machine, "--define")
+    finally:
+        other.broker.close()
+    restart(hosted)
+    unseal(hosted, machine, "--witness", "none")
+    assert guest.fetch("db/prod")
+    restart(hosted)
+    unseal(hosted, machine)
+    assert frozen_word(guest) == "frozen" and "knows 0" in hosted.broker.state()["why"]
+    # who makes another one here is told
+    told = run(program("postern"), "init", "--config-dir", tmp_path / "c", "--state", tmp_path / "s", "--no-passphrase",
+               "--shares", "2", "--threshold", "2", "--shares-dir", tmp_path / "k", "--tpm", "--tcti", machine.tcti)
+    assert "has a counter" in told.stderr and "thaw" in told.stderr
+
+
 def test_watching_counts_each_move_of_trust(hosted, machine):
     watching = subprocess.Popen(
         [program("postern"), "witness", "--watch", "--define", "--json", "--tcti", machine.tcti, "--config",
