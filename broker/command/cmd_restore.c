@@ -264,7 +264,7 @@ freeze(const struct restore *restore, const struct secret *key)
 	enum store_status stored = store_open(restore->part, key, &store, &err);
 
 	if (stored != STORE_OK)
-		return complain(EX_IOERR, "%s: %s", restore->part, err.message);
+		return complain(EX_IOERR, "%s", err.message);
 	why_write(restore, why);
 	whole.why = text_bytes(why);
 	int status = frozen_commit(store, &whole);

@@ -164,8 +164,9 @@ offline_open(struct checking *checking, const char *path, const struct secret *k
 	if (stored == STORE_KEY)
 		return complain(1, "%s: another root key opens this store", path);
 	if (stored != STORE_TAMPERED)
-		return complain(stored == STORE_MISSING ? EX_NOINPUT : EX_IOERR, "%s: %s", path,
-				err.message);
+		return complain(
+			stored == STORE_MISSING ? EX_NOINPUT : EX_IOERR, "%s%s", err.message,
+			stored == STORE_IO ? " (with a broker on it: without --offline)" : "");
 	defect_take(checking, err.message);
 	ret_checked->defects = 1;
 	return 0;
@@ -189,7 +190,7 @@ check_offline(struct checking *checking, const char *path, const struct secret *
 	if (stopped)
 		return complain(EX_TEMPFAIL, "interrupted");
 	if (stored != STORE_OK)
-		return complain(EX_IOERR, "%s: %s", path, err.message);
+		return complain(EX_IOERR, "%s", err.message);
 	*ret_checked = (struct control_checked){.records = report.records,
 						.entries = report.entries,
 						.tags = report.tags,
