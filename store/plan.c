@@ -380,7 +380,7 @@ store_plan_add_batch(struct plan *plan, struct store_batch *batch, struct store_
 
 /* ---- the store's own ---- */
 
-/* For whom the group is too early, or which another batch of the group has written. */
+/* Under the newest key as it lies there, or written anew by another batch of the group. */
 static bool
 is_newest(const struct plan *plan, const char *key, const struct backend_record *record)
 {
