@@ -234,7 +234,12 @@ unseal(struct connection *connection, const struct secret *key, const struct uns
 	if (outcome == KEEPER_UNSEALED) {
 		unsealed(connection, unsealing);
 	} else if (outcome == KEEPER_KEY) {
-		control_say(connection, CONTROL_WRONG, "this key does not open the store");
+		control_say(
+			connection, CONTROL_WRONG, "%s",
+			unsealing->count > 0
+				? "these are the shares that the store's file names, and they do "
+				  "not open it: the file was changed"
+				: "this key does not open the store");
 	} else {
 		role_complain("%s", problem);
 		control_say(connection, CONTROL_FAILED, "%s", problem);

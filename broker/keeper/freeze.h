@@ -26,10 +26,10 @@ struct witness {
 /* Changed under the keeper's exclusive lock, or before it serves. */
 struct freeze {
 	atomic_bool
-		frozen; /* may be looked at without the lock, by those who look again under it */
-	bool recorded;	/* as record `frozen`, or that is owed */
-	bool owed;	/* the disk would not take it yet */
-	bool waiting;	/* for a counter, and for nothing else */
+		frozen;	  /* may be looked at without the lock, by those who look again under it */
+	bool recorded;	  /* as record `frozen`, or that is owed */
+	atomic_bool owed; /* the disk would not take it yet */
+	bool waiting;	  /* for a counter, and for nothing else */
 	char why[FROZEN_WHY_MAX + 1];
 	int64_t since;
 	uint64_t counter; /* record `witness`; 0: there is none */

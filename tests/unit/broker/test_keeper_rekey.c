@@ -314,7 +314,10 @@ test_a_new_key_is_forgotten_when_told_to_and_in_time(void **state)
 	assert_int_equal(ask(&scene->control, 5, 3), CONTROL_OK);
 	assert_int_equal(prove(scene), CONTROL_OK);
 	usleep(3500 * 1000);
-	assert_null(scene->house.keeper.control->rekeying.key);
+	struct control *control = scene->house.keeper.control;
+	pthread_mutex_lock(&control->mutex);
+	assert_null(control->rekeying.key);
+	pthread_mutex_unlock(&control->mutex);
 	assert_int_equal(commit(scene), CONTROL_REFUSED);
 	assert_old_in_force(scene);
 }

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -203,7 +205,10 @@ test_shares_are_forgotten_when_told_to_and_in_time(void **state)
 		assert_true(i < 500);
 		usleep(10000);
 	}
-	assert_null(scene->house.keeper.control->to_unseal.shares);
+	struct control *control = scene->house.keeper.control;
+	pthread_mutex_lock(&control->mutex);
+	assert_null(control->to_unseal.shares);
+	pthread_mutex_unlock(&control->mutex);
 }
 
 static void
@@ -281,6 +286,30 @@ test_no_more_come_in_than_there_is_room_for(void **state)
 	}
 	for (size_t i = 0; i < CONTROL_CONNECTIONS_MAX - 1; i++)
 		control_close(&many[i]);
+}
+
+/* The path would keep others out; the keeper does as well. */
+static void
+test_others_than_root_and_the_keepers_user_are_turned_away(void **state)
+{
+	struct scene *scene = *state;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chmod(scene->house.folder, 0755), 0);
+	assert_int_equal(chmod(scene->house.control, 0666), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		struct house_control other;
+		if (setresuid(65534, 65534, 65534) != 0)
+			_exit(2);
+		control_open(&scene->house, &other);
+		_exit(control_ask(&other, FRAME_CONTROL_STATUS, (struct bytes){0}) == -1 ? 0 : 1);
+	}
+	int how = -1;
+	assert_int_equal(waitpid(child, &how, 0), child);
+	assert_int_equal(how, 0);
+	assert_true(control_state(&scene->control).sealed); /* and who may is not disturbed */
 }
 
 /* ---- sealing ---- */
@@ -380,6 +409,7 @@ main(void)
 		TEST(test_the_key_itself_unseals),
 		TEST(test_what_is_no_request_is_answered_as_such),
 		TEST(test_no_more_come_in_than_there_is_room_for),
+		TEST(test_others_than_root_and_the_keepers_user_are_turned_away),
 		TEST(test_a_told_seal_ends_the_keeper_and_shares_open_the_next),
 		TEST(test_an_operator_seals),
 		TEST(test_a_rotation_goes_on_by_itself),
