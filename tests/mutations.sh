@@ -107,6 +107,12 @@ mutation "banks that tell two stories" $view 's/if \(!first && \(one != proof/if
 	story test_eventlog_command.py one_bank_alone
 mutation "a log's texts for a terminal" broker/command/words.c 's/if \(!printable\(c\)\)/if (false)/' \
 	story test_eventlog_command.py terminal_is_not
+mutation "the TPM's count at unsealing" broker/command/host_tpm.c 's/purpose, key, witness/purpose, key, CONTROL_NO_WITNESS/' \
+	story test_tpm_unseal.py older_store
+mutation "what a key is sealed to" attest/attester/host_pcrs.c 's/pcrs->mask & 1U << pcr && !update/false \&\& !update/' \
+	unit attester-host
+mutation "the broker's word before sealing" broker/command/cmd_tpm.c 's/status = key_verify\(control, key\);/status = 0;/' \
+	story test_tpm_unseal.py another_state
 
 echo "$tried tried, $survived not noticed"
 [ "$tried" -gt 0 ] && [ "$survived" = 0 ]

@@ -81,8 +81,11 @@ def test_another_state_of_the_host_is_refused_and_shares_help(hosted, machine):
     assert hosted.broker.state()["sealed"]
     hosted.broker.unseal()
     assert guest.fetch("db/prod")
-    # the wrong shares seal nothing
+    # neither shares that do not suffice nor another key are sealed
     before = sealed_file(hosted).read_bytes()
+    other = pathlib.Path(hosted.broker.folder) / "other.key"
+    other.write_bytes(os.urandom(32))
+    hosted.broker.local("tpm", "seal", "--tcti", machine.tcti, "--root-key", other, status=NOT_GOOD)
     words = ["tpm", "seal", "--tcti", machine.tcti, "--share-file", hosted.broker.share_files[0]]
     hosted.broker.local(*words, "--share-file", hosted.broker.share_files[0], status=NOT_GOOD)
     assert sealed_file(hosted).read_bytes() == before
