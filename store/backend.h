@@ -120,9 +120,10 @@ view_get(const struct view *view, const char *key, struct backend_record *ret_re
 	return view->backend->class->get(view->at, key, ret_record, err);
 }
 
-/* The map's first size grows by doubling when it is full. STORE_MISSING if there is no database and
- * `create` is false. */
-#define BACKEND_LMDB_MAP_SIZE ((size_t)256 * 1024 * 1024)
+/* Addresses, of which 64-bit systems have enough: the map grows by doubling when it is full, for which
+ * nobody may read, and a backup reads for minutes. Less is taken where the process may not have so
+ * many. STORE_MISSING if there is no database and `create` is false. */
+#define BACKEND_LMDB_MAP_SIZE ((size_t)1 << (sizeof(size_t) > 4 ? 34 : 28))
 __attribute__((warn_unused_result)) enum store_status
 backend_lmdb_open(const char *path, bool create, size_t map_size, struct backend **ret_backend,
 		  struct store_error *err);

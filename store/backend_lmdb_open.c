@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define MAP_SIZE_MIN	  ((size_t)64 * 1024 * 1024)
 #define READER_TABLE_SIZE (VIEWS_MAX * 64 + 4096)
 #define DATABASE_NAME	  "data.mdb"
 #define SMALLEST	  8192 /* two pages, of the system that has the smallest */
@@ -156,6 +157,21 @@ start_environment(struct backend_lmdb *lmdb, const char *path)
 	return code;
 }
 
+/* Addresses cost nothing where they are not limited; where they are, a smaller map is a start. */
+static int
+start_environment_within_limits(struct backend_lmdb *lmdb, const char *path)
+{
+	int code = start_environment(lmdb, path);
+
+	while (code == ENOMEM && lmdb->map_size > MAP_SIZE_MIN) {
+		mdb_env_close(lmdb->env);
+		lmdb->env = NULL;
+		lmdb->map_size /= 4;
+		code = start_environment(lmdb, path);
+	}
+	return code;
+}
+
 static enum store_status
 open_environment(struct backend_lmdb *lmdb, const char *path, struct store_error *err)
 {
@@ -163,7 +179,7 @@ open_environment(struct backend_lmdb *lmdb, const char *path, struct store_error
 
 	if (status != STORE_OK)
 		return status;
-	int code = start_environment(lmdb, path);
+	int code = start_environment_within_limits(lmdb, path);
 	if (code != 0)
 		return backend_lmdb_fail(err, code, path);
 	if (!keep_from_children(lmdb->env))

@@ -231,6 +231,9 @@ reload_head(struct store *store, struct head *head, struct store_error *err)
 
 	if (status == STORE_OK)
 		status = store_log_load_head(&view, &store->keyring, &now, err);
+	/* What is in memory was durable: from something older there is no going on. */
+	if (status == STORE_OK && now.revision < head->revision)
+		status = store_fail(err, STORE_TAMPERED, HEAD_KEY ": an older one was put back");
 	if (status == STORE_OK && now.header_revision != store->keyring.header.revision)
 		status = reload_keyring(store, &view, err);
 	if (status == STORE_OK)
