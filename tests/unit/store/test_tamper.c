@@ -532,46 +532,6 @@ another_stores_record_is_noticed(void **state)
 	must_be_noticed(fixture, "another store's data key");
 }
 
-/* ---- what lies in the clear ---- */
-
-static bool
-file_holds(const char *path, const char *text)
-{
-	FILE *file = fopen(path, "rb");
-	struct stat whole;
-
-	assert_non_null(file);
-	assert_int_equal(fstat(fileno(file), &whole), 0);
-	uint8_t *bytes = malloc((size_t)whole.st_size);
-	assert_non_null(bytes);
-	assert_int_equal(fread(bytes, 1, (size_t)whole.st_size, file), (size_t)whole.st_size);
-	bool found = memmem(bytes, (size_t)whole.st_size, text, strlen(text)) != NULL;
-	free(bytes);
-	fclose(file);
-	return found;
-}
-
-static void
-values_and_entries_are_not_in_the_file(void **state)
-{
-	struct fixture *fixture = *state;
-	char path[128];
-
-	snprintf(path, sizeof path, "%s/data.mdb", fixture->path);
-	fixture_reopen(fixture);
-	must_put(fixture->store, "name-in-clear", "PLAINTEXT-VALUE");
-	must_put(fixture->store, "name-in-clear", "PLAINTEXT-OTHER");
-	struct store_batch *batch = store_batch_new();
-	store_batch_append(batch, "tag-in-clear", bytes_of("PLAINTEXT-ENTRY"));
-	assert_int_equal(store_commit(fixture->store, batch, NULL), STORE_OK);
-	store_batch_free(batch);
-	fixture_close(fixture);
-	assert_true(file_holds(path, "name-in-clear"));
-	assert_true(file_holds(path, "tag-in-clear"));
-	assert_false(file_holds(path, "PLAINTEXT"));
-	assert_false(file_holds(path, "\x5a\x5a\x5a\x5a\x5a\x5a\x5a\x5a")); /* the root key */
-}
-
 static void
 a_failure_names_the_record_and_no_value(void **state)
 {
@@ -604,7 +564,6 @@ main(void)
 		ON_RECORDS(an_older_value_with_a_newer_revision_is_noticed),
 		ON_RECORDS(records_swapped_under_an_open_store_are_noticed),
 		ON_RECORDS(another_stores_record_is_noticed),
-		ON_RECORDS(values_and_entries_are_not_in_the_file),
 		ON_RECORDS(a_failure_names_the_record_and_no_value),
 	};
 
