@@ -487,5 +487,8 @@ const struct wire_codec wire_codecs[] = {
 	CODEC(control_checked),
 	CODEC(control_progress),
 	CODEC(control_answer),
+	CODEC(frozen_record),
+	CODEC(witness_record),
+	CODEC(backup_label),
 };
 const unsigned wire_codec_count = sizeof(wire_codecs) / sizeof(wire_codecs[0]);

@@ -34,4 +34,13 @@ CONTROL_ROW(progress);
 CONTROL_ROW(answer);
 #undef CONTROL_ROW
 
+/* Of frozen.h, in wire_codecs_frozen.c. */
+#define FROZEN_ROW(name)                                                                           \
+	bool recode_##name(struct bytes encoded, struct writer *w);                                \
+	void sample_##name(struct writer *w)
+FROZEN_ROW(frozen_record);
+FROZEN_ROW(witness_record);
+FROZEN_ROW(backup_label);
+#undef FROZEN_ROW
+
 #endif
