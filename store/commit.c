@@ -206,18 +206,39 @@ attempt_group(struct store *store, struct ticket *group, struct head *head, stru
 	return attempt_batches(store, group, head, err);
 }
 
+/* With store->settling held. */
 static enum store_status
 reload_keyring(struct store *store, const struct view *view, struct store_error *err)
 {
 	auto_keyring_change change = {0};
 	enum store_status status = store_keyring_reload(view, &store->keyring, &change, err);
 
-	if (status != STORE_OK)
-		return status;
-	pthread_mutex_lock(&store->settling);
-	adopt(store, &change);
-	pthread_mutex_unlock(&store->settling);
-	return STORE_OK;
+	if (status == STORE_OK)
+		adopt(store, &change);
+	return status;
+}
+
+/* What is in memory was durable: from something older there is no going on. With store->settling
+ * held. */
+static enum store_status
+read_again(struct store *store, uint64_t durable, struct head *ret_head,
+	   struct slot_list *ret_erasing, struct store_error *err)
+{
+	struct head head = {0};
+	auto_view view = {0};
+	enum store_status status = view_open(store->backend, &view, err);
+
+	if (status == STORE_OK)
+		status = store_log_load_head(&view, &store->keyring, &head, err);
+	if (status == STORE_OK && head.revision < durable)
+		status = store_fail(err, STORE_TAMPERED, HEAD_KEY ": an older one was put back");
+	if (status == STORE_OK && head.header_revision != store->keyring.header.revision)
+		status = reload_keyring(store, &view, err);
+	if (status == STORE_OK)
+		status = store_slots_load(&view, &store->keyring, ret_erasing, err);
+	if (status == STORE_OK)
+		*ret_head = head;
+	return status;
 }
 
 /* What the file says, after another broker has written, or a write whose outcome nobody knows. */
@@ -226,18 +247,10 @@ reload_head(struct store *store, struct head *head, struct store_error *err)
 {
 	struct head now = {0};
 	struct slot_list erasing = {0};
-	auto_view view = {0};
-	enum store_status status = view_open(store->backend, &view, err);
 
-	if (status == STORE_OK)
-		status = store_log_load_head(&view, &store->keyring, &now, err);
-	/* What is in memory was durable: from something older there is no going on. */
-	if (status == STORE_OK && now.revision < head->revision)
-		status = store_fail(err, STORE_TAMPERED, HEAD_KEY ": an older one was put back");
-	if (status == STORE_OK && now.header_revision != store->keyring.header.revision)
-		status = reload_keyring(store, &view, err);
-	if (status == STORE_OK)
-		status = store_slots_load(&view, &store->keyring, &erasing, err);
+	pthread_mutex_lock(&store->settling); /* before a view, as everywhere */
+	enum store_status status = read_again(store, head->revision, &now, &erasing, err);
+	pthread_mutex_unlock(&store->settling);
 	if (status != STORE_OK) {
 		store_slots_clear(&erasing);
 		return status;

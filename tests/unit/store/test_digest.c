@@ -49,9 +49,8 @@ take(struct fixture *fixture, const char *key)
 }
 
 static void
-put_back(struct fixture *fixture, const struct snapshot *snapshot)
+put_into(struct backend *backend, const struct snapshot *snapshot)
 {
-	auto_backend *backend = fixture_open_backend(fixture);
 	const struct backend_expect expect = {"never", 0};
 	const struct backend_write write = {.key = snapshot->key,
 					    .remove = snapshot->size == 0,
@@ -59,6 +58,14 @@ put_back(struct fixture *fixture, const struct snapshot *snapshot)
 					    .body = {snapshot->body, snapshot->size}};
 
 	assert_int_equal(backend->class->apply(backend, &expect, &write, 1, NULL), STORE_OK);
+}
+
+static void
+put_back(struct fixture *fixture, const struct snapshot *snapshot)
+{
+	auto_backend *backend = fixture_open_backend(fixture);
+
+	put_into(backend, snapshot);
 }
 
 static void
@@ -184,6 +191,34 @@ a_record_of_another_history_is_noticed(void **state)
 	const struct snapshot c = put_and_take(fixture, "c", "of this history");
 	assert_int_equal(c.revision, b.revision);
 	must_not_pass(fixture, &b, "added");
+}
+
+/* An open store remembers what was durable, and goes on from nothing older. */
+static void
+an_older_head_under_an_open_store_is_noticed(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct snapshot a = put_and_take(fixture, "a", "first");
+	const struct snapshot head = take(fixture, HEAD_KEY);
+	const struct snapshot newer_a = put_and_take(fixture, "a", "second");
+	const struct snapshot newer_head = take(fixture, HEAD_KEY);
+	struct store_batch *batch = store_batch_new();
+	struct store_error err = {0};
+
+	fixture_reopen(fixture);
+	put_into(fixture->store->backend, &a);
+	put_into(fixture->store->backend, &head);
+	store_batch_put(batch, "b", bytes_of("of the other history"));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(store_commit(fixture->store, batch, &err), STORE_TAMPERED);
+		assert_string_equal(err.message, HEAD_KEY ": an older one was put back");
+	}
+	put_into(fixture->store->backend, &newer_a);
+	put_into(fixture->store->backend, &newer_head);
+	assert_int_equal(store_commit(fixture->store, batch, &err), STORE_OK);
+	store_batch_free(batch);
+	fixture_reopen(fixture);
+	assert_string_equal(text_of(fixture->store, "a"), "second");
 }
 
 /* The contributions must not cancel out: neither pairs that were swapped, nor one record twice. */
@@ -430,6 +465,7 @@ main(void)
 		ON_EACH_BACKEND(a_removed_record_is_noticed),
 		ON_EACH_BACKEND(a_deleted_record_put_back_is_noticed),
 		ON_EACH_BACKEND(a_record_of_another_history_is_noticed),
+		ON_EACH_BACKEND(an_older_head_under_an_open_store_is_noticed),
 		ON_EACH_BACKEND(two_changes_do_not_cancel_out),
 		ON_EACH_BACKEND(an_older_revision_of_the_same_body_is_noticed),
 		ON_EACH_BACKEND(an_empty_set_is_zero),
