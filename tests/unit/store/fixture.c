@@ -122,12 +122,10 @@ disk_slot_read(struct backend *backend, uint64_t slot, uint8_t ret_bytes[BACKEND
 {
 	struct backend *inner = inner_of(backend);
 	struct disk *disk = ((struct backend_disk *)backend)->disk;
-	void (*before)(void *) = disk->before_slot_read;
+	void (*before)(void *) = atomic_exchange(&disk->before_slot_read, NULL);
 
-	disk->before_slot_read = NULL;
 	if (before)
 		before(disk->user);
-
 	return inner->class->slot_read(inner, slot, ret_bytes, err);
 }
 

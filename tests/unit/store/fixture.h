@@ -7,6 +7,7 @@
 #include "store/store.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* Between store and backend: what happens to `apply`. */
 enum disk_failure {
@@ -23,8 +24,8 @@ struct disk {
 	unsigned delay_us;	   /* each apply takes so much longer */
 	enum disk_failure failure; /* of the apply that arrives as number fail_at */
 	unsigned fail_at;
-	unsigned conflicts;	/* how many applies another broker will forestall */
-	void (*before_slot_read)(void *user); /* once, if it is not NULL; a view is open then */
+	unsigned conflicts; /* how many applies another broker will forestall */
+	void (*_Atomic before_slot_read)(void *user); /* once, if not NULL; a view is open then */
 	void *user;
 	bool slots_fail;	/* slots can be read, and not be overwritten */
 	const char *unreadable; /* the backend's key that cannot be looked up; NULL: none */

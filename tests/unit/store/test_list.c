@@ -127,7 +127,7 @@ struct listed_beside {
 	pthread_t writer;
 	_Atomic bool stop;
 	int steady;
-	int fault;
+	atomic_int fault;
 	char last[16];
 };
 
