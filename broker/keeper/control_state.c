@@ -106,7 +106,11 @@ control_handle_seal(struct connection *connection, struct bytes body)
 	if (!control_empty(connection, body))
 		return;
 	/* Whatever was decided before has left, and what is decided after this does not. */
-	pthread_rwlock_wrlock(&keeper->lock);
+	if (!keeper_lock_to_seal(keeper)) {
+		keeper_seal(keeper);
+		control_say(connection, CONTROL_OK, "sealed; the audit log could not be told");
+		keeper_end_sealed(keeper);
+	}
 	if (atomic_load(&keeper->sealing)) {
 		pthread_rwlock_unlock(&keeper->lock);
 		return;

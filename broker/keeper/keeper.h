@@ -22,6 +22,10 @@
 
 #define KEEPER_PROBLEM_SIZE 320
 #define KEEPER_WORKERS_MAX  64
+/* A stack may be swapped out, and functions that compute with keys leave some of them there (what
+ * BLAKE2b is keyed with, for one): each thread wipes below itself (sodium_stackzero) what a piece of
+ * work may have used, once it is done. */
+#define KEEPER_STACK_WIPED ((size_t)128 * 1024)
 
 struct keeper_options {
 	const char *store; /* path */
@@ -122,6 +126,12 @@ __attribute__((warn_unused_result)) bool keeper_serve(struct keeper *keeper);
 void keeper_close(struct keeper *keeper);
 /* Until keeper->open, or the gateway's channel closes: answers all frames sealed (sealed.c). */
 void keeper_await_unsealing(struct keeper *keeper);
+/* For a seal from the local socket: takes the exclusive lock, which a gateway that takes no answers
+ * cannot withhold. False: it could not be had, for a disk that hangs; keeper_seal and
+ * keeper_end_sealed follow. */
+__attribute__((warn_unused_result)) bool keeper_lock_to_seal(struct keeper *keeper);
+/* Wipes the keys under whoever is at work, and ends the process. */
+__attribute__((noreturn)) void keeper_end_sealed(struct keeper *keeper);
 /* Exclusive lock held: nothing leaves from here on but what a worker's last word is; and then, lets
  * keeper_serve come back. */
 void keeper_seal(struct keeper *keeper);

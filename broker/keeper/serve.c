@@ -114,6 +114,7 @@ run_clerk(void *argument)
 			break;
 		pthread_mutex_unlock(&clerk->mutex);
 		work(clerk);
+		sodium_stackzero(KEEPER_STACK_WIPED);
 		pthread_mutex_lock(&clerk->mutex);
 	}
 	pthread_mutex_unlock(&clerk->mutex);
@@ -149,6 +150,36 @@ keeper_give_up(struct keeper *keeper, const char *why)
 	(void)shutdown(keeper->options.gateway, SHUT_RD);
 }
 
+/* Somebody hangs, on a disk or on a client: the keys are wiped under him, and what else he has goes
+ * with the process. */
+void
+keeper_end_sealed(struct keeper *keeper)
+{
+	struct secret *const keys[] = {keeper->keys.release, keeper->keys.intake,
+				       keeper->keys.answer};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		sodium_memzero(keys[i]->bytes, keys[i]->capacity);
+	role_complain("sealed, with work in hand that did not end");
+	_exit(ROLE_EXIT_SEALED);
+}
+
+bool
+keeper_lock_to_seal(struct keeper *keeper)
+{
+	struct timespec until;
+
+	after(SEAL_MS, &until);
+	if (pthread_rwlock_timedwrlock(&keeper->lock, &until) == 0)
+		return true;
+	/* A worker holds its share until its answer is sent, and the gateway may not be ours any
+	 * more. What waits to be sent to it is not sent then. */
+	role_complain("sealing: what is in hand does not end: it is cut off");
+	(void)shutdown(keeper->options.gateway, SHUT_RDWR);
+	after(SEAL_MS, &until);
+	return pthread_rwlock_timedwrlock(&keeper->lock, &until) == 0;
+}
+
 void
 keeper_seal(struct keeper *keeper)
 {
@@ -175,20 +206,6 @@ keeper_standing(struct keeper *keeper)
 
 /* ---- the end ---- */
 
-/* Somebody hangs, on a disk or on a client: the keys are wiped under him, and what else he has goes
- * with the process. */
-static void
-end_at_once(struct keeper *keeper)
-{
-	struct secret *const keys[] = {keeper->keys.release, keeper->keys.intake,
-				       keeper->keys.answer};
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-		sodium_memzero(keys[i]->bytes, keys[i]->capacity);
-	role_complain("sealed, with work in hand that did not end");
-	_exit(ROLE_EXIT_SEALED);
-}
-
 /* However long it takes, unless the keeper seals. */
 static void
 join(struct keeper *keeper, pthread_t thread)
@@ -204,7 +221,7 @@ join(struct keeper *keeper, pthread_t thread)
 		if (pthread_timedjoin_np(thread, NULL, &until) == 0)
 			return;
 		if (sealing)
-			end_at_once(keeper);
+			keeper_end_sealed(keeper);
 	}
 }
 
@@ -213,7 +230,7 @@ end_control(struct keeper *keeper)
 {
 	control_stop(keeper->control);
 	if (!control_join(keeper->control, atomic_load(&keeper->sealing) ? &keeper->seal_by : NULL))
-		end_at_once(keeper);
+		keeper_end_sealed(keeper);
 }
 
 static void
@@ -241,6 +258,7 @@ serve(struct keeper *keeper)
 	if (!worker_start(&clerk.worker, keeper))
 		return false;
 	write_due(&clerk);
+	sodium_stackzero(KEEPER_STACK_WIPED);
 	/* With a disk that takes nothing there is still what can be read. */
 	bool good = (clerk.started || worker_refusal(&clerk.worker) == WIRE_STORE) &&
 		    pthread_create(&clerk_thread, NULL, run_clerk, &clerk) == 0;

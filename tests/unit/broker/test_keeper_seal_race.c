@@ -22,6 +22,7 @@
 #define SEAL_ID	    ((uint64_t)1 << 60)
 #define OWN_IDS	    1000000u
 #define END_MS	    2000
+#define STILL_MS    300
 #define SECRETS	    100
 #define SECRET_SIZE 8192
 
@@ -44,6 +45,8 @@ struct race {
 	atomic_uint released;
 	atomic_uint breaches;
 	bool sealed; /* by the watch's thread alone: an operator's answer has come */
+	bool deaf;   /* the gateway takes nothing after its first release, before it may go on */
+	atomic_bool hears;
 };
 
 static int64_t
@@ -71,6 +74,8 @@ watch(void *user, uint64_t id, enum wire_status status, struct bytes payload)
 		atomic_fetch_add(&race->breaches, 1);
 	if (id >= OWN_IDS && status == WIRE_OK)
 		atomic_fetch_add(&race->released, 1);
+	while (race->deaf && atomic_load(&race->released) > 0 && !atomic_load(&race->hears))
+		usleep(1000);
 }
 
 static void *
@@ -135,16 +140,22 @@ begin_load(struct race *race)
 }
 
 static void
-assert_ended(struct race *race, int64_t answered)
+assert_nothing_left(struct race *race)
 {
-	house_await_seal(&race->house);
-	assert_true(milliseconds() - answered < END_MS);
 	for (size_t i = 0; i < THREADS; i++)
 		pthread_join(race->senders[i].thread, NULL);
 	house_stop(&race->house);
 	assert_int_equal(atomic_load(&race->breaches), 0);
 	/* It was sealed with work in hand. */
 	assert_true(atomic_load(&race->released) < THREADS * REQUESTS);
+}
+
+static void
+assert_ended(struct race *race, int64_t answered)
+{
+	house_await_seal(&race->house);
+	assert_true(milliseconds() - answered < END_MS);
+	assert_nothing_left(race);
 }
 
 static void
@@ -172,6 +183,46 @@ test_nothing_leaves_after_an_operators_seal_has_answered(void **state)
 	assert_int_equal(answer.outcome, OUTCOME_OK);
 	free(answer.json);
 	assert_ended(race, milliseconds());
+}
+
+static uint64_t
+entries_written(struct race *race)
+{
+	uint8_t hash[STORE_HASH_SIZE];
+	uint64_t head;
+
+	store_log_head(race->house.keeper.store, &head, hash);
+	return head;
+}
+
+/* Workers then wait in the middle of an answer, with the lock that a seal needs. */
+static void
+test_a_gateway_that_takes_nothing_does_not_keep_it_open(void **state)
+{
+	struct race *race = *state;
+	uint64_t before = 0;
+
+	static uint8_t value[SECRET_SIZE];
+
+	house_put(&race->house, "web/key", BYTES_OF(value));
+	prepare(race);
+	control_open(&race->house, &race->backup);
+	race->deaf = true;
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&race->senders[i].thread, NULL, run_sender,
+						&race->senders[i]),
+				 0);
+	for (uint64_t now; (now = entries_written(race)) != before || now == 0; before = now)
+		usleep(STILL_MS * 1000);
+	int64_t asked = milliseconds();
+	assert_int_equal(control_ask(&race->control, FRAME_CONTROL_SEAL, (struct bytes){0}),
+			 CONTROL_OK);
+	assert_true(milliseconds() - asked < END_MS);
+	atomic_store(&race->mark, OWN_IDS + atomic_load(&race->next));
+	house_await_seal(&race->house);
+	assert_true(milliseconds() - asked < 2 * END_MS);
+	atomic_store(&race->hears, true);
+	assert_nothing_left(race);
 }
 
 static void
@@ -233,6 +284,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		TEST(test_nothing_leaves_after_roots_seal_has_answered),
 		TEST(test_nothing_leaves_after_an_operators_seal_has_answered),
+		TEST(test_a_gateway_that_takes_nothing_does_not_keep_it_open),
 #undef TEST
 	};
 
