@@ -208,8 +208,10 @@ run_connection(void *argument)
 	struct frame frame;
 
 	while (!atomic_load(&keeper->sealing) && !atomic_load(&keeper->control->ending) &&
-	       channel_receive(connection->channel, &connection->buffer, &frame) == CHANNEL_OK)
+	       channel_receive(connection->channel, &connection->buffer, &frame) == CHANNEL_OK) {
 		serve(connection, &frame);
+		sodium_stackzero(KEEPER_STACK_WIPED);
+	}
 	pthread_mutex_lock(&keeper->control->mutex);
 	if (keeper->control->rekeying.owner == connection)
 		rekeying_clear(keeper->control);

@@ -6,6 +6,7 @@
  */
 #include "control.h"
 
+#include <sodium.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -61,6 +62,7 @@ worker_run(struct worker *worker)
 		else
 			handler->handle(worker, &frame);
 		worker_trim(worker);
+		sodium_stackzero(KEEPER_STACK_WIPED);
 	}
 	/* Closed, or not to be understood any more: then for all threads, so that the daemon ends
 	 * rather than limps. What they are answering still leaves. */

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -129,6 +130,7 @@ unseal(struct keeper *keeper, const char *path)
 		return ROLE_EXIT_CONFIGURATION;
 	enum keeper_unsealing outcome = keeper_unseal(keeper, root_key, &unasked, problem);
 	secret_free(root_key);
+	sodium_stackzero(KEEPER_STACK_WIPED);
 	if (outcome == KEEPER_UNSEALED)
 		return 0;
 	role_complain("%s", problem);

@@ -2,6 +2,7 @@
 #include "control.h"
 #include "supervisor/role.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -79,6 +80,7 @@ worker_secret(struct secret **secret, size_t capacity)
 	return true;
 }
 
+/* What it held is not kept until the next request. */
 static void
 trim(struct secret **secret)
 {
@@ -88,6 +90,8 @@ trim(struct secret **secret)
 	if (smaller) {
 		secret_free(*secret);
 		*secret = smaller;
+	} else {
+		sodium_memzero((*secret)->bytes, (*secret)->capacity);
 	}
 }
 
