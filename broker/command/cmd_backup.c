@@ -4,10 +4,10 @@
 #include "control.h"
 #include "output.h"
 #include "progress.h"
+#include "signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -43,34 +43,13 @@ struct backup {
 	struct progress progress;
 };
 
-static volatile sig_atomic_t stopped;
-
-static void
-stop_note(int signal)
-{
-	(void)signal;
-	stopped = 1;
-}
-
-/* ^C takes the part away too: it is noted, and looked at before each piece. */
-static void
-signals_note(void)
-{
-	struct sigaction action = {.sa_handler = stop_note};
-
-	(void)sigaction(SIGINT, &action, NULL);
-	(void)sigaction(SIGTERM, &action, NULL);
-	(void)sigaction(SIGHUP, &action, NULL);
-	(void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like others */
-}
-
 static int
 piece_take(void *user, uint16_t type, struct bytes body)
 {
 	struct backup *backup = user;
 	struct control_progress progress;
 
-	if (stopped)
+	if (signals_came())
 		return complain(EX_TEMPFAIL, "interrupted");
 	if (type == FRAME_CONTROL_PROGRESS) {
 		if (!control_progress_read(body, &progress))
@@ -198,7 +177,7 @@ cmd_backup(int argc, char **argv)
 	if (status != 0)
 		return status;
 	struct span revision = {state.trust_revision, state.trust_revision};
-	signals_note();
+	signals_note(); /* ^C takes the part away too */
 	status = part_open(&backup, positional.items[0]);
 	if (status != 0)
 		return status;

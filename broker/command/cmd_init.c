@@ -9,11 +9,11 @@
 #include "key.h"
 #include "prompt.h"
 #include "shares_out.h"
+#include "signals.h"
 #include "store/store.h"
 #include "wire/local.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -409,19 +409,6 @@ init_make(struct init *init, const char *port)
 	return status;
 }
 
-/* Whoever interrupts gets all or nothing too: signals wait until it is made, or taken back. */
-static void
-signals_hold(void)
-{
-	sigset_t held;
-
-	(void)sigemptyset(&held);
-	(void)sigaddset(&held, SIGINT);
-	(void)sigaddset(&held, SIGTERM);
-	(void)sigaddset(&held, SIGHUP);
-	(void)sigprocmask(SIG_BLOCK, &held, NULL);
-}
-
 int
 cmd_init(int argc, char **argv)
 {
@@ -432,7 +419,7 @@ cmd_init(int argc, char **argv)
 
 	if (status == 0)
 		status = init_parse(argc, argv, &init, &port);
-	signals_hold();
+	signals_hold(); /* until all is made, or taken back */
 	if (status == 0)
 		status = init_make(&init, port);
 	if (status == 0)

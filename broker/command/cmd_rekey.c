@@ -12,8 +12,8 @@
 #include "keyholder.h"
 #include "output.h"
 #include "rekey_out.h"
+#include "signals.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -302,30 +302,6 @@ tpm_report(const struct rekey *rekey)
 		(void)printf("This host's TPM holds the new key, in %s.\n", rekey->sealed);
 }
 
-/* Past the proof, signals wait: whoever interrupts gets the old key in force and nothing written,
- * or the new one. */
-static bool
-interrupted(void)
-{
-	sigset_t pending;
-
-	return sigpending(&pending) == 0 &&
-	       (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1 ||
-		sigismember(&pending, SIGHUP) == 1);
-}
-
-static void
-signals_hold(void)
-{
-	sigset_t held;
-
-	(void)sigemptyset(&held);
-	(void)sigaddset(&held, SIGINT);
-	(void)sigaddset(&held, SIGTERM);
-	(void)sigaddset(&held, SIGHUP);
-	(void)sigprocmask(SIG_BLOCK, &held, NULL);
-}
-
 /* What was written goes again, unless it may be in force. */
 static int
 rekey_put(struct rekey *rekey, const struct control_rekeyed *rekeyed)
@@ -335,7 +311,7 @@ rekey_put(struct rekey *rekey, const struct control_rekeyed *rekeyed)
 	if (status != 0)
 		return status;
 	status = tpm_put(rekey, rekeyed);
-	if (status == 0 && interrupted())
+	if (status == 0 && signals_came())
 		status = complain(EX_TEMPFAIL, "interrupted");
 	if (status == 0)
 		status = rekey_commit(rekey, rekeyed);
@@ -355,6 +331,8 @@ rekey_run(struct rekey *rekey, struct control_rekeyed *rekeyed)
 	if (status == 0)
 		status = rekey_prove(rekey, rekeyed);
 	if (status == 0) {
+		/* whoever interrupts gets the old key in force and nothing written, or the new one
+		 */
 		signals_hold();
 		status = rekey_put(rekey, rekeyed);
 	}

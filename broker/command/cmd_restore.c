@@ -8,13 +8,12 @@
 #include "file.h"
 #include "keyholder.h"
 #include "progress.h"
+#include "signals.h"
 #include "store/upkeep.h"
 #include "wire/frozen.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,27 +71,6 @@ struct restore {
 	uint8_t label_memory[STORE_LABEL_MAX];
 };
 
-static volatile sig_atomic_t stopped;
-
-static void
-stop_note(int signal)
-{
-	(void)signal;
-	stopped = 1;
-}
-
-/* Then the progress says no, and what was made is taken away. */
-static void
-signals_note(void)
-{
-	struct sigaction action = {.sa_handler = stop_note};
-
-	(void)sigaction(SIGINT, &action, NULL);
-	(void)sigaction(SIGTERM, &action, NULL);
-	(void)sigaction(SIGHUP, &action, NULL);
-	(void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like others */
-}
-
 /* ---- what the store's library asks for ---- */
 
 static long
@@ -103,7 +81,7 @@ backup_read(void *user, uint8_t *buffer, size_t size)
 
 	do
 		got = read(restore->descriptor, buffer, size);
-	while (got < 0 && errno == EINTR && !stopped);
+	while (got < 0 && errno == EINTR && !signals_came());
 	if (got < 0)
 		restore->problem = errno;
 	else
@@ -118,25 +96,10 @@ progress_take(void *user, uint64_t done, uint64_t total)
 
 	restore->progress.bytes = restore->read;
 	progress_show(&restore->progress, done, total);
-	return !stopped;
+	return !signals_came();
 }
 
 /* ---- folders ---- */
-
-/* The store's folder has files only. */
-static void
-folder_remove(const char *path)
-{
-	DIR *folder = opendir(path);
-	struct dirent *entry;
-
-	if (folder == NULL)
-		return;
-	while ((entry = readdir(folder)) != NULL)
-		(void)unlinkat(dirfd(folder), entry->d_name, 0);
-	(void)closedir(folder);
-	(void)rmdir(path);
-}
 
 /* Of a restore that was killed: ours, or the one that the store's library builds beside it. */
 static int
@@ -189,7 +152,7 @@ static int
 restore_say(const struct restore *restore, const char *file, enum store_status stored,
 	    const struct store_error *err)
 {
-	if (stored != STORE_OK && stopped)
+	if (stored != STORE_OK && signals_came())
 		return complain(EX_TEMPFAIL, "interrupted");
 	switch (stored) {
 	case STORE_OK:
@@ -344,13 +307,14 @@ cmd_restore(int argc, char **argv)
 		return complain(EX_NOINPUT, "%s: %s", file, strerror(errno));
 	status = keyholder_key(&holder, &key);
 	if (status == 0) {
-		signals_note();
+		signals_note(); /* then the progress says no, and what was made is taken away */
 		progress_begin(&restore.progress, "restore", wanted);
 		status = restore_run(&restore, file, key);
 	}
 	(void)close(restore.descriptor);
 	if (status != 0) {
-		folder_remove(restore.part);
+		file_folder_empty(restore.part);
+		(void)rmdir(restore.part);
 		return status;
 	}
 	restore_report(&restore);

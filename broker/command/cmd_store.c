@@ -5,9 +5,9 @@
 #include "keyholder.h"
 #include "output.h"
 #include "progress.h"
+#include "signals.h"
 #include "store/upkeep.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,15 +42,6 @@ struct checking {
 	bool broken;	 /* no memory for them */
 	struct progress progress;
 };
-
-static volatile sig_atomic_t stopped;
-
-static void
-stop_note(int signal)
-{
-	(void)signal;
-	stopped = 1;
-}
 
 static void
 defect_take(void *user, const char *text)
@@ -148,7 +139,7 @@ progress_take(void *user, uint64_t done, uint64_t total)
 	struct checking *checking = user;
 
 	progress_show(&checking->progress, done, total);
-	return !stopped;
+	return !signals_came();
 }
 
 /* What keeps a store from being opened at all is its first defect. */
@@ -187,7 +178,7 @@ check_offline(struct checking *checking, const char *path, const struct secret *
 		store_check(store, progress_take, defect_take, checking, &report, &err);
 	progress_end(&checking->progress);
 	store_close(store);
-	if (stopped)
+	if (signals_came())
 		return complain(EX_TEMPFAIL, "interrupted");
 	if (stored != STORE_OK)
 		return complain(EX_IOERR, "%s", err.message);
@@ -213,7 +204,6 @@ cmd_store_check(int argc, char **argv)
 					    {"--store", OPTION_TEXT, &path},
 					    {"--json", OPTION_FLAG, &json},
 					    {"--progress", OPTION_FLAG, &wanted}};
-	struct sigaction action = {.sa_handler = stop_note};
 	struct control_checked checked = {.records = 0};
 	auto_secret *key = NULL;
 
@@ -232,7 +222,7 @@ cmd_store_check(int argc, char **argv)
 	struct checking checking = {.defects = defects};
 	progress_begin(&checking.progress, "check", wanted);
 	if (status == 0 && offline) {
-		(void)sigaction(SIGINT, &action, NULL);
+		signals_note();
 		status = check_offline(&checking, path, key, &checked);
 	} else if (status == 0) {
 		status = check_online(&checking, &place, &checked);

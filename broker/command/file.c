@@ -3,6 +3,7 @@
 
 #include "command.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -195,6 +196,19 @@ file_folder_sync(const char *folder)
 	if (descriptor >= 0 && fsync(descriptor) == 0)
 		return 0;
 	return complain(EX_CANTCREAT, "%s: cannot be made durable: %s", folder, strerror(errno));
+}
+
+void
+file_folder_empty(const char *path)
+{
+	DIR *folder = opendir(path);
+	struct dirent *entry;
+
+	if (folder == NULL)
+		return;
+	while ((entry = readdir(folder)) != NULL)
+		(void)unlinkat(dirfd(folder), entry->d_name, 0);
+	(void)closedir(folder);
 }
 
 int

@@ -32,6 +32,8 @@ int file_write_new(const char *path, mode_t mode, const void *data, size_t size)
 int file_replace(const char *path, mode_t mode, const void *data, size_t size);
 /* Names made or moved in `folder` outlive a crash from here on. 0 or EX_CANTCREAT. */
 int file_folder_sync(const char *folder);
+/* Removes the files in it, of a folder that has nothing else: a store that was not finished. */
+void file_folder_empty(const char *path);
 /* All bytes to a descriptor. 0 or EX_IOERR. */
 int file_write_all(int descriptor, const void *data, size_t size);
 /* "folder/name". 0 or EX_CANTCREAT. */

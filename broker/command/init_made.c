@@ -2,7 +2,6 @@
 /* All or nothing: what postern init has made is remembered, and taken back where it fails. */
 #include "init.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,20 +14,6 @@ made_add(struct made *made, const char *path)
 		(void)snprintf(made->paths[made->count++], FILE_PATH_MAX, "%s", path);
 }
 
-/* The store's folder: files only, and ours alone, since store_make made it. */
-static void
-folder_empty(const char *path)
-{
-	DIR *folder = opendir(path);
-	struct dirent *entry;
-
-	if (folder == NULL)
-		return;
-	while ((entry = readdir(folder)) != NULL)
-		(void)unlinkat(dirfd(folder), entry->d_name, 0);
-	(void)closedir(folder);
-}
-
 void
 made_undo(struct made *made)
 {
@@ -38,7 +23,7 @@ made_undo(struct made *made)
 		if (lstat(path, &information) != 0)
 			continue;
 		if (S_ISDIR(information.st_mode) && strcmp(strrchr(path, '/') + 1, "store") == 0)
-			folder_empty(path);
+			file_folder_empty(path); /* made by store_make, and ours alone */
 		if ((S_ISDIR(information.st_mode) ? rmdir(path) : unlink(path)) != 0)
 			remark("%s was made and could not be removed again: delete it", path);
 	}
