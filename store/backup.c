@@ -167,6 +167,9 @@ open_record(struct backup *backup, const char *name, const struct backend_record
 		status = store_reserve_secret(&backup->opened, size, err);
 	if (status == STORE_OK)
 		slot = store_body_place(record).slot;
+	if (slot != SLOT_NONE && slot >= backup->head.slots)
+		return store_fail(err, STORE_TAMPERED, "%s: names a slot that was not given out",
+				  name);
 	if (status == STORE_OK && slot != SLOT_NONE)
 		status = backend->class->slot_read(backend, slot, slot_bytes, err);
 	if (status != STORE_OK)
