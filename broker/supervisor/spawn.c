@@ -68,13 +68,48 @@ become(enum role_kind kind, pid_t supervisor, const int *channels, size_t count)
 	_exit(ROLE_EXIT_FAILED);
 }
 
-pid_t
-spawn_role(enum role_kind kind, const int *channels, size_t count)
+/* With channels[i] as descriptor 3 + i and nothing else but stderr. -1 with errno. */
+static pid_t
+spawn(enum role_kind kind, const int *channels, size_t count)
 {
-	assert(count <= SPAWN_CHANNELS_MAX);
 	pid_t supervisor = getpid();
 	pid_t pid = fork();
 	if (pid == 0)
 		become(kind, supervisor, channels, count);
 	return pid;
+}
+
+static bool
+send_setup(int channel, const char *text, size_t size)
+{
+	const struct frame frame = {
+		.type = FRAME_SETUP,
+		.body = {(const uint8_t *)text, size},
+		.descriptor = -1,
+	};
+	return channel_send(channel, &frame) == CHANNEL_OK;
+}
+
+bool
+spawn_role(enum role_kind kind, const int *others, size_t count, const char *setup,
+	   size_t setup_size, pid_t *ret_pid, int *ret_channel)
+{
+	int ends[2];
+	assert(1 + count <= SPAWN_CHANNELS_MAX);
+	if (channel_pair(ends) != CHANNEL_OK)
+		return false;
+	int channels[SPAWN_CHANNELS_MAX] = {ends[1]};
+	for (size_t i = 0; i < count; i++)
+		channels[1 + i] = others[i];
+	pid_t pid = spawn(kind, channels, 1 + count);
+	close(ends[1]);
+	if (pid < 0) {
+		close(ends[0]);
+		return false;
+	}
+	/* If this fails the child has ended, and its end will tell. */
+	(void)send_setup(ends[0], setup, setup_size);
+	*ret_pid = pid;
+	*ret_channel = ends[0];
+	return true;
 }

@@ -8,8 +8,12 @@
 
 #define SPAWN_CHANNELS_MAX 3
 
-/* Starts this executable anew as a role, with channels[i] as descriptor 3 + i and nothing else
- * but stderr. The channels stay the caller's to close. -1 with errno. */
-pid_t spawn_role(enum role_kind kind, const int *channels, size_t count);
+/* Starts this executable anew as a role, with a channel of its own to the caller, the `count`
+ * others behind that, and nothing else but stderr; `setup` is its first frame. The others stay the
+ * caller's to close. False with errno. */
+__attribute__((warn_unused_result)) bool spawn_role(enum role_kind kind, const int *others,
+						    size_t count, const char *setup,
+						    size_t setup_size, pid_t *ret_pid,
+						    int *ret_channel);
 
 #endif

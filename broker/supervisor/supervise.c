@@ -7,6 +7,7 @@
  */
 #include "supervise.h"
 
+#include "enrolments.h"
 #include "notify.h"
 #include "spawn.h"
 
@@ -19,24 +20,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ENROLMENTS_MAX	   8	 /* appraisers for one enrolment each, at once */
-#define ENROLMENT_LIFETIME 10000 /* milliseconds */
-#define STOP_PATIENCE	   5000	 /* milliseconds for the roles to end by themselves */
-#define ORPHAN_PATIENCE	   1000	 /* milliseconds for the end of its peer to arrive */
-#define RESTART_SPACING	   1000	 /* milliseconds from one start to the next, where one follows */
-#define RUNNING		   (-1)	 /* no exit status decided yet */
+#define STOP_PATIENCE	5000 /* milliseconds for the roles to end by themselves */
+#define ORPHAN_PATIENCE 1000 /* milliseconds for the end of its peer to arrive */
+#define RESTART_SPACING 1000 /* milliseconds from one start to the next, where one follows */
+#define RUNNING		(-1) /* no exit status decided yet */
 
 struct child {
 	pid_t pid;   /* 0: none */
 	int channel; /* the supervisor's end; -1: closed */
 	bool ready;
-};
-
-struct enrolment {
-	pid_t pid;
-	int channel;
-	int64_t deadline;
-	bool late;
 };
 
 struct supervisor {
@@ -46,7 +38,7 @@ struct supervisor {
 	bool announced; /* a service manager is told once that all is ready */
 	int64_t started;
 	struct child children[ROLE_COUNT];
-	struct enrolment enrolments[ENROLMENTS_MAX];
+	struct enrolments enrolments;
 	/* Both ends of the channels between roles, until both have been handed over. */
 	int door_gateway[2];
 	int gateway_keeper[2];
@@ -91,47 +83,12 @@ give_up(struct supervisor *supervisor, int status)
 
 /* ---- starting ---- */
 
-static bool
-send_setup(int channel, const char *text, size_t size)
-{
-	const struct frame frame = {
-		.type = FRAME_SETUP,
-		.body = {(const uint8_t *)text, size},
-		.descriptor = -1,
-	};
-	return channel_send(channel, &frame) == CHANNEL_OK;
-}
-
-/* A process with its own channel to us and the given others. */
-static bool
-start(enum role_kind kind, const int *others, size_t count, const char *setup, size_t setup_size,
-      pid_t *ret_pid, int *ret_channel)
-{
-	int ends[2];
-	if (channel_pair(ends) != CHANNEL_OK)
-		return false;
-	int channels[SPAWN_CHANNELS_MAX] = {ends[1]};
-	for (size_t i = 0; i < count; i++)
-		channels[1 + i] = others[i];
-	pid_t pid = spawn_role(kind, channels, 1 + count);
-	close_at(&ends[1]);
-	if (pid < 0) {
-		close_at(&ends[0]);
-		return false;
-	}
-	/* If this fails the child has ended, and its end will tell. */
-	(void)send_setup(ends[0], setup, setup_size);
-	*ret_pid = pid;
-	*ret_channel = ends[0];
-	return true;
-}
-
 static void
 start_role(struct supervisor *supervisor, enum role_kind kind, const int *others, size_t count)
 {
 	struct child *child = &supervisor->children[kind];
-	if (start(kind, others, count, supervisor->config->setup[kind].text,
-		  supervisor->config->setup[kind].size, &child->pid, &child->channel))
+	if (spawn_role(kind, others, count, supervisor->config->setup[kind].text,
+		       supervisor->config->setup[kind].size, &child->pid, &child->channel))
 		return;
 	role_complain("cannot start the %s: %s", role_name(kind), strerror(errno));
 	give_up(supervisor, ROLE_EXIT_FAILED);
@@ -189,63 +146,17 @@ role_is_ready(struct supervisor *supervisor, enum role_kind kind)
 		show_seal(supervisor);
 }
 
-/* ---- appraisers of one enrolment ---- */
-
-static struct enrolment *
-free_enrolment(struct supervisor *supervisor)
-{
-	for (size_t i = 0; i < ENROLMENTS_MAX; i++) {
-		if (supervisor->enrolments[i].pid == 0)
-			return &supervisor->enrolments[i];
-	}
-	return NULL;
-}
-
-/* The keeper's end of the channel to a new appraiser; -1: too many, or it cannot be started. */
-static int
-start_enrolment(struct supervisor *supervisor)
-{
-	static const char once[] = "once = yes\n";
-	struct enrolment *enrolment = free_enrolment(supervisor);
-	int ends[2];
-	if (enrolment == NULL || channel_pair(ends) != CHANNEL_OK)
-		return -1;
-	if (!start(ROLE_APPRAISER, &ends[1], 1, once, sizeof(once) - 1, &enrolment->pid,
-		   &enrolment->channel)) {
-		close_both(ends);
-		return -1;
-	}
-	enrolment->deadline = now_milliseconds() + ENROLMENT_LIFETIME;
-	enrolment->late = false;
-	close_at(&ends[1]);
-	return ends[0];
-}
+/* ---- what happens ---- */
 
 static void
 need_appraiser(struct supervisor *supervisor, uint64_t id)
 {
-	int end = start_enrolment(supervisor);
+	int end = enrolments_start(&supervisor->enrolments, now_milliseconds());
 	const struct frame frame = {.type = FRAME_APPRAISER, .id = id, .descriptor = end};
 	if (channel_send(supervisor->children[ROLE_KEEPER].channel, &frame) == CHANNEL_IO)
 		role_complain("an appraiser could not be handed to the keeper");
 	close_at(&end);
 }
-
-static void
-enrolment_ended(struct enrolment *enrolment, int how)
-{
-	/* Its one answer is what the keeper waits for: whatever happened, that enrolment alone is
-	 * refused. */
-	if (enrolment->late)
-		role_complain("an enrolment's appraiser took too long and was killed");
-	else if (WIFSIGNALED(how))
-		role_complain("an enrolment's appraiser was killed by signal %d (%s)",
-			      WTERMSIG(how), strsignal(WTERMSIG(how)));
-	close_at(&enrolment->channel);
-	*enrolment = (struct enrolment){.channel = -1};
-}
-
-/* ---- what happens ---- */
 
 /* No role ends well by itself either: it has seen a channel close. */
 static bool
@@ -294,10 +205,7 @@ reap(struct supervisor *supervisor)
 			if (supervisor->children[i].pid == pid)
 				role_ended(supervisor, (enum role_kind)i, how);
 		}
-		for (size_t i = 0; i < ENROLMENTS_MAX; i++) {
-			if (supervisor->enrolments[i].pid == pid)
-				enrolment_ended(&supervisor->enrolments[i], how);
-		}
+		enrolments_ended(&supervisor->enrolments, pid, how);
 	}
 }
 
@@ -366,24 +274,6 @@ sooner(int64_t a, int64_t b)
 }
 
 static int64_t
-end_late_enrolments(struct supervisor *supervisor, int64_t now)
-{
-	int64_t next = INT64_MAX;
-	for (size_t i = 0; i < ENROLMENTS_MAX; i++) {
-		struct enrolment *enrolment = &supervisor->enrolments[i];
-		if (enrolment->pid == 0 || enrolment->late)
-			continue;
-		if (enrolment->deadline <= now) {
-			enrolment->late = true;
-			kill(enrolment->pid, SIGKILL);
-		} else {
-			next = sooner(next, enrolment->deadline);
-		}
-	}
-	return next;
-}
-
-static int64_t
 give_up_on_orphans(struct supervisor *supervisor, int64_t now)
 {
 	if (supervisor->orphaned_until == 0)
@@ -412,7 +302,7 @@ static int
 do_timed(struct supervisor *supervisor)
 {
 	int64_t now = now_milliseconds();
-	int64_t next = end_late_enrolments(supervisor, now);
+	int64_t next = enrolments_end_late(&supervisor->enrolments, now);
 	next = sooner(next, give_up_on_orphans(supervisor, now));
 	next = sooner(next, show_life(supervisor, now));
 	return next == INT64_MAX ? -1 : (int)(next - now);
@@ -470,10 +360,7 @@ stop(struct supervisor *supervisor)
 	if (supervisor->status != ROLE_EXIT_SEALED)
 		notify("STOPPING=1");
 	/* The keeper may wait for one of these, or for a new one: those enrolments are refused. */
-	for (size_t i = 0; i < ENROLMENTS_MAX; i++) {
-		if (supervisor->enrolments[i].pid != 0)
-			kill(supervisor->enrolments[i].pid, SIGKILL);
-	}
+	enrolments_kill(&supervisor->enrolments);
 	close_at(&supervisor->children[ROLE_KEEPER].channel);
 	/* The door ends when its channel does, and then each role when its neighbour has gone: what
 	 * the keeper has in hand is finished, its end is audited and its keys are wiped. Where they
@@ -491,8 +378,7 @@ stop(struct supervisor *supervisor)
 	frame_buffer_clear(&supervisor->buffer);
 	for (size_t i = 0; i < ROLE_COUNT; i++)
 		close_at(&supervisor->children[i].channel);
-	for (size_t i = 0; i < ENROLMENTS_MAX; i++)
-		close_at(&supervisor->enrolments[i].channel);
+	enrolments_clear(&supervisor->enrolments);
 	close_both(supervisor->door_gateway);
 	close_both(supervisor->gateway_keeper);
 	close_both(supervisor->keeper_appraiser);
@@ -532,8 +418,6 @@ run(struct supervisor *supervisor)
 {
 	for (size_t i = 0; i < ROLE_COUNT; i++)
 		supervisor->children[i] = (struct child){.channel = -1};
-	for (size_t i = 0; i < ENROLMENTS_MAX; i++)
-		supervisor->enrolments[i] = (struct enrolment){.channel = -1};
 	supervisor->orphaned_until = 0;
 	supervisor->started = now_milliseconds();
 	supervisor->status = RUNNING;
