@@ -20,6 +20,8 @@ struct memory_map {
 	size_t count;
 	uint8_t *slots;
 	size_t slot_count;
+	uint8_t *synced; /* slots as the disk itself has them: so many */
+	size_t synced_count;
 	struct memory_fault fault;
 	_Atomic unsigned calls[MEMORY_STEPS];
 	_Atomic bool struck;
@@ -283,10 +285,38 @@ memory_slots_write(struct backend *backend, uint64_t slot, const uint8_t *bytes,
 	return status;
 }
 
+static void
+copy_slots(uint8_t **to, size_t *to_count, const uint8_t *from, size_t count)
+{
+	uint8_t *copy = count > 0 ? malloc(count * BACKEND_SLOT_SIZE) : NULL;
+
+	if (count > 0 && !copy)
+		abort();
+	if (count > 0)
+		memcpy(copy, from, count * BACKEND_SLOT_SIZE);
+	free(*to);
+	*to = copy;
+	*to_count = count;
+}
+
+void
+memory_map_cut_power(struct memory_map *map)
+{
+	copy_slots(&map->slots, &map->slot_count, map->synced, map->synced_count);
+}
+
 static enum store_status
 memory_slots_sync(struct backend *backend, struct store_error *err)
 {
-	return step_of(((struct backend_memory *)backend)->map, MEMORY_SLOTS_SYNC, err);
+	struct memory_map *map = ((struct backend_memory *)backend)->map;
+	enum store_status status = step_of(map, MEMORY_SLOTS_SYNC, err);
+
+	if (status != STORE_OK)
+		return status;
+	pthread_mutex_lock(&map->slots_lock);
+	copy_slots(&map->synced, &map->synced_count, map->slots, map->slot_count);
+	pthread_mutex_unlock(&map->slots_lock);
+	return STORE_OK;
 }
 
 static void
@@ -332,6 +362,7 @@ memory_map_free(struct memory_map *map)
 		remove_at(map, map->count - 1);
 	free(map->records);
 	free(map->slots);
+	free(map->synced);
 	pthread_rwlock_destroy(&map->lock);
 	pthread_mutex_destroy(&map->slots_lock);
 	free(map);

@@ -116,6 +116,8 @@ struct memory_fault {
 	enum store_status status;
 };
 void memory_map_fail(struct memory_map *map, const struct memory_fault *fault);
+/* What was not synced is lost. No store is open on it. */
+void memory_map_cut_power(struct memory_map *map);
 /* Calls while it is paused are neither counted nor made to fail. */
 void memory_map_pause(struct memory_map *map, bool paused);
 /* Has one failed since? */
