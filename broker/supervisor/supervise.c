@@ -3,7 +3,8 @@
  * The keeper starts first, because what is wrong with the store is what an operator wants to
  * hear; the others when it is ready. Any role's end is the daemon's end: nothing is restarted in
  * here, that is the service manager's work. But for one: a keeper that was told to forget its key
- * ends, all others are ended with it, and all are started anew, without the key.
+ * ends, all others are ended with it, and all are started anew, without the key; and from then on,
+ * until somebody brings the key, so they are when any of them ends.
  */
 #include "supervise.h"
 
@@ -36,6 +37,7 @@ struct supervisor {
 	int signals;
 	bool asked_to_stop;
 	bool announced; /* a service manager is told once that all is ready */
+	bool told;	/* to be sealed, and it still is */
 	int64_t started;
 	struct child children[ROLE_COUNT];
 	struct enrolments enrolments;
@@ -170,8 +172,13 @@ static void
 role_ended(struct supervisor *supervisor, enum role_kind kind, int how)
 {
 	struct child *child = &supervisor->children[kind];
+	bool sealed = kind == ROLE_KEEPER && child->ready && WIFEXITED(how) &&
+		      WEXITSTATUS(how) == ROLE_EXIT_SEALED;
 	close_at(&child->channel);
 	child->pid = 0;
+	/* Though another may have ended first: see starts_anew. */
+	if (sealed)
+		supervisor->told = true;
 	/* What ends because of the stop says nothing, unless it did not end by itself. */
 	if (supervisor->status != RUNNING && WIFEXITED(how))
 		return;
@@ -182,8 +189,7 @@ role_ended(struct supervisor *supervisor, enum role_kind kind, int how)
 			supervisor->orphaned_until = now_milliseconds() + ORPHAN_PATIENCE;
 		return;
 	}
-	if (kind == ROLE_KEEPER && child->ready && WIFEXITED(how) &&
-	    WEXITSTATUS(how) == ROLE_EXIT_SEALED) {
+	if (sealed) {
 		give_up(supervisor, ROLE_EXIT_SEALED);
 		return;
 	}
@@ -258,6 +264,7 @@ on_frame(struct supervisor *supervisor, enum role_kind kind)
 	} else if (frame.type == FRAME_READY) {
 		role_is_ready(supervisor, kind);
 	} else if (frame.type == FRAME_UNSEALED) {
+		supervisor->told = false;
 		notify("STATUS=unsealed");
 		role_complain("unsealed");
 	} else {
@@ -357,7 +364,7 @@ await_ends(struct supervisor *supervisor)
 static void
 stop(struct supervisor *supervisor)
 {
-	if (supervisor->status != ROLE_EXIT_SEALED)
+	if (supervisor->status == ROLE_EXIT_OK)
 		notify("STOPPING=1");
 	/* The keeper may wait for one of these, or for a new one: those enrolments are refused. */
 	enrolments_kill(&supervisor->enrolments);
@@ -433,15 +440,29 @@ run(struct supervisor *supervisor)
 }
 
 /* Where the keeper was told to forget its key. To end instead would be to be started again by the
- * service manager, and then with the key that lies in a file; hence however often it happens, it is
- * only made slow. */
+ * service manager, and then with the key that lies in a file: nor may a role that is not ours any
+ * more bring that about, by ending. Hence however often it happens, it is only made slow. */
+static bool
+stays_sealed(struct supervisor *supervisor)
+{
+	if (supervisor->status == ROLE_EXIT_SEALED)
+		role_complain("sealed as told: starting all roles anew, without the key");
+	else if (supervisor->told && supervisor->status == ROLE_EXIT_FAILED)
+		role_complain("it stays sealed: starting all roles anew, without the key");
+	else
+		return false;
+	config_seal(supervisor->config);
+	return true;
+}
+
 static bool
 starts_anew(struct supervisor *supervisor)
 {
-	if (supervisor->status != ROLE_EXIT_SEALED)
+	if (!stays_sealed(supervisor)) {
+		if (supervisor->status != ROLE_EXIT_OK)
+			notify("STOPPING=1");
 		return false;
-	role_complain("sealed as told: starting all roles anew, without the key");
-	config_seal(supervisor->config);
+	}
 	take_signals(supervisor);
 	int64_t due = supervisor->started + RESTART_SPACING;
 	for (int64_t left; !supervisor->asked_to_stop && (left = due - now_milliseconds()) > 0;) {

@@ -25,6 +25,13 @@ pause_milliseconds(long count)
 static const struct settings_key role_keys[] = {
 	{"mode", false, true}, {"sealed", false, false}, {NULL, false, false}};
 
+static int
+crash(void)
+{
+	signal(SIGSEGV, SIG_DFL);
+	return raise(SIGSEGV);
+}
+
 /* Until a channel closes, as a good role does. */
 static int
 stay(void)
@@ -202,10 +209,20 @@ count_siblings(void)
 	return count;
 }
 
-/* Told to forget its key; then started anew, alone. "seal-again": told so each time. */
+/* Told to forget its key; then started anew, alone. "seal-again": told so each time; "seal-last":
+ * ends after the gateway has; the others: end in another way from then on. */
 static int
 seal(const char *mode, bool sealed, int siblings)
 {
+	if (strcmp(mode, "seal-last") == 0) {
+		int status = stay();
+		pause_milliseconds(100);
+		return sealed ? status : ROLE_EXIT_SEALED;
+	}
+	if (sealed && strcmp(mode, "seal-end") == 0)
+		return 3;
+	if (sealed && strcmp(mode, "seal-crash") == 0)
+		return crash();
 	if (!sealed || strcmp(mode, "seal-again") == 0) {
 		pause_milliseconds(300);
 		return ROLE_EXIT_SEALED;
@@ -225,14 +242,15 @@ act(const char *mode, enum role_kind kind)
 {
 	if (strcmp(mode, "end") == 0)
 		return 3;
-	if (strcmp(mode, "crash") == 0) {
-		signal(SIGSEGV, SIG_DFL);
-		raise(SIGSEGV);
-	}
+	if (strcmp(mode, "crash") == 0)
+		return crash();
 	if (strcmp(mode, "crash-later") == 0) {
 		(void)stay();
-		signal(SIGSEGV, SIG_DFL);
-		raise(SIGSEGV);
+		return crash();
+	}
+	if (strcmp(mode, "end-late") == 0 || strcmp(mode, "crash-late") == 0) {
+		pause_milliseconds(300);
+		return strcmp(mode, "end-late") == 0 ? 3 : crash();
 	}
 	if (strcmp(mode, "signalled") == 0) {
 		static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE};
