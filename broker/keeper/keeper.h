@@ -22,9 +22,9 @@
 
 #define KEEPER_PROBLEM_SIZE 320
 #define KEEPER_WORKERS_MAX  64
-/* A stack may be swapped out, and functions that compute with keys leave some of them there (what
- * BLAKE2b is keyed with, for one): each thread wipes below itself (sodium_stackzero) what a piece of
- * work may have used, once it is done. */
+/* A stack may be swapped out, and what computes with keys leaves some of them there (what BLAKE2b
+ * is keyed with, for one): each thread wipes what is below it (sodium_stackzero) after each piece
+ * of work. */
 #define KEEPER_STACK_WIPED ((size_t)128 * 1024)
 
 struct keeper_options {
