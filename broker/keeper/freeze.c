@@ -299,7 +299,9 @@ freeze_thaw(struct worker *worker, struct bytes reason, unsigned uid)
 		reread_counter(worker, counter);
 	else if (freeze->waiting)
 		freeze->counter = freeze->counter_revision = 0;
-	freeze->recorded = freeze->owed = freeze->waiting = false;
+	freeze->recorded = false;
+	freeze->owed = false;
+	freeze->waiting = false;
 	freeze->why[0] = '\0';
 	atomic_store(&freeze->frozen, false);
 	return true;
