@@ -169,6 +169,8 @@ store_body_open(struct backend *backend, struct keyring *keyring, const char *ke
 		store_keyring_hold(keyring, (uint32_t)get_be(copied.header, 4), &side);
 	bool opened = data_key && open_under(&copied, data_key, slot);
 	store_keyring_release(keyring, side);
+	if (slot != SLOT_NONE)
+		sodium_memzero(copied.slot_bytes, sizeof copied.slot_bytes);
 	if (opened)
 		return STORE_OK;
 	sodium_memzero(value, copied.size);

@@ -222,6 +222,7 @@ add_sealed(struct plan *plan, const char *key, uint64_t revision, uint64_t slot,
 		return status;
 	store_body_seal(&plan->store->keyring, key, revision, slot,
 			slot == SLOT_NONE ? NULL : slot_bytes, value, body);
+	sodium_memzero(slot_bytes, sizeof slot_bytes);
 	newest(plan)->revision = revision;
 	return STORE_OK;
 }
@@ -459,6 +460,7 @@ add_wrapping(struct plan *plan, const struct keyring_change *change, struct stor
 
 	if (status == STORE_OK)
 		status = store_keyring_wrap(change, slot_bytes, add_wrapped, plan, err);
+	sodium_memzero(slot_bytes, sizeof slot_bytes);
 	for (uint32_t g = before->oldest; g < change->header.oldest && status == STORE_OK; g++) {
 		store_keyring_name(g, name);
 		status = add_removal(plan, name, err);

@@ -111,6 +111,7 @@ store_slots_take(struct store *store, uint64_t slot, uint8_t ret_bytes[BACKEND_S
 		return store_fail(err, STORE_IO, "slot %llu is empty: the file was changed",
 				  (unsigned long long)slot);
 	memcpy(ret_bytes, bytes, sizeof bytes);
+	sodium_memzero(bytes, sizeof bytes);
 	return STORE_OK;
 }
 

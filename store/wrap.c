@@ -45,6 +45,7 @@ slot_key_of(const struct keys *keys, uint64_t slot, const uint8_t slot_bytes[BAC
 	put_be64(input + sizeof SLOT_LABEL, slot);
 	memcpy(input + sizeof SLOT_LABEL + 8, slot_bytes, BACKEND_SLOT_SIZE);
 	crypto_generichash(derived->bytes, KEY_SIZE, input, sizeof input, keys->wrap, KEY_SIZE);
+	sodium_memzero(input, sizeof input);
 	return derived;
 }
 
@@ -142,6 +143,7 @@ store_keyring_unwrap(const struct view *view, const struct header *header, struc
 	if (status != STORE_OK)
 		return status;
 	auto_secret *slot_key = slot_key_of(keys, header->slot, slot_bytes);
+	sodium_memzero(slot_bytes, sizeof slot_bytes);
 	if (!slot_key)
 		return store_fail(err, STORE_MEMORY, "no memory that can be locked");
 	status = unwrap_one(view, header, slot_key, 0, keys->set, err);

@@ -479,6 +479,49 @@ every_record_is_readable_at_each_moment(void **state)
 	}
 }
 
+static void *
+retire_the_first(void *user)
+{
+	struct keyring *keyring = user;
+	auto_keyring_change change = {0};
+
+	if (store_keyring_prepare(keyring, &change, NULL) != STORE_OK)
+		abort();
+	change.header.oldest = 2;
+	store_keyring_adopt(keyring, &change);
+	return NULL;
+}
+
+/* Whoever reads under a key has it until he lets go; then it is wiped. */
+static void
+a_key_in_use_is_wiped_later(void **state)
+{
+	struct fixture *fixture = *state;
+	struct keyring *keyring = &fixture->store->keyring;
+	uint8_t before[KEY_SIZE], zeros[KEY_SIZE] = {0};
+	uint32_t side;
+	pthread_t retiring;
+
+	assert_int_equal(store_rotate(fixture->store, NULL), STORE_OK);
+	for (int i = 0; i < 2; i++) { /* whichever side he has come by */
+		atomic_store(&keyring->oldest, 1);
+		memset(data_key_of(keyring->keys, 1), 'k', KEY_SIZE);
+		const uint8_t *key = store_keyring_hold(keyring, 1, &side);
+		memcpy(before, key, sizeof before);
+		assert_int_equal(pthread_create(&retiring, NULL, retire_the_first, keyring), 0);
+		while (atomic_load(&keyring->oldest) == 1)
+			usleep(100);
+		usleep(20000);
+		assert_memory_equal(key, before, sizeof before);
+		store_keyring_release(keyring, side);
+		pthread_join(retiring, NULL);
+		assert_memory_equal(key, zeros, sizeof zeros);
+		assert_null(store_keyring_hold(keyring, 1, &side));
+		store_keyring_release(keyring, side);
+		atomic_store(&keyring->side, 1);
+	}
+}
+
 /* ---- kills ---- */
 
 #define KILLS	24
@@ -552,6 +595,7 @@ main(void)
 		ON_EACH_BACKEND(a_record_that_does_not_open_obstructs_only_itself),
 		ON_EACH_BACKEND(a_retired_key_is_gone_for_good),
 		ON_EACH_BACKEND(each_commit_fails_once),
+		ON_EACH_BACKEND(a_key_in_use_is_wiped_later),
 		ON_EACH_BACKEND(every_record_is_readable_at_each_moment),
 		/* The other backend's views keep writers away. */
 		cmocka_unit_test_setup_teardown(a_reader_that_is_overtaken_reads_again,
