@@ -83,8 +83,8 @@ arguments_parse(int argc, char **argv, const struct option_rule *rules, size_t r
 		}
 		const struct option_rule *rule = rule_find(argv[i], rules, rule_count, &value);
 		if (rule == NULL)
-			return complain(EX_USAGE, "no such option here: %s (--help lists them)",
-					argv[i]);
+			return complain(EX_USAGE, "no such option here: %.*s (--help lists them)",
+					(int)strcspn(argv[i], "="), argv[i]);
 		if (rule->kind == OPTION_REST && value == NULL) {
 			*(char ***)rule->target = &argv[i + 1]; /* argv ends with NULL */
 			return 0;
@@ -108,8 +108,11 @@ arguments_expect(const struct text_list *positional, size_t min, size_t max, con
 {
 	if (positional->count < min)
 		return complain(EX_USAGE, "wanted: %s (--help explains)", what);
+	/* Not what it is: where none is wanted it may be a share, or a passphrase. */
+	if (positional->count > max && max == 0)
+		return complain(EX_USAGE, "wanted: options alone (--help lists them)");
 	if (positional->count > max)
 		return complain(EX_USAGE, "'%s' is one too many; wanted: %s",
-				positional->items[max], max == 0 ? "no argument" : what);
+				positional->items[max], what);
 	return 0;
 }

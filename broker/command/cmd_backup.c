@@ -190,6 +190,6 @@ cmd_backup(int argc, char **argv)
 		return backup_report(&backup, &revision, json);
 	}
 	(void)unlink(backup.part);
-	remark("no backup was made");
+	remark("%s: no backup was made", backup.path);
 	return status;
 }

@@ -7,6 +7,7 @@
 #include "encode.h"
 #include "file.h"
 #include "keyholder.h"
+#include "output.h"
 #include "progress.h"
 #include "signals.h"
 #include "store/upkeep.h"
@@ -23,7 +24,8 @@
 
 /* clang-format off: these lines are as wide as they will be read. */
 const char help_restore[] =
-	"postern restore FILE --state DIR [--root-key FILE | --share-file FILE ...] [--progress]\n"
+	"postern restore FILE --state DIR [--root-key FILE | --share-file FILE ...] [--progress] "
+	"[--json]\n"
 	"\n"
 	"Makes a store in DIR/store out of a backup, on this host, with no broker running on it. "
 	"DIR is\n"
@@ -53,7 +55,9 @@ const char help_restore[] =
 	"store,\n"
 	"so that guests and operators still pin the same broker), `chown -R` the store to the "
 	"broker's\n"
-	"user, start posternd, `postern unseal`, `postern thaw`.\n";
+	"user, start posternd, `postern unseal`, `postern thaw`. postern(1) tells it step by "
+	"step, and\n"
+	"what to do where tls.key is lost.\n";
 /* clang-format on */
 
 #define STORE_NAME "store"
@@ -257,11 +261,19 @@ restore_run(struct restore *restore, const char *file, const struct secret *key)
 	return status;
 }
 
-static void
-restore_report(const struct restore *restore)
+static int
+restore_report(const struct restore *restore, bool json)
 {
 	char when[TIME_TEXT_SIZE];
 
+	if (json) {
+		auto_json *object =
+			json_pack("{s:s,s:I,s:I,s:b}", "store", restore->path, "time",
+				  (json_int_t)restore->label.time, "trust_revision",
+				  (json_int_t)restore->label.trust_revision, "frozen", 1);
+		return object != NULL ? output_json(object)
+				      : complain(EX_DATAERR, "the folder's name is not UTF-8");
+	}
 	time_format(restore->label.time, when);
 	(void)printf(
 		"%s: the store as of %s, at trust revision %llu, all of it verified\n"
@@ -275,6 +287,7 @@ restore_report(const struct restore *restore)
 		"  postern thaw: it starts frozen, for what was revoked since is trusted again\n",
 		restore->path, when, (unsigned long long)restore->label.trust_revision,
 		restore->path, restore->state);
+	return 0;
 }
 
 int
@@ -283,9 +296,10 @@ cmd_restore(int argc, char **argv)
 	struct keyholder holder = {.root_key = NULL};
 	struct text_list positional;
 	const char *state = NULL;
-	bool wanted = false;
+	bool wanted = false, json = false;
 	const struct option_rule rules[] = {KEYHOLDER_RULES(holder),
 					    {"--state", OPTION_TEXT, &state},
+					    {"--json", OPTION_FLAG, &json},
 					    {"--progress", OPTION_FLAG, &wanted}};
 	struct restore restore = {.descriptor = -1};
 	auto_secret *key = NULL;
@@ -317,6 +331,5 @@ cmd_restore(int argc, char **argv)
 		(void)rmdir(restore.part);
 		return status;
 	}
-	restore_report(&restore);
-	return 0;
+	return restore_report(&restore, json);
 }

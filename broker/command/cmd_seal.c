@@ -29,8 +29,8 @@ const char help_seal[] = "postern seal [--config FILE]\n"
 			 "Example: postern seal\n";
 
 const char help_rotate[] =
-	"postern rotate [--config FILE]\n"
-	"postern rotate --local [--wait] [--progress] [--control PATH | --config FILE]\n"
+	"postern rotate [--json] [--config FILE]\n"
+	"postern rotate --local [--wait] [--progress] [--json] [--control PATH | --config FILE]\n"
 	"\n"
 	"Makes a new data key. What is written from now on is sealed under it; what is there is "
 	"sealed\n"
@@ -49,7 +49,7 @@ const char help_rotate[] =
 	"`postern seal-status` tells how far it has come.\n";
 
 const char help_thaw[] =
-	"postern thaw --revision N --reason TEXT [--control PATH | --config FILE]\n"
+	"postern thaw --revision N --reason TEXT [--json] [--control PATH | --config FILE]\n"
 	"\n"
 	"A broker starts frozen where its store may be an older one: restored from a backup, "
 	"below\n"
@@ -110,35 +110,6 @@ cmd_seal(int argc, char **argv)
 #define WAIT_PAUSE 200000000L /* nanoseconds between two looks */
 #define WAIT_LOOKS (5L * 3600 * 24 * 7)
 
-static int
-rotation_wait(struct control *control, bool wanted)
-{
-	const struct timespec pause = {.tv_nsec = WAIT_PAUSE};
-	struct control_state state;
-	struct progress progress;
-	int status = 0;
-
-	progress_begin(&progress, "re-sealing", wanted);
-	for (long i = 0; i < WAIT_LOOKS; i++) {
-		status = control_status(control, &state);
-		if (status != 0)
-			break;
-		if (state.sealed)
-			status = complain(EX_TEMPFAIL, "the broker was sealed: it goes on when it "
-						       "is unsealed");
-		if (state.sealed || state.generation == state.oldest)
-			break;
-		progress_show(&progress, state.resealed, state.records);
-		(void)nanosleep(&pause, NULL);
-	}
-	progress_end(&progress);
-	if (status == 0)
-		(void)printf("all records are sealed under generation %u; older data keys are "
-			     "forgotten\n",
-			     state.generation);
-	return status;
-}
-
 struct rotate {
 	struct control_place place;
 	bool json;
@@ -148,18 +119,69 @@ struct rotate {
 };
 
 static int
+rotation_wait(const struct rotate *rotate, struct control *control, struct control_state *ret_state)
+{
+	const struct timespec pause = {.tv_nsec = WAIT_PAUSE};
+	struct progress progress;
+	int status = 0;
+
+	progress_begin(&progress, "re-sealing", rotate->progress);
+	for (long i = 0; i < WAIT_LOOKS; i++) {
+		status = control_status(control, ret_state);
+		if (status != 0)
+			break;
+		if (ret_state->sealed)
+			status = complain(EX_TEMPFAIL, "the broker was sealed: it goes on when it "
+						       "is unsealed");
+		if (ret_state->sealed || !rotate->wait ||
+		    ret_state->generation == ret_state->oldest)
+			break;
+		progress_show(&progress, ret_state->resealed, ret_state->records);
+		(void)nanosleep(&pause, NULL);
+	}
+	progress_end(&progress);
+	return status;
+}
+
+/* How far it has come, through the local socket. */
+static int
+rotation_follow(const struct rotate *rotate, struct control *control)
+{
+	struct control_state state;
+	int status = rotation_wait(rotate, control, &state);
+
+	if (status != 0)
+		return status;
+	if (rotate->json) {
+		auto_json *json = control_state_json(&state);
+		return json != NULL ? output_json(json_object_get(json, "rotation"))
+				    : complain(EX_SOFTWARE, "out of memory");
+	}
+	if (rotate->wait)
+		(void)printf("all records are sealed under generation %u; older data keys are "
+			     "forgotten\n",
+			     state.generation);
+	return 0;
+}
+
+static int
 rotate_signed(const struct rotate *rotate)
 {
 	struct operation_request request = {.operation = OPERATION_ROTATE};
 	auto_answer answer = {.json = NULL};
+	auto_control *control = NULL;
 	int status = client_once(rotate->place.config, &request, &answer);
 
 	if (status != 0)
 		return status;
-	if (rotate->json)
+	if (rotate->json && !rotate->wait)
 		return output_json(answer.json);
-	(void)printf("a new data key is in use; what is there is sealed anew in the background\n");
-	return 0;
+	if (!rotate->json)
+		output_line(json_text(answer.json, "effect"));
+	(void)fflush(stdout);
+	if (rotate->wait)
+		status = control_open(&rotate->place, &control);
+	return status == 0 && rotate->wait ? rotation_follow(rotate, control) : status;
 }
 
 static int
@@ -170,12 +192,15 @@ rotate_local(const struct rotate *rotate)
 	int status = control_open(&rotate->place, &control);
 
 	if (status == 0)
-		status = control_demand(control, FRAME_CONTROL_ROTATE, nothing, &reply);
+		status = control_ask(control, FRAME_CONTROL_ROTATE, nothing, NULL, NULL, &reply);
+	if (status == 0)
+		status = control_say(&reply);
 	if (status != 0)
 		return status;
-	(void)printf("a new data key is in use; what is there is sealed anew in the background\n");
+	if (!rotate->json)
+		output_line(reply.text);
 	(void)fflush(stdout);
-	return rotate->wait ? rotation_wait(control, rotate->progress) : 0;
+	return rotation_follow(rotate, control);
 }
 
 int
@@ -190,7 +215,6 @@ cmd_rotate(int argc, char **argv)
 		{"--wait", OPTION_FLAG, &rotate.wait},
 		{"--progress", OPTION_FLAG, &rotate.progress},
 	};
-	auto_control *control = NULL;
 
 	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
 	    arguments_expect(&positional, 0, 0, "") != 0)
@@ -201,16 +225,13 @@ cmd_rotate(int argc, char **argv)
 		return complain(EX_USAGE,
 				"--wait asks the broker's local socket: give --local, or --control "
 				"PATH beside it");
-	int status = rotate_signed(&rotate);
-	if (status == 0 && rotate.wait)
-		status = control_open(&rotate.place, &control);
-	return status != 0 || !rotate.wait ? status : rotation_wait(control, rotate.progress);
+	return rotate_signed(&rotate);
 }
 
 /* ---- thaw ---- */
 
 static int
-thaw_run(struct control *control, uint64_t revision, const char *reason)
+thaw_run(struct control *control, uint64_t revision, const char *reason, bool json)
 {
 	uint8_t memory[256];
 	struct writer w = writer_of(memory, sizeof(memory));
@@ -225,6 +246,8 @@ thaw_run(struct control *control, uint64_t revision, const char *reason)
 	if (state.sealed)
 		return complain(EX_TEMPFAIL, "the broker is sealed: `postern unseal` first, which "
 					     "tells whether it is frozen");
+	if (!state.frozen && json)
+		return control_state_out(&state);
 	if (!state.frozen) {
 		(void)printf("it is not frozen: nothing was changed\n");
 		return 0;
@@ -237,6 +260,10 @@ thaw_run(struct control *control, uint64_t revision, const char *reason)
 		return complain(EX_USAGE, "--reason: 1 to %d bytes of printable text",
 				OPERATION_REASON_MAX);
 	status = control_demand(control, FRAME_CONTROL_THAW, writer_bytes(&w), &reply);
+	if (status == 0 && json)
+		status = control_status(control, &state);
+	if (status == 0 && json)
+		return control_state_out(&state);
 	if (status == 0)
 		(void)printf("thawed at trust revision %llu: it serves. Revoke again what was "
 			     "revoked since, and\nlet machines be watched that fetched "
@@ -252,7 +279,9 @@ cmd_thaw(int argc, char **argv)
 	struct text_list positional;
 	uint64_t revision = UINT64_MAX;
 	const char *reason = NULL;
+	bool json = false;
 	const struct option_rule rules[] = {CONTROL_RULES(place),
+					    {"--json", OPTION_FLAG, &json},
 					    {"--revision", OPTION_NUMBER, &revision},
 					    {"--reason", OPTION_TEXT, &reason}};
 	auto_control *control = NULL;
@@ -261,5 +290,5 @@ cmd_thaw(int argc, char **argv)
 	    arguments_expect(&positional, 0, 0, "") != 0)
 		return EX_USAGE;
 	int status = control_open(&place, &control);
-	return status != 0 ? status : thaw_run(control, revision, reason);
+	return status != 0 ? status : thaw_run(control, revision, reason, json);
 }

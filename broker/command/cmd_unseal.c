@@ -17,9 +17,9 @@
 /* clang-format off: these lines are as wide as they will be read. */
 const char help_unseal[] =
 	"postern unseal [--share-file FILE | -]... [--root-key FILE] [--reset]\n"
-	"               [--control PATH | --config FILE]\n"
+	"               [--json] [--control PATH | --config FILE]\n"
 	"postern unseal --tpm [--tcti T] [--sealed FILE] [--witness INDEX]\n"
-	"               [--control PATH | --config FILE]\n"
+	"               [--json] [--control PATH | --config FILE]\n"
 	"\n"
 	"Gives a sealed broker one share of its root key, on its local socket: run it on the "
 	"broker's\n"
@@ -47,6 +47,7 @@ const char help_unseal[] =
 	"is\n"
 	"                     there): its value goes along, and an older copy of the store starts "
 	"frozen\n"
+	"  --json             what `postern seal-status --json` says, afterwards\n"
 	"  --control PATH     the local socket (default: `control` of posternd.conf)\n"
 	"  --config FILE      posternd's configuration (default /etc/postern/posternd.conf)\n"
 	"\n"
@@ -103,7 +104,7 @@ unsealed_wait(const struct control_place *place, struct control_state *ret_state
 }
 
 static int
-unsealed_say(const struct control_place *place)
+unsealed_say(const struct control_place *place, bool json)
 {
 	struct control_state state;
 	auto_control *control = NULL;
@@ -111,6 +112,8 @@ unsealed_say(const struct control_place *place)
 	if (!unsealed_wait(place, &state, &control))
 		return complain(EX_TEMPFAIL, "the key was right, and the broker does not answer "
 					     "yet: look at its log");
+	if (json)
+		return control_state_out(&state);
 	(void)printf("unsealed, at trust revision %llu\n",
 		     (unsigned long long)state.trust_revision);
 	control_frozen_say(&state);
@@ -127,9 +130,21 @@ shares_forget(struct control *control)
 
 	control_reset_write(&w, &message);
 	int status = control_demand(control, FRAME_CONTROL_RESET, writer_bytes(&w), &reply);
-	if (status == 0)
-		(void)printf("the shares given so far are forgotten\n");
 	return status;
+}
+
+/* It is sealed still. */
+static int
+not_yet_say(struct control *control, bool json, const char *text)
+{
+	struct control_state state;
+
+	if (!json && text != NULL)
+		(void)printf("%s\n", text);
+	if (!json)
+		return 0;
+	int status = control_status(control, &state);
+	return status != 0 ? status : control_state_out(&state);
 }
 
 struct unseal {
@@ -137,6 +152,7 @@ struct unseal {
 	struct keyholder holder;
 	struct host_tpm_options tpm;
 	bool reset;
+	bool json;
 };
 
 static int
@@ -148,21 +164,28 @@ unseal_run(const struct unseal *unseal, struct control *control)
 
 	if (status != 0)
 		return status;
+	if (!state.sealed && unseal->json)
+		return control_state_out(&state);
 	if (!state.sealed) {
 		(void)printf("it is unsealed already, at trust revision %llu\n",
 			     (unsigned long long)state.trust_revision);
 		control_frozen_say(&state);
 		return 0;
 	}
-	if (unseal->reset)
-		return shares_forget(control);
+	if (unseal->reset) {
+		status = shares_forget(control);
+		return status != 0 ? status
+				   : not_yet_say(control, unseal->json,
+						 "the shares given so far are forgotten");
+	}
 	if (unseal->tpm.tpm)
 		status = host_tpm_give(&unseal->tpm, &unseal->place, control, CONTROL_TO_UNSEAL);
 	else
 		status = keyholder_give(&unseal->holder, control, CONTROL_TO_UNSEAL, false, &reply);
-	if (status != 0 || reply.status == CONTROL_MORE)
+	if (status != 0)
 		return status;
-	return unsealed_say(&unseal->place);
+	return reply.status == CONTROL_MORE ? not_yet_say(control, unseal->json, NULL)
+					    : unsealed_say(&unseal->place, unseal->json);
 }
 
 static int
@@ -186,12 +209,14 @@ cmd_unseal(int argc, char **argv)
 	const struct option_rule rules[] = {CONTROL_RULES(unseal.place),
 					    KEYHOLDER_RULES(unseal.holder),
 					    HOST_TPM_RULES(unseal.tpm),
-					    {"--reset", OPTION_FLAG, &unseal.reset}};
+					    {"--reset", OPTION_FLAG, &unseal.reset},
+					    {"--json", OPTION_FLAG, &unseal.json}};
 	auto_control *control = NULL;
 
 	if (ARGUMENTS_PARSE(argc, argv, rules, &positional) != 0 ||
 	    arguments_expect(&positional, 0, 0, "") != 0 || unseal_check(&unseal) != 0)
 		return EX_USAGE;
+	unseal.holder.quiet = unseal.json;
 	int status = control_open(&unseal.place, &control);
 	return status != 0 ? status : unseal_run(&unseal, control);
 }
@@ -216,12 +241,10 @@ cmd_seal_status(int argc, char **argv)
 		status = control_status(control, &state);
 	if (status != 0)
 		return status;
-	if (!json) {
-		control_state_print(&state);
-		return 0;
-	}
-	auto_json *object = control_state_json(&state);
-	return object != NULL ? output_json(object) : complain(EX_SOFTWARE, "out of memory");
+	if (json)
+		return control_state_out(&state);
+	control_state_print(&state);
+	return 0;
 }
 
 /* ---- shares verify ---- */

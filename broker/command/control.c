@@ -290,7 +290,7 @@ control_warn(const struct control_reply *reply)
 	const char *behind = strchr(reply->text, ';');
 
 	if (reply->status == CONTROL_OK && behind != NULL)
-		remark("%s", reply->text);
+		remark("%s", behind + strspn(behind, "; "));
 }
 
 int

@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "encode.h"
+#include "output.h"
 
 #include <stdio.h>
 
@@ -53,6 +54,14 @@ control_state_json(const struct control_state *state)
 		return json;
 	json_decref(json);
 	return NULL;
+}
+
+int
+control_state_out(const struct control_state *state)
+{
+	auto_json *json = control_state_json(state);
+
+	return json != NULL ? output_json(json) : complain(EX_SOFTWARE, "out of memory");
 }
 
 static void
@@ -108,7 +117,8 @@ control_frozen_say(const struct control_state *state)
 		return;
 	why_text(state, why);
 	remark("the broker is frozen: it answers readings and releases nothing, because %s", why);
-	remark("its trust revision is %llu: compare that with what operators and guests saw last. If it "
+	remark("its trust revision is %llu: compare that with what operators and guests saw last. "
+	       "If it "
 	       "is the newest there is:",
 	       (unsigned long long)state->trust_revision);
 	remark("  postern thaw --revision %llu --reason TEXT",

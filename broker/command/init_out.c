@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CONFIG_MAX 4096
 
@@ -81,7 +82,8 @@ void
 init_report(const struct init *init)
 {
 	(void)printf("A new broker, in %s:\n"
-		     "  posternd.conf, tls.crt, tls.key   what posternd runs with\n",
+		     "  posternd.conf, tls.crt, tls.key   what posternd runs with: in no backup, "
+		     "so keep a copy\n",
 		     init->config_path);
 	if (init->share_count == 0)
 		(void)printf("  root.key                          opens the store: back it up, "
@@ -133,6 +135,11 @@ init_shares_report(const struct init *init)
 		     "%s.\nThey are shown this once: give each line to another person, to be "
 		     "kept offline. With\nfewer than %u left the store is lost.\n\n",
 		     count, threshold, elsewhere, threshold);
+	if (isatty(STDOUT_FILENO) == 0)
+		remark("standard output is no terminal: whoever keeps what is written there has "
+		       "all %u shares, and so the key. --shares-dir DIR puts each into a file of "
+		       "its own",
+		       count);
 	int status = shares_print(init_shares(init), count);
 	(void)printf("\n");
 	return status;

@@ -222,7 +222,7 @@ keyholder_give(const struct keyholder *holder, struct control *control,
 		if (status == 0 && ret_reply->status != CONTROL_MORE)
 			return 0;
 		if (status == 0)
-			taken_say(ret_reply, all);
+			taken_say(ret_reply, all || holder->quiet);
 	}
 	return complain(EX_DATAERR, "so many shares, and more are wanted");
 }

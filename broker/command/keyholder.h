@@ -11,6 +11,7 @@
 struct keyholder {
 	struct text_list share_files; /* "-": stdin */
 	const char *root_key;	      /* a file; NULL: shares */
+	bool quiet;		      /* each step on the way goes to stderr */
 };
 #define KEYHOLDER_RULES(holder)                                                                    \
 	{"--share-file", OPTION_LIST, &(holder).share_files},                                      \

@@ -98,11 +98,11 @@ list_print(FILE *to)
 		(void)fprintf(to, "  %-18s %s\n", commands[i].words, commands[i].summary);
 	(void)fprintf(
 		to,
-		"\n`postern help COMMAND` explains one; postern(1) is the manual. With all that "
-		"ask a broker: --json\nfor JSON, --config FILE for another configuration. Exit "
-		"status: 0 done, 1 not verified, 64 usage,\n65 malformed or refused, 66 no input "
-		"file, 69 not there, 70 internal, 73 cannot create, 74 input\nor output, 75 try "
-		"again, 77 denied, 78 misconfigured.\n");
+		"\n`postern help COMMAND` explains one; postern(1) is the manual. Most that ask a "
+		"broker take\n--json, and all of them --config FILE for another configuration. "
+		"Exit status: 0 done,\n1 not verified, 64 usage, 65 malformed or refused, 66 no "
+		"input file, 69 not there,\n70 internal, 73 cannot create, 74 input or output, 75 "
+		"try again, 77 denied, 78 misconfigured.\n");
 }
 
 /* The words that `argv` begins with; NULL: no such command. */

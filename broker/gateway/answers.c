@@ -36,7 +36,7 @@ advice(enum wire_status status)
 	case WIRE_FAILED:
 		return "the broker failed; its log says why";
 	case WIRE_SEALED:
-		return "the broker is sealed: its key has to be given first";
+		return "its key has to be given first: `postern unseal`, on its host";
 	case WIRE_FROZEN:
 		return "the broker's store may be an older one: whoever runs it has to look";
 	case WIRE_STORE:

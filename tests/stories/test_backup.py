@@ -43,7 +43,7 @@ class FreshHost(Broker):
         self.config, self.guest_config, self.operator_config = (
             os.path.join(self.folder, "config", name) for name in ("posternd.conf", "guest.conf", "operator.conf"))
         state = os.path.join(self.folder, "state")
-        self.restored = run(program("postern"), "restore", backup, "--state", state, *keys)
+        self.restored = run(program("postern"), "restore", backup, "--state", state, "--json", *keys)
         for name in ("posternd.conf", "guest.conf", "operator.conf"):
             path = pathlib.Path(self.folder, "config", name)
             text = path.read_text(encoding="utf-8").replace(old.folder, self.folder)
@@ -86,7 +86,8 @@ def test_from_a_broker_at_work_to_a_fresh_host(house, tmp_path):
 
     fresh = FreshHost(tmp_path / "fresh", house.broker, backup, key_options(house.broker))
     try:
-        assert "starts frozen" in fresh.restored.stdout
+        told = json.loads(fresh.restored.stdout)
+        assert told["frozen"] and told["store"] == os.path.join(fresh.folder, "state/store")
         fresh.start()
         assert "frozen" in fresh.unseal().stderr
         frozen_broker_thaws(fresh, house, guest)

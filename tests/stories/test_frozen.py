@@ -78,6 +78,7 @@ def test_the_way_out(house):
     restart(house)
     assert guest.fetch("db/prod")
     assert "not frozen" in house.broker.local("thaw").stdout
+    assert json.loads(house.broker.local("thaw", "--json").stdout) == house.broker.state()
 
 
 def test_a_whole_store_put_back(house, tmp_path):
@@ -118,4 +119,8 @@ def test_a_rotation_is_followed_to_its_end(house):
     assert rotation["generation"] == rotation["oldest"] == before + 1 and not rotation["under_way"]
     house.postern("rotate")
     assert house.broker.state()["rotation"]["generation"] == before + 2
+    done = house.broker.local("rotate", "--local")
+    assert f"data key {before + 3}" in done.stdout and done.stderr == ""
+    told = json.loads(house.broker.local("rotate", "--local", "--wait", "--json").stdout)
+    assert told["generation"] == told["oldest"] == before + 4 and not told["under_way"]
     assert guest.fetch("db/prod")["secrets"]["db/prod"] == (1, house.value)

@@ -112,6 +112,33 @@ def test_wrong_shares_are_named_and_those_before_stay(bare, tmp_path):
 
 
 @in_shares
+def test_a_share_on_a_command_line_is_not_repeated(bare):
+    """Others saw it there already; a log of errors is not to keep it."""
+    restart_sealed(bare)
+    text = pathlib.Path(bare.broker.share_files[0]).read_text(encoding="ascii").strip()
+    for words in ([text], [f"--share-file={text[:60]}", text], [f"--share={text}"]):
+        told = bare.broker.local("unseal", *words, status=USAGE)
+        assert told.stderr and text[:40] not in told.stdout + told.stderr
+    bare.broker.unseal()
+
+
+@in_shares
+def test_each_step_in_json(bare):
+    restart_sealed(bare)
+
+    def step(*words):
+        return json.loads(bare.broker.local("unseal", "--json", *words).stdout)
+
+    one, two, three = bare.broker.share_files[:3]
+    assert step("--share-file", one)["given"] == 1
+    assert step("--share-file", two) == bare.broker.state() and bare.broker.state()["given"] == 2
+    told = step("--reset")
+    assert told["given"] == 0 and told["sealed"]
+    told = step(*(word for path in (one, two, three) for word in ("--share-file", path)))
+    assert not told["sealed"] and not step("--share-file", one)["sealed"]  # the second has nothing left to do
+
+
+@in_shares
 def test_shares_that_are_forgotten(bare):
     restart_sealed(bare)
     for path in bare.broker.share_files[:2]:
@@ -305,7 +332,9 @@ def test_init_refuses_what_is_no_set(tmp_path):
     (tmp_path / "d/share-2.txt").write_text("somebody's")
     assert "is there already" in init("--shares", 3, "--threshold", 2, "--shares-dir", tmp_path / "d", status=73).stderr
     assert sorted(os.listdir(tmp_path)) == ["d"] and os.listdir(tmp_path / "d") == ["share-2.txt"]
-    printed = init("--shares", 3, "--threshold", 2, status=0).stdout
+    done = init("--shares", 3, "--threshold", 2, status=0)
+    assert "no terminal" in done.stderr and "postern-share" not in done.stderr
+    printed = done.stdout
     shares = [Share(line) for line in printed.splitlines() if line.startswith("postern-share-")]
     assert [(share.number, share.count, share.threshold) for share in shares] == [(1, 3, 2), (2, 3, 2), (3, 3, 2)]
     assert not (tmp_path / "c/root.key").exists() and "root_key" not in (tmp_path / "c/posternd.conf").read_text()
