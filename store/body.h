@@ -7,6 +7,7 @@
 
 #define BODY_HEADER_SIZE (4 + 8 + 24)		 /* generation, slot, nonce */
 #define BODY_OVERHEAD	 (BODY_HEADER_SIZE + 16) /* ... and the authenticator */
+#define BODY_MAX	 (STORE_VALUE_MAX + 1024) /* a log's entry has a header, too */
 #define SLOT_NONE	 UINT64_MAX		 /* of a record that is not erasable */
 
 struct body_place {

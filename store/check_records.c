@@ -43,7 +43,7 @@ check_note_sealed(struct check *check, const struct view *view, const char *name
 	const struct keyring *keyring = &check->store->keyring;
 	uint8_t bytes[BACKEND_SLOT_SIZE] = {1};
 
-	if (record->body.size < BODY_OVERHEAD)
+	if (record->body.size < BODY_OVERHEAD || record->body.size > BODY_MAX)
 		return check_note(check, "%s", err->message);
 	const struct body_place place = store_body_place(record);
 	if (place.generation < atomic_load(&keyring->oldest) ||

@@ -6,15 +6,14 @@
 #ifndef POSTERN_STORE_STREAM_H
 #define POSTERN_STORE_STREAM_H
 
+#include "body.h"
 #include "bytes.h"
-#include "header.h"
 #include "upkeep.h"
 
 #define STREAM_MAC_SIZE	     32
 #define STREAM_NONCE_SIZE    32
 #define STREAM_PROLOGUE_SIZE (16 + 4 + STORE_ID_SIZE + HEADER_CHECK_SIZE + STREAM_NONCE_SIZE)
-#define STREAM_BODY_MAX	     (STORE_VALUE_MAX + 1024) /* sealed, with an entry's header */
-#define STREAM_ITEM_MAX	     (1 + 2 + BACKEND_KEY_MAX + 8 + 4 + STREAM_BODY_MAX)
+#define STREAM_ITEM_MAX	     (1 + 2 + BACKEND_KEY_MAX + 8 + 4 + BODY_MAX)
 #define STREAM_CHUNK_FULL    ((size_t)2 * 1024 * 1024) /* no item is added to one that large */
 #define STREAM_SLOT_MAX	     (1 + 8 + BACKEND_SLOT_SIZE)
 #define STREAM_CHUNK_MAX     (STREAM_CHUNK_FULL + STREAM_ITEM_MAX + STREAM_SLOT_MAX)

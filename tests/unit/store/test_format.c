@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "by_hand.h"
-#include "store/upkeep.h"
+#include "store/state.h"
 
 #include <cmocka.h>
 #include <sodium.h>
@@ -308,6 +308,38 @@ other_versions_are_refused_by_their_number(void **state)
 	}
 }
 
+static void
+note_defect(void *user, const char *text)
+{
+	snprintf(user, 256, "%s", text);
+}
+
+/* Whoever can write to the file is not to have us lock what memory there is. */
+static void
+a_body_larger_than_any_is_not_read(void **state)
+{
+	struct fixture *fixture = *state;
+	struct backend *backend = fixture->store->backend;
+	const size_t size = (size_t)STORE_VALUE_MAX + 1025;
+	const struct backend_write write = {
+		.key = "r/a", .revision = 1, .body = {calloc(1, size), size}};
+	const struct backend_expect expect = {"never", 0};
+	auto_secret *value = NULL;
+	uint64_t revision;
+	char defect[256] = "";
+	struct store_check check = {0};
+	struct store_error err = {0};
+
+	assert_int_equal(backend->class->apply(backend, &expect, &write, 1, NULL), STORE_OK);
+	free((void *)(uintptr_t)write.body.data);
+	assert_int_equal(store_get(fixture->store, "a", &value, &revision, &err), STORE_TAMPERED);
+	assert_non_null(strstr(err.message, "r/a: 4195329 bytes, which no store has sealed"));
+	assert_int_equal(store_check(fixture->store, NULL, note_defect, defect, &check, &err),
+			 STORE_OK);
+	assert_int_equal(check.defects, 2); /* the digest tells, too, and first */
+	assert_string_equal(defect, "r/a: 4195329 bytes, which no store has sealed");
+}
+
 int
 main(void)
 {
@@ -321,6 +353,7 @@ main(void)
 		IN_MEMORY(the_generation_is_part_of_the_seal),
 		IN_MEMORY(generations_are_bounded_and_all_there),
 		IN_MEMORY(other_versions_are_refused_by_their_number),
+		IN_MEMORY(a_body_larger_than_any_is_not_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
