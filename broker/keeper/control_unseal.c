@@ -181,7 +181,7 @@ audit_unsealing(struct connection *connection, const struct unsealing *unsealing
 			out_number(json, NULL, unsealing->numbers[i]);
 		out_array_end(json);
 	}
-	if (unsealing->witness.kind == WITNESS_COUNTED)
+	if (unsealing->witness.counted)
 		out_number(json, "witness", unsealing->witness.counter);
 	out_number(json, "wrong", unsealing->wrong);
 	/* A disk that takes no entry does not keep the broker from what it is there for. */
@@ -271,7 +271,7 @@ unseal_share(struct connection *connection, const struct control_share *share)
 {
 	struct control *control = connection->keeper->control;
 	struct gathering *gathering = &control->to_unseal;
-	struct unsealing unsealing = {.by = "shares", .witness = {.kind = WITNESS_NONE}};
+	struct unsealing unsealing = {.by = "shares"};
 	auto_secret *key = NULL;
 
 	if (!may_unseal(connection))
@@ -340,9 +340,8 @@ use_key(struct connection *connection, const struct control_key *message, const 
 	struct unsealing unsealing = {.by = "key",
 				      .wrong = control->wrong + control->to_unseal.refused};
 
-	unsealing.witness = message->witness == CONTROL_NO_WITNESS
-				    ? (struct witness){.kind = WITNESS_NONE}
-				    : (struct witness){WITNESS_COUNTED, message->witness};
+	if (message->witness != CONTROL_NO_WITNESS)
+		unsealing.witness = (struct witness){true, message->witness};
 	if (message->purpose == CONTROL_TO_VERIFY)
 		verify_key(connection, key);
 	else if (message->purpose == CONTROL_TO_REKEY)

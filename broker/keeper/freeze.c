@@ -95,20 +95,15 @@ compare_counter(struct freeze *freeze, uint64_t counter)
 			   counter, freeze->counter);
 }
 
+/* A store that is used to a counter is not believed before it was compared. */
 static void
 compare_witness(struct freeze *freeze, const struct witness *witness)
 {
-	switch (witness->kind) {
-	case WITNESS_UNASKED:
+	freeze->waiting = !witness->counted && freeze->counter > 0;
+	if (!witness->counted)
 		return;
-	case WITNESS_NONE:
-		freeze->waiting = freeze->counter > 0;
-		return;
-	case WITNESS_COUNTED:
-		freeze->heard = witness->counter;
-		compare_counter(freeze, witness->counter);
-		return;
-	}
+	freeze->heard = witness->counter;
+	compare_counter(freeze, witness->counter);
 }
 
 bool

@@ -13,13 +13,10 @@
 struct keeper;
 struct worker;
 
-/* What is handed over beside the key. */
+/* What is handed over beside the key: nothing, where it lies in a file, by whoever brings shares,
+ * and by whoever asked no TPM. */
 struct witness {
-	enum {
-		WITNESS_UNASKED, /* the key lay in a file: nobody was there to ask */
-		WITNESS_NONE,	 /* none was handed over */
-		WITNESS_COUNTED
-	} kind;
+	bool counted;
 	uint64_t counter;
 };
 

@@ -122,13 +122,13 @@ attach(struct keeper *keeper, struct keeper_options *options, const char *contro
 static int
 unseal(struct keeper *keeper, const char *path)
 {
-	const struct witness unasked = {.kind = WITNESS_UNASKED};
+	const struct witness none = {0};
 	char problem[KEEPER_PROBLEM_SIZE];
 	struct secret *root_key = read_root_key(path);
 
 	if (!root_key)
 		return ROLE_EXIT_CONFIGURATION;
-	enum keeper_unsealing outcome = keeper_unseal(keeper, root_key, &unasked, problem);
+	enum keeper_unsealing outcome = keeper_unseal(keeper, root_key, &none, problem);
 	secret_free(root_key);
 	sodium_stackzero(KEEPER_STACK_WIPED);
 	if (outcome == KEEPER_UNSEALED)

@@ -444,11 +444,11 @@ bool
 keeper_open(struct keeper *ret_keeper, const struct keeper_options *options,
 	    const struct secret *root_key, char ret_problem[KEEPER_PROBLEM_SIZE])
 {
-	const struct witness unasked = {.kind = WITNESS_UNASKED};
+	const struct witness none = {0};
 
 	if (!keeper_attach(ret_keeper, options, ret_problem))
 		return false;
-	if (keeper_unseal(ret_keeper, root_key, &unasked, ret_problem) == KEEPER_UNSEALED)
+	if (keeper_unseal(ret_keeper, root_key, &none, ret_problem) == KEEPER_UNSEALED)
 		return true;
 	keeper_close(ret_keeper);
 	return false;

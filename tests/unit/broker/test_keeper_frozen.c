@@ -314,7 +314,8 @@ test_rounds_of_a_witness(void **state)
 	free(log);
 }
 
-/* Whose holders bring shares, or a key without the TPM: the witness ends the wait. */
+/* Whose holders bring shares, or a key without the TPM, and whose key lies in a file: the witness
+ * ends the wait. */
 static void
 test_a_key_without_a_counter_waits_for_it(void **state)
 {
@@ -332,13 +333,15 @@ test_a_key_without_a_counter_waits_for_it(void **state)
 	start_with(scene, CONTROL_NO_WITNESS);
 	assert_int_equal(control_witness(&scene->control, 1, 8), CONTROL_REFUSED);
 	assert_frozen(scene, "the TPM has counted 8, and this store knows 7");
-	/* A key that lies in a file asks nobody. */
 	stop(scene);
 	start(scene);
 	assert_frozen(scene, "the TPM has counted 8");
 	thaw(scene);
 	stop(scene);
+	/* Nor is anybody there to hand one over where the key lies in a file. */
 	start(scene);
+	assert_frozen(scene, "none was handed over");
+	assert_int_equal(control_witness(&scene->control, 1, 7), CONTROL_OK);
 	assert_serving(scene);
 }
 
