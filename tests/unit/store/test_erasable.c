@@ -359,6 +359,31 @@ a_record_that_names_another_slot_is_noticed(void **state)
 	fixture_reopen(fixture);
 }
 
+/* Told by nobody while the store is open: but our own keys are not lost by it. */
+static void
+no_record_has_the_keys_slot_erased(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct backend_expect expect = {"never", 0};
+	uint8_t before[32], after[32];
+
+	must(fixture, PUT_ERASABLE, "e", "value");
+	fixture_close(fixture);
+	struct lying record = load(fixture, "r/e");
+	load_slot(fixture, 0, before); /* the keys' */
+	memset(record.body.bytes + 4, 0, 8);
+	fixture_reopen(fixture);
+	struct backend *backend = fixture->store->backend;
+	const struct backend_write write = {.key = record.key,
+					    .revision = record.revision,
+					    .body = {record.body.bytes, record.body.size}};
+	assert_int_equal(backend->class->apply(backend, &expect, &write, 1, NULL), STORE_OK);
+	must(fixture, DELETE, "e", NULL);
+	fixture_close(fixture);
+	load_slot(fixture, 0, after);
+	assert_memory_equal(after, before, sizeof after);
+}
+
 /* More than one chunk of them, and again after a start. */
 static void
 slots_are_never_given_twice(void **state)
@@ -400,6 +425,7 @@ main(void)
 		ON_EACH_BACKEND(nobody_else_has_a_slot_erased),
 		ON_EACH_BACKEND(every_bit_of_a_slot_counts),
 		ON_EACH_BACKEND(a_record_that_names_another_slot_is_noticed),
+		ON_EACH_BACKEND(no_record_has_the_keys_slot_erased),
 		ON_EACH_BACKEND(slots_are_never_given_twice),
 	};
 
