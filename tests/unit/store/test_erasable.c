@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "by_hand.h"
+#include "store/state.h"
 #include "store/upkeep.h"
 
 #include <cmocka.h>
