@@ -138,9 +138,13 @@ control_handle_rotate(struct connection *connection, struct bytes body)
 	if (!control_empty(connection, body))
 		return;
 	pthread_rwlock_rdlock(&keeper->lock);
-	if (keeper_standing(keeper) != WIRE_OK) {
+	bool may = keeper_standing(keeper) == WIRE_OK;
+	enum store_status status = may ? store_rotate(keeper->store, &err) : STORE_OK;
+	if (status == STORE_UNSURE)
+		keeper_give_up(keeper, err.message);
+	if (!may) {
 		control_say(connection, CONTROL_REFUSED, "not now");
-	} else if (store_rotate(keeper->store, &err) != STORE_OK) {
+	} else if (status != STORE_OK) {
 		control_say(connection, CONTROL_FAILED, "%s", err.message);
 	} else {
 		store_rotation(keeper->store, &rotation);

@@ -20,12 +20,25 @@ enum store_status __real_store_commit(struct store *store, struct store_batch *b
 enum store_status __wrap_store_commit(struct store *store, struct store_batch *batch,
 				      struct store_error *err);
 
-/* Of the keeper's next commit. */
+enum store_status __real_store_rotate(struct store *store, struct store_error *err);
+enum store_status __wrap_store_rotate(struct store *store, struct store_error *err);
+
+/* Of the keeper's next commit, and next rotation. */
 static struct {
 	atomic_bool due;
 	bool durable; /* it is on the disk all the same */
 	enum store_status status;
+	atomic_bool rotates_in_doubt;
 } failure;
+
+enum store_status
+__wrap_store_rotate(struct store *store, struct store_error *err)
+{
+	if (!atomic_exchange(&failure.rotates_in_doubt, false))
+		return __real_store_rotate(store, err);
+	*err = (struct store_error){.status = STORE_UNSURE, .message = "as planned"};
+	return STORE_UNSURE;
+}
 
 enum store_status
 __wrap_store_commit(struct store *store, struct store_batch *batch, struct store_error *err)
@@ -120,6 +133,28 @@ test_a_commit_in_doubt_ends_the_keeper(void **state)
 	start_again(house);
 	assert_int_equal(guest_release(house, &guest, &(struct guest_release){0}, NULL), WIRE_OK);
 	guest_close(&guest);
+}
+
+static void
+test_a_rotation_in_doubt_ends_the_keeper(void **state)
+{
+	struct operation_request request = {.operation = OPERATION_ROTATE};
+	struct house *house = *state;
+	struct house_control control;
+
+	atomic_store(&failure.rotates_in_doubt, true);
+	struct house_answer answer = house_operate(house, &house->alice, &request);
+	assert_int_equal(answer.outcome, OUTCOME_FAILED);
+	free(answer.json);
+	assert_given_up(house);
+	start_again(house);
+	control_open(house, &control);
+	atomic_store(&failure.rotates_in_doubt, true);
+	int status = control_ask(&control, FRAME_CONTROL_ROTATE, (struct bytes){0});
+	assert_true(status == CONTROL_FAILED || status == -1);
+	assert_given_up(house);
+	control_close(&control);
+	start_again(house);
 }
 
 static void
@@ -285,6 +320,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		TEST(test_a_commit_in_doubt_ends_the_keeper),
+		TEST(test_a_rotation_in_doubt_ends_the_keeper),
 		TEST(test_an_act_in_doubt_ends_the_keeper_and_counts_from_its_next_start),
 		TEST(test_a_disk_that_takes_nothing_refuses_and_the_keeper_goes_on),
 		TEST(test_a_start_on_a_disk_that_takes_nothing_serves_readings),
