@@ -94,7 +94,7 @@ store_body_size(const char *key, const struct backend_record *record, size_t *re
 {
 	if (record->body.size < BODY_OVERHEAD)
 		return store_fail(err, STORE_TAMPERED, "%s: too short to be sealed", key);
-	if (record->body.size > BODY_MAX)
+	if (record->body.size > BODY_SIZE_MAX)
 		return store_fail(err, STORE_TAMPERED, "%s: %zu bytes, which no store has sealed",
 				  key, record->body.size);
 	*ret_size = record->body.size - BODY_OVERHEAD;

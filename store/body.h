@@ -5,10 +5,10 @@
 
 #include "keyring.h"
 
-#define BODY_HEADER_SIZE (4 + 8 + 24)		 /* generation, slot, nonce */
-#define BODY_OVERHEAD	 (BODY_HEADER_SIZE + 16) /* ... and the authenticator */
-#define BODY_MAX	 (STORE_VALUE_MAX + 1024) /* a log's entry has a header, too */
-#define SLOT_NONE	 UINT64_MAX		 /* of a record that is not erasable */
+#define BODY_HEADER_SIZE (4 + 8 + 24)		  /* generation, slot, nonce */
+#define BODY_OVERHEAD	 (BODY_HEADER_SIZE + 16)  /* ... and the authenticator */
+#define BODY_SIZE_MAX	 (STORE_VALUE_MAX + 1024) /* a log's entry has a header, too */
+#define SLOT_NONE	 UINT64_MAX		  /* of a record that is not erasable */
 
 struct body_place {
 	uint32_t generation;

@@ -56,8 +56,6 @@ enum store_status check_note_sealed(struct check *check, const struct view *view
 look_at check_record;
 look_at check_erasure;
 look_at check_own;
-/* 16 hex digits, and nothing else. */
-bool check_parse_number(const char *digits, uint64_t *ret_number);
 
 /* ---- check_log.c ---- */
 

@@ -83,7 +83,7 @@ look_at_entry(struct check *check, const struct view *view, const char *name,
 	struct entry entry = {0};
 	struct store_bytes value = {0};
 
-	if (!check_parse_number(name + strlen(LOG_PREFIX), &number) || number == 0)
+	if (!store_log_parse_number(name + strlen(LOG_PREFIX), &number) || number == 0)
 		return check_note(check, "%s: no log key", name);
 	if (number > check->head.number) /* newer than the check; later ones are noticed there */
 		return STORE_MISSING;
@@ -161,7 +161,7 @@ look_at_tag(struct check *check, const struct view *view, const char *name,
 
 	(void)record;
 	const bool sound = digits != name + strlen(TAG_PREFIX) &&
-			   check_parse_number(digits, &number) && number > 0;
+			   store_log_parse_number(digits, &number) && number > 0;
 	if (check->compare_tags) /* for the second time here */
 		return sound && number <= check->head.number
 			       ? compare_tag(check, view, name, number, err)

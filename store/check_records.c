@@ -3,20 +3,7 @@
 #include "bytes.h"
 #include "check.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-bool
-check_parse_number(const char *digits, uint64_t *ret_number)
-{
-	char again[17];
-	unsigned long long number = strtoull(digits, NULL, 16);
-
-	snprintf(again, sizeof again, "%016llx", number);
-	*ret_number = number;
-	return strcmp(digits, again) == 0;
-}
 
 enum store_status
 check_open(struct check *check, const struct view *view, const char *name,
@@ -43,7 +30,7 @@ check_note_sealed(struct check *check, const struct view *view, const char *name
 	const struct keyring *keyring = &check->store->keyring;
 	uint8_t bytes[BACKEND_SLOT_SIZE] = {1};
 
-	if (record->body.size < BODY_OVERHEAD || record->body.size > BODY_MAX)
+	if (record->body.size < BODY_OVERHEAD || record->body.size > BODY_SIZE_MAX)
 		return check_note(check, "%s", err->message);
 	const struct body_place place = store_body_place(record);
 	if (place.generation < atomic_load(&keyring->oldest) ||
@@ -92,7 +79,7 @@ check_erasure(struct check *check, const struct view *view, const char *name,
 
 	(void)view;
 	(void)err;
-	if (!check_parse_number(name + strlen(ERASE_PREFIX), &slot))
+	if (!store_log_parse_number(name + strlen(ERASE_PREFIX), &slot))
 		return check_note(check, "%s: not written by this store", name);
 	store_slots_prove(&check->store->keyring, slot, record->revision, proof);
 	if (record->body.size != sizeof proof ||

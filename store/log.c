@@ -105,9 +105,8 @@ hash_of(const struct view *view, struct keyring *keyring, uint64_t number,
 
 /* ---- the head ---- */
 
-/* The 16 lower-case digits at the end of an entry's or a tag's key. */
-static bool
-parse_number(const char *digits, uint64_t *ret_number)
+bool
+store_log_parse_number(const char *digits, uint64_t *ret_number)
 {
 	uint64_t number = 0;
 
@@ -132,7 +131,7 @@ check_newest(const struct view *view, uint64_t number, struct store_error *err)
 
 	if (status != STORE_OK && status != STORE_MISSING)
 		return status;
-	if (status == STORE_OK && !parse_number(name + strlen(LOG_PREFIX), &newest))
+	if (status == STORE_OK && !store_log_parse_number(name + strlen(LOG_PREFIX), &newest))
 		return store_fail(err, STORE_TAMPERED, "%s: no log key", name);
 	if (newest != number)
 		return store_fail(err, STORE_TAMPERED, "log: ends at %llu, its head says %llu",
@@ -321,7 +320,7 @@ open_tagged(struct store *store, const char *prefix, char name[BACKEND_KEY_MAX +
 						     BACKEND_BACKWARD, found, &record, err);
 	if (status != STORE_OK)
 		return status;
-	if (!parse_number(found + strlen(prefix), &number))
+	if (!store_log_parse_number(found + strlen(prefix), &number))
 		return store_fail(err, STORE_TAMPERED, "%s: no index entry", found);
 	status = open_entry(&view, &store->keyring, number, buffer, ret_entry, err);
 	if (status != STORE_OK)

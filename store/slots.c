@@ -8,7 +8,6 @@
 #include "state.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -165,17 +164,6 @@ is_proven(const struct keyring *keyring, const struct backend_record *record, ui
 	return reader_finished(&r) && sodium_memcmp(proof, found, sizeof proof) == 0;
 }
 
-static bool
-parse_name(const char *name, uint64_t *ret_slot)
-{
-	char again[sizeof ERASE_PREFIX + 16];
-	unsigned long long slot = strtoull(name + strlen(ERASE_PREFIX), NULL, 16);
-
-	snprintf(again, sizeof again, ERASE_PREFIX "%016llx", slot);
-	*ret_slot = slot;
-	return strcmp(name, again) == 0;
-}
-
 enum store_status
 store_slots_load(const struct view *view, const struct keyring *keyring, struct slot_list *list,
 		 struct store_error *err)
@@ -191,7 +179,8 @@ store_slots_load(const struct view *view, const struct keyring *keyring, struct 
 						    name, &record, err);
 		if (status != STORE_OK)
 			break;
-		if (!parse_name(name, &slot) || !is_proven(keyring, &record, slot))
+		if (!store_log_parse_number(name + strlen(ERASE_PREFIX), &slot) ||
+		    !is_proven(keyring, &record, slot))
 			return store_fail(err, STORE_TAMPERED, "%s: not written by this store",
 					  name);
 		status = store_slots_add(list, slot, err);

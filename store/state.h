@@ -114,6 +114,9 @@ store_reserve_secret(struct secret **secret, size_t size, struct store_error *er
 #define HEAD_SIZE    (8 + STORE_HASH_SIZE + DIGEST_SIZE + 8 + 8)
 
 void store_log_name_entry(char name[LOG_KEY_SIZE], uint64_t number);
+/* The 16 lower-case hex digits, and nothing else, at the end of the key of an entry, a tag or an
+ * erasure. */
+bool store_log_parse_number(const char *digits, uint64_t *ret_number);
 void store_log_chain(uint8_t hash[STORE_HASH_SIZE],
 		     struct store_bytes entry); /* hash(n-1) becomes hash(n) */
 void store_log_write_head(const struct head *head, uint8_t bytes[HEAD_SIZE]);

@@ -63,7 +63,7 @@ read_record(struct reader *r, struct item *item)
 	item->body.size = (size_t)read_be(r, 4);
 	item->body.data = read_bytes(r, item->body.size);
 	if (item->key.size == 0 || item->key.size > BACKEND_KEY_MAX ||
-	    item->body.size > BODY_MAX)
+	    item->body.size > BODY_SIZE_MAX)
 		r->failed = true;
 }
 
@@ -205,7 +205,7 @@ stream_add_record(struct stream_writer *writer, const char *key,
 
 	if (status != STORE_OK)
 		return status;
-	if (size > BODY_MAX)
+	if (size > BODY_SIZE_MAX)
 		return store_fail(err, STORE_TAMPERED, "%s: %zu bytes, which no store has sealed",
 				  key, size);
 	add_be(writer, ITEM_RECORD, 1);

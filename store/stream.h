@@ -13,7 +13,7 @@
 #define STREAM_MAC_SIZE	     32
 #define STREAM_NONCE_SIZE    32
 #define STREAM_PROLOGUE_SIZE (16 + 4 + STORE_ID_SIZE + HEADER_CHECK_SIZE + STREAM_NONCE_SIZE)
-#define STREAM_ITEM_MAX	     (1 + 2 + BACKEND_KEY_MAX + 8 + 4 + BODY_MAX)
+#define STREAM_ITEM_MAX	     (1 + 2 + BACKEND_KEY_MAX + 8 + 4 + BODY_SIZE_MAX)
 #define STREAM_CHUNK_FULL    ((size_t)2 * 1024 * 1024) /* no item is added to one that large */
 #define STREAM_SLOT_MAX	     (1 + 8 + BACKEND_SLOT_SIZE)
 #define STREAM_CHUNK_MAX     (STREAM_CHUNK_FULL + STREAM_ITEM_MAX + STREAM_SLOT_MAX)

@@ -28,7 +28,7 @@ read_items(struct store_bytes chunk)
 
 	while (r.rest.size > 0 && stream_read_item(&r, &item)) {
 		if (item.label.size > STORE_LABEL_MAX || item.key.size > BACKEND_KEY_MAX ||
-		    item.body.size > STREAM_BODY_MAX)
+		    item.body.size > BODY_SIZE_MAX)
 			abort();
 	}
 }
