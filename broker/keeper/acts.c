@@ -324,8 +324,12 @@ apply_rekey(struct trust *trust, const struct operation_request *request)
 	struct bytes shares = field(request, FIELD_SHARES);
 
 	/* Acts apply to the revision before theirs. */
-	trust->rekey = (struct trust_rekey){request->trust_revision + 1, shares.data[0],
-					    shares.data[1]};
+	trust->rekey = (struct trust_rekey){
+		.revision = request->trust_revision + 1,
+		.count = shares.data[0],
+		.threshold = shares.data[1],
+		.signer = trust_operator(trust, request->operator_name),
+	};
 	return true;
 }
 

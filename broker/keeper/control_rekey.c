@@ -33,7 +33,10 @@ not_asked(const struct keeper *keeper, const struct control_rekey *wanted)
 	if (act->revision == 0)
 		return "no operator has asked for it: `postern rekey authorize` first";
 	if (act->revision <= keeper->rekeyed)
-		return "the newest act that asked for it is used up: `postern rekey authorize` again";
+		return "the newest act that asked for it is used up: `postern rekey authorize` "
+		       "again";
+	if (act->signer->ended)
+		return "the operator who asked for it was revoked: `postern rekey authorize` again";
 	if (act->count != wanted->count || act->threshold != wanted->threshold)
 		return "the act that asked for it is for other numbers of shares: give them, or "
 		       "`postern rekey authorize` again";
@@ -281,6 +284,7 @@ control_handle_rekey_commit(struct connection *connection, struct bytes body)
 	struct keeper *keeper = connection->keeper;
 	struct control *control = keeper->control;
 	struct control_rekey_commit message;
+	const char *missing = NULL;
 
 	if (!control_rekey_commit_read(body, &message)) {
 		control_say(connection, CONTROL_MALFORMED, "not a set");
@@ -296,9 +300,9 @@ control_handle_rekey_commit(struct connection *connection, struct bytes body)
 	else if (!set_matches(rekeying, &message))
 		control_say(connection, CONTROL_REFUSED, "that is not the set that was drawn");
 	else if (!rekeying->claimed && (keeper->trust.rekey.revision != rekeying->act ||
-					keeper->rekeyed >= rekeying->act))
-		control_say(connection, CONTROL_REFUSED,
-			    "another act has come between: begin again");
+					(missing = not_asked(keeper, &rekeying->wanted)) != NULL))
+		control_say(connection, CONTROL_REFUSED, "%s",
+			    missing ? missing : "another act has come between: begin again");
 	else
 		commit(connection);
 	pthread_mutex_unlock(&control->mutex);

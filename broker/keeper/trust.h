@@ -56,6 +56,7 @@ struct trust_rekey {
 	uint64_t revision; /* 0: there was none */
 	uint8_t count;	   /* of shares; 0: none */
 	uint8_t threshold;
+	const struct operator_record *signer; /* allows nothing any more once he has ended */
 };
 
 /* Ids that stay revoked: a set of short byte strings. */

@@ -234,6 +234,53 @@ test_nothing_is_drawn_without_an_act_of_these_numbers(void **state)
 }
 
 static void
+add_bob(struct scene *scene, struct house_operator *bob)
+{
+	struct operation_request request = {.operation = OPERATION_OPERATOR_ADD};
+	uint8_t list[64];
+
+	snprintf(bob->name, sizeof(bob->name), "bob");
+	crypto_sign_keypair(bob->public_key, bob->secret_key);
+	operation_set_text(&request, FIELD_NAME, bob->name);
+	operation_set(&request, FIELD_OPERATOR_KEY, BYTES_OF(bob->public_key));
+	operation_set(&request, FIELD_ROLES, house_names(list, sizeof(list), "admin"));
+	house_must(&scene->house, &request);
+}
+
+/* Nor is anything put in force that was drawn before. */
+static void
+test_what_an_operator_asked_for_who_is_revoked_is_not_done(void **state)
+{
+	struct operation_request request = {.operation = OPERATION_REKEY};
+	struct operation_request revocation = {.operation = OPERATION_REVOKE};
+	const uint8_t shares[2] = {4, 2};
+	struct scene *scene = *state;
+	struct house_operator bob;
+
+	add_bob(scene, &bob);
+	operation_set(&request, FIELD_SHARES, BYTES_OF(shares));
+	struct house_answer answer = house_operate(&scene->house, &bob, &request);
+	assert_int_equal(answer.outcome, OUTCOME_OK);
+	free(answer.json);
+	assert_int_equal(ask(&scene->control, 4, 2), CONTROL_OK);
+	assert_int_equal(prove(scene), CONTROL_OK);
+	operation_set_text(&revocation, FIELD_KIND, "operator");
+	operation_set_text(&revocation, FIELD_ID, bob.name);
+	operation_set_text(&revocation, FIELD_REASON, "left");
+	house_must(&scene->house, &revocation);
+	assert_int_equal(commit(scene), CONTROL_REFUSED);
+	assert_old_in_force(scene);
+	assert_int_equal(ask(&scene->control, 4, 2), CONTROL_REFUSED);
+	start_again(scene);
+	for (uint8_t i = 1; i <= THRESHOLD; i++)
+		(void)control_give(&scene->control, &scene->house, CONTROL_TO_UNSEAL, i, false);
+	assert_int_equal(scene->control.status, CONTROL_OK);
+	assert_int_equal(ask(&scene->control, 4, 2), CONTROL_REFUSED);
+	authorize(scene, 4, 2);
+	assert_int_equal(ask(&scene->control, 4, 2), CONTROL_OK);
+}
+
+static void
 test_nothing_is_drawn_without_the_present_key(void **state)
 {
 	struct scene *scene = *state;
@@ -392,6 +439,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		TEST(test_new_shares_open_and_old_ones_are_named),
 		TEST(test_nothing_is_drawn_without_an_act_of_these_numbers),
+		TEST(test_what_an_operator_asked_for_who_is_revoked_is_not_done),
 		TEST(test_nothing_is_drawn_without_the_present_key),
 		TEST(test_one_at_a_time_and_by_whoever_began),
 		TEST(test_a_new_key_is_forgotten_when_told_to_and_in_time),
