@@ -74,6 +74,9 @@ enum store_status backend_lmdb_apply(struct backend *backend, const struct backe
 
 /* ---- backend_lmdb_slots.c ---- */
 
+/* For a creation that finds no database. */
+__attribute__((warn_unused_result)) enum store_status
+backend_lmdb_check_no_slots(const struct backend_lmdb *lmdb, struct store_error *err);
 __attribute__((warn_unused_result)) enum store_status
 backend_lmdb_open_slots(struct backend_lmdb *lmdb, bool create, struct store_error *err);
 enum store_status backend_lmdb_slot_read(struct backend *backend, uint64_t slot,

@@ -48,7 +48,8 @@ forget_half_made(const struct backend_lmdb *lmdb, const char *path, struct store
 	struct stat database;
 
 	if (fstatat(lmdb->directory, DATABASE_NAME, &database, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno == ENOENT ? STORE_OK : open_fail(err, errno, path);
+		return errno == ENOENT ? backend_lmdb_check_no_slots(lmdb, err)
+				       : open_fail(err, errno, path);
 	if (!S_ISREG(database.st_mode) || database.st_size >= SMALLEST ||
 	    unlinkat(lmdb->directory, DATABASE_NAME, 0) == 0)
 		return STORE_OK;

@@ -22,6 +22,20 @@ slots_fail(struct store_error *err, int code, const char *what)
 			  strerror(code));
 }
 
+/* A creation fills them when there is a database: whoever has moved one away may bring it back. */
+enum store_status
+backend_lmdb_check_no_slots(const struct backend_lmdb *lmdb, struct store_error *err)
+{
+	struct stat slots;
+
+	if (fstatat(lmdb->directory, SLOTS_NAME, &slots, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? STORE_OK : slots_fail(err, errno, "cannot be looked at");
+	if (slots.st_size == 0)
+		return STORE_OK;
+	return store_fail(err, STORE_EXISTS,
+			  "there are slots of a store without its data.mdb: move them away");
+}
+
 enum store_status
 backend_lmdb_open_slots(struct backend_lmdb *lmdb, bool create, struct store_error *err)
 {

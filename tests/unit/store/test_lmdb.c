@@ -95,6 +95,28 @@ a_store_is_created_once(void **state)
 	assert_string_equal(text_of(fixture->store, "a"), "kept");
 }
 
+/* Somebody has moved data.mdb away, and may yet bring it back: without its slots it is lost. */
+static void
+slots_without_a_database_are_left_alone(void **state)
+{
+	struct fixture *fixture = *state;
+	char from[128], to[128];
+	struct store_error err = {0};
+
+	assert_int_equal(
+		store_create(fixture->path, fixture->root_key, (struct store_bytes){0}, NULL),
+		STORE_OK);
+	snprintf(from, sizeof from, "%s/data.mdb", fixture->path);
+	snprintf(to, sizeof to, "%s/moved.mdb", fixture->path);
+	assert_int_equal(rename(from, to), 0);
+	assert_int_equal(
+		store_create(fixture->path, fixture->root_key, (struct store_bytes){0}, &err),
+		STORE_EXISTS);
+	assert_non_null(strstr(err.message, "slots of a store without its data.mdb"));
+	assert_int_equal(rename(to, from), 0);
+	fixture_reopen(fixture);
+}
+
 static void
 one_opener_at_a_time(void **state)
 {
@@ -424,6 +446,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		ON_PATH(files_are_for_the_owner_alone),
 		ON_PATH(a_store_is_created_once),
+		ON_PATH(slots_without_a_database_are_left_alone),
 		ON_PATH(one_opener_at_a_time),
 		ON_PATH(files_are_closed_on_exec),
 		ON_PATH(what_is_no_store_is_not_opened),
