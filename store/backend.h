@@ -62,6 +62,8 @@ struct backend_class {
 	 * Slots: SLOT_SIZE bytes each, by number, that lie outside of the map and are overwritten where
 	 * they are: what was in one is gone when slots_sync has answered. One never written reads as
 	 * zeros. After a failure, what was written since the last slots_sync is to be written again.
+	 * A store fills them ahead of the commit that gives them out: where several share a backend,
+	 * each needs slots of its own.
 	 */
 	enum store_status (*slot_read)(struct backend *backend, uint64_t slot,
 				       uint8_t ret_bytes[BACKEND_SLOT_SIZE], struct store_error *err);
