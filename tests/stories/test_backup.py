@@ -177,6 +177,19 @@ def test_a_backup_is_whole_or_not_there(house, tmp_path):
     house.broker.local("backup", target)
 
 
+def test_a_file_that_comes_meanwhile_is_kept(house, tmp_path):
+    target = tmp_path / "b"
+
+    def watch(kind, _):
+        if kind == middle.DATA:
+            target.write_text("somebody's")
+        return True
+
+    with Middle(str(tmp_path), house.broker.control, watch) as between:
+        run(program("postern"), "backup", target, "--control", between.path, status=CANNOT)
+    assert os.listdir(tmp_path) == ["b"] and target.read_text() == "somebody's"
+
+
 def test_an_interrupted_backup_leaves_nothing(house, tmp_path):
     house.admitted()
     held = threading.Event()

@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+import middle
 from broker import Broker, program, run
 from conftest import House
 from guest import Refused
@@ -64,6 +65,27 @@ def test_unsealed_at_start_by_the_tpm(hosted, machine):
     key = secret_of(hosted)
     assert key not in sealed_file(hosted).read_bytes()
     assert "root_key" not in pathlib.Path(hosted.broker.config).read_text(encoding="ascii")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="locks more memory than others may: wants root")
+def test_the_tpms_stack_is_locked_in_memory(hosted, machine, tmp_path):
+    """It has the key in ordinary memory for a moment, of which nothing is to be swapped out."""
+    command, seen = [], []
+
+    def watch(kind, _):
+        if kind == middle.KEY:
+            status = pathlib.Path(f"/proc/{command[0].pid}/status").read_text(encoding="ascii")
+            seen.extend(int(line.split()[1]) for line in status.splitlines() if line.startswith(("VmLck", "VmSize")))
+        return kind != middle.KEY
+
+    restart(hosted)
+    with middle.Middle(str(tmp_path), hosted.broker.control, watch) as between:
+        command.append(subprocess.Popen(
+            [program("postern"), "unseal", "--tpm", "--tcti", machine.tcti, "--sealed", str(sealed_file(hosted)),
+             "--control", between.path], stderr=subprocess.DEVNULL))
+        assert command[0].wait(30) == AGAIN
+    size, locked = seen
+    assert locked > size / 2, seen
 
 
 def secret_of(house):

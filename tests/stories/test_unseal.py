@@ -5,7 +5,9 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -18,7 +20,7 @@ from memory import places
 from shares import Share, combine
 from terminal import Terminal
 
-NOT_GOOD, USAGE, MALFORMED, AGAIN, DENIED = 1, 64, 65, 75, 77
+NOT_GOOD, USAGE, MALFORMED, AGAIN, DENIED, MISCONFIGURED = 1, 64, 65, 75, 77, 78
 in_shares = pytest.mark.shares(5, 3)
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user: wants root")
 
@@ -253,6 +255,60 @@ def test_the_socket_is_for_root_and_the_brokers_user(bare):
     if reached.returncode == 126 or "No such file" in reached.stderr:
         pytest.skip("the build's folder is closed to others")
     assert reached.returncode == DENIED, reached
+
+
+def listen_as_nobody(path, told):
+    """In a process of its own, until it is ended: says that it listens, and then what it received."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(path)
+            listener.listen(1)
+            os.write(told, b"listens ")
+            with listener.accept()[0] as client:
+                os.write(told, client.recv(4096))
+    finally:
+        os._exit(0)
+
+
+@needs_root
+@in_shares
+def test_no_share_goes_to_whoever_listens(bare):
+    """Where others may write, somebody can put himself in the broker's place."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o1777)
+        reading, writing = os.pipe()
+        child = listen_as_nobody(os.path.join(folder, "control.sock"), writing)
+        os.close(writing)
+        with os.fdopen(reading, "rb", buffering=0) as told:
+            assert told.read(64) == b"listens "
+            done = run(program("postern"), "unseal", "--control", os.path.join(folder, "control.sock"), "--share-file",
+                       bare.broker.share_files[0], status=MISCONFIGURED)
+            assert "who listens there" in done.stderr
+            os.waitpid(child, 0)
+            assert told.read() == b""
+
+
+@needs_root
+def test_a_command_with_a_share_in_hand_is_not_to_be_looked_into(tmp_path):
+    """No core dump, and no debugger of the same user: the process's files are root's then."""
+    command = [program("postern"), "store", "check", "--offline", "--store", tmp_path / "none"]
+    as_nobody = ["/bin/sh", "-c", 'ulimit -S -c "$(ulimit -H -c)"; exec "$@"', "sh", "/usr/bin/setpriv",
+                 "--reuid=65534", "--regid=65534", "--clear-groups"]
+    if run(*as_nobody, *command, status=None).returncode == 127:
+        pytest.skip("the build's folder is closed to others")
+    with Terminal(*as_nobody, *command) as terminal:
+        terminal.wait("A share of the root key")
+        process = pathlib.Path(f"/proc/{terminal.pid}")
+        assert "Uid:\t65534" in (process / "status").read_text()
+        assert (process / "mem").stat().st_uid == 0
+        core = next(line for line in (process / "limits").read_text().splitlines() if "core file" in line)
+        assert core.split()[4] == "0", core
 
 
 @in_shares
