@@ -206,11 +206,12 @@ run_connection(void *argument)
 	struct connection *connection = argument;
 	struct keeper *keeper = connection->keeper;
 	struct frame frame;
+	bool locked = keeper_lock_stack();
 
-	while (!atomic_load(&keeper->sealing) && !atomic_load(&keeper->control->ending) &&
+	while (locked && !atomic_load(&keeper->sealing) && !atomic_load(&keeper->control->ending) &&
 	       channel_receive(connection->channel, &connection->buffer, &frame) == CHANNEL_OK) {
 		serve(connection, &frame);
-		sodium_stackzero(KEEPER_STACK_WIPED);
+		sodium_stackzero(KEEPER_STACK);
 	}
 	pthread_mutex_lock(&keeper->control->mutex);
 	if (keeper->control->rekeying.owner == connection)
@@ -293,7 +294,12 @@ let_in(struct control *control)
 	pthread_mutex_lock(&control->mutex);
 	bool in = allowed && i < CONTROL_CONNECTIONS_MAX && !atomic_load(&control->ending) &&
 		  start_connection(control, &control->connections[i], channel, uid);
+	bool lacks =
+		allowed && i < CONTROL_CONNECTIONS_MAX && !in && !atomic_load(&control->ending);
 	pthread_mutex_unlock(&control->mutex);
+	if (lacks)
+		role_complain("the local socket: no memory, or it cannot be locked: raise "
+			      "RLIMIT_MEMLOCK");
 	if (!in)
 		close(channel);
 }

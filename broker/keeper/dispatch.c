@@ -62,7 +62,7 @@ worker_run(struct worker *worker)
 		else
 			handler->handle(worker, &frame);
 		worker_trim(worker);
-		sodium_stackzero(KEEPER_STACK_WIPED);
+		sodium_stackzero(KEEPER_STACK);
 	}
 	/* Closed, or not to be understood any more: then for all threads, so that the daemon ends
 	 * rather than limps. What they are answering still leaves. */

@@ -22,10 +22,10 @@
 
 #define KEEPER_PROBLEM_SIZE 320
 #define KEEPER_WORKERS_MAX  64
-/* A stack may be swapped out, and what computes with keys leaves some of them there (what BLAKE2b
- * is keyed with, for one): each thread wipes what is below it (sodium_stackzero) after each piece
- * of work. */
-#define KEEPER_STACK_WIPED ((size_t)128 * 1024)
+/* What computes with keys does so on its stack, and leaves some of them there (what BLAKE2b is
+ * keyed with, for one). Each thread locks this much of its stack, and wipes below itself
+ * (sodium_stackzero) after each piece of work. */
+#define KEEPER_STACK ((size_t)128 * 1024)
 
 struct keeper_options {
 	const char *store; /* path */
@@ -164,6 +164,8 @@ struct worker {
 __attribute__((warn_unused_result)) bool worker_start(struct worker *worker, struct keeper *keeper);
 void worker_clear(struct worker *worker);
 /* The worker's own loop: one frame after another until the channel closes. */
+/* Of the calling thread, from its frame on. False: said. */
+__attribute__((warn_unused_result)) bool keeper_lock_stack(void);
 void worker_run(struct worker *worker);
 /* Sends FRAME_ANSWER; the payload is for WIRE_OK alone. */
 void worker_answer(struct worker *worker, uint64_t id, enum wire_status status,

@@ -16,6 +16,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* As long as values are small. */
+#define LOCKED_BY_WORKER ((size_t)128 * 1024 + KEEPER_STACK)
+#define LOCKED_BESIDE	 ((size_t)512 * 1024 + 3 * KEEPER_STACK) /* keys, what unseals, the clerk */
+
 static const struct settings_key keys[] = {
 	{"store", false, true},
 	{"root_key", false, false},
@@ -102,6 +106,20 @@ read_root_key(const char *path)
 	return taken;
 }
 
+/* Before anything is served: later it would be found out by whoever brings the last share. */
+static bool
+may_lock(unsigned workers)
+{
+	size_t wanted = LOCKED_BESIDE + workers * LOCKED_BY_WORKER;
+	auto_secret *probe = secret_new(wanted);
+
+	if (!probe)
+		role_complain("secrets are locked in memory, and %zu KiB of it cannot be: raise "
+			      "RLIMIT_MEMLOCK",
+			      wanted / 1024);
+	return probe != NULL;
+}
+
 /* Whatever has a path, while there are paths. An exit status that was said, or 0. */
 static int
 attach(struct keeper *keeper, struct keeper_options *options, const char *control)
@@ -130,7 +148,7 @@ unseal(struct keeper *keeper, const char *path)
 		return ROLE_EXIT_CONFIGURATION;
 	enum keeper_unsealing outcome = keeper_unseal(keeper, root_key, &none, problem);
 	secret_free(root_key);
-	sodium_stackzero(KEEPER_STACK_WIPED);
+	sodium_stackzero(KEEPER_STACK);
 	if (outcome == KEEPER_UNSEALED)
 		return 0;
 	role_complain("%s", problem);
@@ -161,6 +179,8 @@ keeper_main(void)
 		role_complain("a number in the configuration is out of range");
 		return ROLE_EXIT_CONFIGURATION;
 	}
+	if (!may_lock(options.workers) || !keeper_lock_stack())
+		return ROLE_EXIT_FAILED;
 	const char *key_path =
 		settings_get(settings, "sealed", 0) ? NULL : settings_get(settings, "root_key", 0);
 	int status = attach(&keeper, &options, settings_get(settings, "control", 0));

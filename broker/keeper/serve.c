@@ -42,7 +42,12 @@ after(int milliseconds, struct timespec *ret_then)
 static void *
 run_worker(void *argument)
 {
-	worker_run(argument);
+	struct worker *worker = argument;
+
+	if (keeper_lock_stack())
+		worker_run(worker);
+	else
+		keeper_give_up(worker->keeper, "no locked memory");
 	return NULL;
 }
 
@@ -106,6 +111,10 @@ run_clerk(void *argument)
 	struct clerk *clerk = argument;
 	struct timespec until;
 
+	if (!keeper_lock_stack()) {
+		keeper_give_up(clerk->worker.keeper, "no locked memory");
+		return NULL;
+	}
 	pthread_mutex_lock(&clerk->mutex);
 	while (!clerk->ended) {
 		after(clerk->resealing ? RESEAL_PAUSE_MS : CLERK_MS, &until);
@@ -114,7 +123,7 @@ run_clerk(void *argument)
 			break;
 		pthread_mutex_unlock(&clerk->mutex);
 		work(clerk);
-		sodium_stackzero(KEEPER_STACK_WIPED);
+		sodium_stackzero(KEEPER_STACK);
 		pthread_mutex_lock(&clerk->mutex);
 	}
 	pthread_mutex_unlock(&clerk->mutex);
@@ -258,7 +267,7 @@ serve(struct keeper *keeper)
 	if (!worker_start(&clerk.worker, keeper))
 		return false;
 	write_due(&clerk);
-	sodium_stackzero(KEEPER_STACK_WIPED);
+	sodium_stackzero(KEEPER_STACK);
 	/* With a disk that takes nothing there is still what can be read. */
 	bool good = (clerk.started || worker_refusal(&clerk.worker) == WIRE_STORE) &&
 		    pthread_create(&clerk_thread, NULL, run_clerk, &clerk) == 0;

@@ -5,6 +5,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +17,21 @@ int64_t
 unix_now(void)
 {
 	return (int64_t)time(NULL);
+}
+
+bool
+keeper_lock_stack(void)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t end = ((uintptr_t)__builtin_frame_address(0) + page) & ~(page - 1);
+	uintptr_t from = end - KEEPER_STACK;
+
+	sodium_stackzero(KEEPER_STACK); /* grown so far: a hole cannot be locked */
+	if (mlock((const void *)from, KEEPER_STACK) == 0 &&
+	    madvise((void *)from, KEEPER_STACK, MADV_DONTDUMP) == 0)
+		return true;
+	role_complain("a stack cannot be locked in memory: raise RLIMIT_MEMLOCK");
+	return false;
 }
 
 bool
