@@ -15,14 +15,21 @@
 		.help = help_##function                                                            \
 	}
 
+/* Of the list in the help: a row that no words find. */
+#define HEADING(text)                                                                              \
+	{                                                                                          \
+		.words = "", .summary = text                                                       \
+	}
+
 static const struct command commands[] = {
-	ROW("fetch", fetch, "guest: get secrets by proving what this machine booted"),
-	ROW("enroll", enroll, "guest: make this machine known to the broker"),
+	HEADING("On a guest"),
+	ROW("fetch", fetch, "get secrets by proving what this machine booted"),
+	ROW("enroll", enroll, "make this machine known to the broker"),
+	HEADING("On the broker's host: its keys and its store"),
 	ROW("init", init, "make a new broker and its first operator"),
-	ROW("status", status, "what the broker holds and how it does"),
 	ROW("unseal", unseal, "give a sealed broker a share of its root key"),
-	ROW("tpm seal", tpm_seal, "host: seal the root key to this host's TPM and state"),
-	ROW("witness", witness, "host: count in the TPM, so that an older store is noticed"),
+	ROW("tpm seal", tpm_seal, "seal the root key to this host's TPM and state"),
+	ROW("witness", witness, "count in the TPM, so that an older store is noticed"),
 	ROW("seal", seal, "make the broker forget its keys, at once"),
 	ROW("seal-status", seal_status, "sealed or not, frozen or not, and how far a rotation is"),
 	ROW("shares verify", shares_verify, "whether shares are good, without unsealing"),
@@ -33,6 +40,7 @@ static const struct command commands[] = {
 	ROW("restore", restore, "a store out of a backup"),
 	ROW("store check", store_check, "whether every record is what was written"),
 	ROW("thaw", thaw, "let a broker serve whose store may be an older one"),
+	HEADING("An operator: secrets"),
 	ROW("secret put", secret_put, "seal a secret and send it in"),
 	ROW("secret list", secret_list, "names of secrets"),
 	ROW("secret show", secret_show, "what is known about a secret, but its values"),
@@ -41,6 +49,7 @@ static const struct command commands[] = {
 	ROW("secret destroy", secret_destroy, "erase the values of versions for good"),
 	ROW("secret settings", secret_settings, "how much of a secret is kept, and for how long"),
 	ROW("secret remove", secret_remove, "erase a secret with all that is known of it"),
+	HEADING("An operator: machines and what they may boot"),
 	ROW("machine register", machine_register, "let a machine in before it first boots"),
 	ROW("machine pending", machine_pending, "machines that wait for admission"),
 	ROW("machine admit", machine_admit, "admit a machine that waits"),
@@ -56,6 +65,7 @@ static const struct command commands[] = {
 	ROW("baseline lint", baseline_lint, "what a baseline leaves open, and why"),
 	ROW("baseline list", baseline_list, "all baselines"),
 	ROW("baseline end", baseline_end, "let a baseline end"),
+	HEADING("An operator: policies"),
 	ROW("policy show", policy_show, "policies in force"),
 	ROW("policy authorize", policy_authorize, "decide a request by policies in files"),
 	ROW("policy validate", policy_validate, "hold policies in files against a schema"),
@@ -65,6 +75,7 @@ static const struct command commands[] = {
 	ROW("policy check", policy_check, "what a policy would change"),
 	ROW("policy apply", policy_apply, "put a policy in force"),
 	ROW("policy delete", policy_delete, "take a policy out of force"),
+	HEADING("An operator: who is trusted"),
 	ROW("anchor add", anchor_add, "trust a CA of TPM manufacturers"),
 	ROW("anchor list", anchor_list, "trusted CAs"),
 	ROW("crl add", crl_add, "bring what a CA has revoked"),
@@ -79,9 +90,12 @@ static const struct command commands[] = {
 	ROW("operator add", operator_add, "make somebody an operator"),
 	ROW("operator list", operator_list, "all operators"),
 	ROW("revoke", revoke, "end trust in a CA, key, machine, baseline or operator"),
+	HEADING("An operator: what happened"),
+	ROW("status", status, "what the broker holds and how it does"),
 	ROW("explain", explain, "why a machine got what it got, check by check"),
 	ROW("audit tail", audit_tail, "the newest audit entries"),
 	ROW("audit verify", audit_verify, "check the whole audit log and every act"),
+	HEADING("Evidence in files: no broker is asked"),
 	ROW("ek verify", ek_verify, "whether a TPM's endorsement key is vouched for"),
 	ROW("eventlog", eventlog, "what a firmware's event log says, and what of it is proved"),
 	ROW("ima", ima, "what a Linux kernel measured of files, and what of it is proved"),
@@ -94,8 +108,11 @@ list_print(FILE *to)
 {
 	(void)fprintf(to, "postern - secrets for machines that prove what they booted\n\n"
 			  "usage: postern COMMAND [ARGUMENT]...\n\n");
-	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		(void)fprintf(to, "  %-18s %s\n", commands[i].words, commands[i].summary);
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		bool heading = commands[i].run == NULL;
+		(void)fprintf(to, heading ? "%s%s\n" : "  %-18s %s\n",
+			      heading && i > 0 ? "\n" : commands[i].words, commands[i].summary);
+	}
 	(void)fprintf(
 		to,
 		"\n`postern help COMMAND` explains one; postern(1) is the manual. Most that ask a "
@@ -114,7 +131,7 @@ command_find(int argc, char **argv, int *ret_used)
 		size_t first = space != NULL ? (size_t)(space - commands[i].words)
 					     : strlen(commands[i].words);
 		int words = space != NULL ? 2 : 1;
-		if (argc < words || strlen(argv[0]) != first ||
+		if (commands[i].run == NULL || argc < words || strlen(argv[0]) != first ||
 		    memcmp(argv[0], commands[i].words, first) != 0)
 			continue;
 		if (space != NULL && strcmp(argv[1], space + 1) != 0)
