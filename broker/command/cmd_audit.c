@@ -39,7 +39,9 @@ const char help_audit_verify[] =
 	"with\n"
 	"                      `postern fetch --checkpoint FILE`: nothing before it was rewritten\n"
 	"\n"
-	"Exit status 65 if anything does not hold.\n";
+	"Exit status 65 if anything does not hold.\n"
+	"\n"
+	"Example: postern audit verify --checkpoint head.json\n";
 /* clang-format on */
 
 /* ---- reading pages ---- */

@@ -40,7 +40,9 @@ const char help_enroll[] =
 	"  --json            {\"machine\": ID, \"state\": \"pending\" or \"admitted\"}\n"
 	"\n"
 	"Prints the machine's id, and on stderr whether it is admitted.\n"
-	"Next, if it is pending: an operator runs `postern machine admit ID --name NAME`.\n";
+	"Next, if it is pending: an operator runs `postern machine admit ID --name NAME`.\n"
+	"\n"
+	"Example: postern enroll --ek p256\n";
 /* clang-format on */
 
 struct enrolment {

@@ -59,7 +59,9 @@ const char help_ima_allow_end[] =
 	"postern ima-allow end NAME\n"
 	"\n"
 	"Takes an allow-list away. Files that are on no other are no longer "
-	"listed.\n";
+	"listed.\n"
+	"\n"
+	"Example: postern ima-allow end debian-12-2026-01\n";
 /* clang-format on */
 
 /* ---- keys ---- */

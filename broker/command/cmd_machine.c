@@ -47,7 +47,9 @@ const char help_machine_admit[] =
 
 const char help_machine_list[] = "postern machine list [--state pending|admitted|suspended]\n"
 				 "\n"
-				 "All machines, or those in one state.\n";
+				 "All machines, or those in one state.\n"
+				 "\n"
+				 "Example: postern machine list --state suspended\n";
 
 const char help_machine_show[] = "postern machine show MACHINE\n"
 				 "\n"
@@ -56,7 +58,9 @@ const char help_machine_show[] = "postern machine show MACHINE\n"
 				 "and the PCR values, and what its logs proved, when it was last "
 				 "enrolled or released\n"
 				 "to: `postern explain` tells of what was denied since (--json "
-				 "has all values).\n";
+				 "has all values).\n"
+				 "\n"
+				 "Example: postern machine show web-1\n";
 
 const char help_machine_suspend[] =
 	"postern machine suspend MACHINE --reason TEXT\n"
