@@ -157,6 +157,29 @@ test_a_rotation_in_doubt_ends_the_keeper(void **state)
 	start_again(house);
 }
 
+/* Who fills the disk must not keep it open. */
+static void
+test_a_disk_that_takes_no_entry_does_not_keep_it_from_being_sealed(void **state)
+{
+	struct house *house = *state;
+	struct house_control control;
+
+	control_open(house, &control);
+	fail_next(STORE_SPACE, false);
+	assert_int_equal(control_ask(&control, FRAME_CONTROL_SEAL, (struct bytes){0}), CONTROL_OK);
+	assert_non_null(strstr(control.text, "could not be told"));
+	house_await_seal(house);
+	control_close(&control);
+	start_again(house);
+	struct operation_request request = {.operation = OPERATION_SEAL};
+	fail_next(STORE_SPACE, false);
+	struct house_answer answer = house_operate(house, &house->alice, &request);
+	assert_int_equal(answer.outcome, OUTCOME_OK);
+	free(answer.json);
+	house_await_seal(house);
+	start_again(house);
+}
+
 static void
 test_an_act_in_doubt_ends_the_keeper_and_counts_from_its_next_start(void **state)
 {
@@ -321,6 +344,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		TEST(test_a_commit_in_doubt_ends_the_keeper),
 		TEST(test_a_rotation_in_doubt_ends_the_keeper),
+		TEST(test_a_disk_that_takes_no_entry_does_not_keep_it_from_being_sealed),
 		TEST(test_an_act_in_doubt_ends_the_keeper_and_counts_from_its_next_start),
 		TEST(test_a_disk_that_takes_nothing_refuses_and_the_keeper_goes_on),
 		TEST(test_a_start_on_a_disk_that_takes_nothing_serves_readings),
