@@ -210,6 +210,26 @@ a_slot_of_a_failed_commit_is_filled_anew(void **state)
 	assert_string_equal(text_of(fixture->store, "b"), "3");
 }
 
+/* Under zeros it would be known to all who have the data key. */
+static void
+a_slot_that_was_emptied_is_not_given_out(void **state)
+{
+	struct fixture *fixture = *state;
+	static const uint8_t zeros[BACKEND_SLOT_SIZE];
+	struct store_batch *batch = store_batch_new();
+	struct store_error err = {0};
+
+	put_erasable(fixture->store, "a", "1");
+	save_slot(fixture, slot_of(fixture, "r/a") + 1, zeros);
+	store_batch_put_erasable(batch, "b", bytes_of("2"));
+	assert_int_equal(store_commit(fixture->store, batch, &err), STORE_IO);
+	assert_non_null(strstr(err.message, "is empty: the file was changed"));
+	fixture_reopen(fixture);
+	assert_int_equal(store_commit(fixture->store, batch, &err), STORE_OK);
+	assert_string_equal(text_of(fixture->store, "b"), "2");
+	store_batch_free(batch);
+}
+
 #define IN_MEMORY(test)                                                                            \
 	cmocka_unit_test_setup_teardown(test, fixture_setup_memory, fixture_teardown)
 
@@ -224,6 +244,7 @@ main(void)
 		IN_MEMORY(what_was_to_be_erased_is_so_after_unsealing),
 		IN_MEMORY(changed_keys_outlive_the_power),
 		IN_MEMORY(a_slot_of_a_failed_commit_is_filled_anew),
+		IN_MEMORY(a_slot_that_was_emptied_is_not_given_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
