@@ -345,6 +345,63 @@ test_a_key_without_a_counter_waits_for_it(void **state)
 	assert_serving(scene);
 }
 
+static struct scene *examined; /* what an appraiser's hook has no other way to */
+
+static void
+freeze_now(void)
+{
+	struct house_control control;
+
+	control_open(&examined->house, &control);
+	assert_int_equal(control_witness(&control, 1, 9), CONTROL_REFUSED);
+	control_close(&control);
+}
+
+static void
+freeze_release(const struct wire_examine_log *request, struct wire_appraisal *appraisal)
+{
+	(void)request;
+	(void)appraisal;
+	freeze_now();
+}
+
+static void
+freeze_enrolment(struct house *house)
+{
+	(void)house;
+	freeze_now();
+}
+
+/* It was let in while the keeper served, and decided on after. */
+static void
+test_what_is_in_hand_when_it_freezes_is_not_done(void **state)
+{
+	const struct guest_release how = {.event_log = text_bytes("a log")};
+	struct scene *scene = *state;
+	struct guest guest, other;
+	bool admitted;
+
+	examined = scene;
+	guest_open(&guest);
+	guest_open(&other);
+	guest_admit(&scene->house, &guest, "first");
+	house_put(&scene->house, "web/key", text_bytes("value"));
+	assert_int_equal(control_witness(&scene->control, 1, 5), CONTROL_OK);
+	scene->house.lie = freeze_release;
+	assert_int_equal(guest_release(&scene->house, &guest, &how, NULL), WIRE_FROZEN);
+	scene->house.lie = NULL;
+	thaw(scene);
+	assert_int_equal(guest_release(&scene->house, &guest, &(struct guest_release){0}, NULL),
+			 WIRE_OK);
+	assert_int_equal(control_witness(&scene->control, 1, 5), CONTROL_REFUSED);
+	thaw(scene);
+	scene->house.examining = freeze_enrolment;
+	assert_int_equal(guest_enroll(&scene->house, &other, &admitted), WIRE_FROZEN);
+	scene->house.examining = NULL;
+	guest_close(&guest);
+	guest_close(&other);
+}
+
 /* ---- backups ---- */
 
 static void
@@ -387,6 +444,7 @@ main(void)
 		TEST(test_counters_against_what_the_store_knows),
 		TEST(test_rounds_of_a_witness),
 		TEST(test_a_key_without_a_counter_waits_for_it),
+		TEST(test_what_is_in_hand_when_it_freezes_is_not_done),
 		TEST(test_a_frozen_keeper_backs_up_and_checks),
 #undef TEST
 	};
