@@ -53,14 +53,21 @@ class StoreReader:
         self.id = header[12:28]
         _, oldest, slot = struct.unpack(">IIQ", header[28:44])
         wrap = keyed(root_key, b"postern/store/wrap/v2\0", self.id)
-        wrap = keyed(wrap, b"postern/store/wrap-slot/v1\0", struct.pack(">Q", slot), self.slot(slot))
+        self.wrapping = keyed(wrap, b"postern/store/wrap-slot/v1\0", struct.pack(">Q", slot), self.slot(slot))
         self.data_keys = {}
         for name, value in self.records.items():
             if name.startswith(b"m/key/") and name != b"m/key/set":
-                generation = struct.pack(">I", int(name[6:], 16))
-                self.data_keys[int(name[6:], 16)] = opened(wrap, value[8:32], value[32:], b"postern/store/data-key/v2\0"
-                                                           + self.id + generation + value[:8])
+                self.data_keys[int(name[6:], 16)] = self.unwrap(int(name[6:], 16), value)
         assert min(self.data_keys) == oldest
+        self.keys = {label: keyed(root_key, b"postern/store/" + label.encode() + b"\0", self.id)
+                     for label in ("wrap/v2", "header/v2", "backup/v1")}
+        self.keys.update({f"data/{generation}": key for generation, key in self.data_keys.items()},
+                         set=self.unwrap(0, self.records[b"m/key/set"]), wrapping=self.wrapping)
+
+    def unwrap(self, generation, value, wrapping=None):
+        """A wrapped key as it lies, or lay, in the file."""
+        return opened(wrapping or self.wrapping, value[8:32], value[32:], b"postern/store/data-key/v2\0" + self.id
+                      + struct.pack(">I", generation) + value[:8])
 
     def slot(self, number):
         return self.slots[number * SLOT_SIZE:(number + 1) * SLOT_SIZE]
@@ -68,16 +75,19 @@ class StoreReader:
     def slot_of(self, name):
         return struct.unpack(">Q", self.records[name][12:20])[0]
 
-    def open(self, name, record, slot_bytes=None):
-        """One record as it lies, or lay, in the file; `slot_bytes` in place of those that its slot has."""
+    def key_of(self, record, slot_bytes=None):
         generation, slot = struct.unpack(">IQ", record[8:20])
         key = self.data_keys[generation]
-        if slot != NO_SLOT:
-            place = b"erasable" + record[12:20]
-            cover = hchacha20(slot_bytes if slot_bytes is not None else self.slot(slot), place)
-            key = bytes(one ^ other for one, other in zip(hchacha20(key, place), cover))
-        return opened(key, record[20:44], record[44:], b"postern/store/record/v2\0" + record[8:20]
-                      + struct.pack(">H", len(name)) + name + record[:8])
+        if slot == NO_SLOT:
+            return key
+        place = b"erasable" + record[12:20]
+        cover = hchacha20(slot_bytes if slot_bytes is not None else self.slot(slot), place)
+        return bytes(one ^ other for one, other in zip(hchacha20(key, place), cover))
+
+    def open(self, name, record, slot_bytes=None):
+        """One record as it lies, or lay, in the file; `slot_bytes` in place of those that its slot has."""
+        return opened(self.key_of(record, slot_bytes), record[20:44], record[44:], b"postern/store/record/v2\0"
+                      + record[8:20] + struct.pack(">H", len(name)) + name + record[:8])
 
     def everything(self):
         """Name -> value, of every sealed record there is; all of them open."""
