@@ -65,7 +65,9 @@ const char help_init[] =
 	"of your guests, under /etc/postern. Move operator.conf, ca.crt and NAME.key to where the\n"
 	"operator works, under ~/.config/postern. root.key opens the store: back it up "
 	"elsewhere.\n"
-	"With shares, hand each to another person, and `postern unseal` after each start.\n";
+	"With shares, hand each to another person, and `postern unseal` after each start. Keep a "
+	"copy of\n"
+	"posternd.conf, tls.crt and tls.key elsewhere: `postern backup` has the store alone.\n";
 /* clang-format on */
 
 /* ---- arguments ---- */
