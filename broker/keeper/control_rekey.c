@@ -266,7 +266,6 @@ commit(struct connection *connection)
 			      worker_refusal_text(&connection->worker));
 	control->set = rekeying->set;
 	rekeying_clear(control);
-	gathering_clear(&control->to_unseal);
 	control_say(connection, CONTROL_OK,
 		    "the new root key is in force, and the old one opens "
 		    "nothing of this store any more");

@@ -209,6 +209,10 @@ unsealed(struct connection *connection, const struct unsealing *unsealing)
 {
 	struct keeper *keeper = connection->keeper;
 
+	/* Where it was the key that came after some of its shares. */
+	pthread_mutex_lock(&keeper->control->mutex);
+	gathering_clear(&keeper->control->to_unseal);
+	pthread_mutex_unlock(&keeper->control->mutex);
 	rouse(keeper);
 	pthread_rwlock_rdlock(&keeper->lock);
 	audit_unsealing(connection, unsealing);

@@ -231,10 +231,14 @@ test_the_key_itself_unseals(void **state)
 		control_give_key(&scene->control, key, CONTROL_TO_VERIFY, CONTROL_NO_WITNESS),
 		CONTROL_OK);
 	assert_true(control_state(&scene->control).sealed);
+	/* A share that was given before is in nobody's memory then. */
+	assert_int_equal(control_give(&scene->control, &scene->house, CONTROL_TO_UNSEAL, 1, false),
+			 CONTROL_MORE);
 	assert_int_equal(
 		control_give_key(&scene->control, key, CONTROL_TO_UNSEAL, CONTROL_NO_WITNESS),
 		CONTROL_OK);
 	assert_false(control_state(&scene->control).sealed);
+	assert_null(scene->house.keeper.control->to_unseal.shares);
 	/* The log tells of the wrong one, which it could not while there was no key. */
 	char *log = house_audit(&scene->house);
 	assert_non_null(strstr(log, "\\\"wrong\\\":1"));
