@@ -113,6 +113,16 @@ mutation "what a key is sealed to" attest/attester/host_pcrs.c 's/pcrs->mask & 1
 	unit attester-host
 mutation "the broker's word before sealing" broker/command/cmd_tpm.c 's/status = key_verify\(control, key\);/status = 0;/' \
 	story test_tpm_unseal.py another_state
+mutation "who listens for shares" broker/command/control.c 's/if \(!listener_trusted\(control->channel, path\)\)/if (!listener_trusted(control->channel, path) \&\& false)/' \
+	story test_unseal.py whoever
+mutation "no debugger of a command" broker/command/process.c 's/prctl\(PR_SET_DUMPABLE, 0, 0, 0, 0\)/prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)/' \
+	story test_unseal.py looked_into
+mutation "no core dump of a command" broker/command/process.c 's/if \(setrlimit\(RLIMIT_CORE, &none\) != 0/if (none.rlim_cur != 0/' \
+	story test_unseal.py looked_into
+mutation "the TPM stack's memory" broker/command/host_tpm.c 's/MCL_CURRENT \| MCL_FUTURE \| MCL_ONFAULT\) != 0/0) != 0/' \
+	story test_tpm_unseal.py stack
+mutation "a backup over another file" broker/command/cmd_backup.c 's/backup->path, RENAME_NOREPLACE/backup->path, 0/' \
+	story test_backup.py meanwhile
 
 echo "$tried tried, $survived not noticed"
 [ "$tried" -gt 0 ] && [ "$survived" = 0 ]
