@@ -59,17 +59,19 @@ struct backend_class {
 				   const struct backend_write *writes, size_t count,
 				   struct store_error *err);
 	/*
-	 * Slots: SLOT_SIZE bytes each, by number, that lie outside of the map and are overwritten where
-	 * they are: what was in one is gone when slots_sync has answered. One never written reads as
-	 * zeros. After a failure, what was written since the last slots_sync is to be written again.
-	 * A store fills them ahead of the commit that gives them out: where several share a backend,
-	 * each needs slots of its own.
+	 * Slots: SLOT_SIZE bytes each, by number, that lie outside of the map and are overwritten
+	 * where they are: what was in one is gone when slots_sync has answered. One never written
+	 * reads as zeros. After a failure, what was written since the last slots_sync is to be
+	 * written again. A store fills them ahead of the commit that gives them out: where several
+	 * share a backend, each needs slots of its own.
 	 */
 	enum store_status (*slot_read)(struct backend *backend, uint64_t slot,
-				       uint8_t ret_bytes[BACKEND_SLOT_SIZE], struct store_error *err);
+				       uint8_t ret_bytes[BACKEND_SLOT_SIZE],
+				       struct store_error *err);
 	/* `count` in a row, from `slot` on. */
 	enum store_status (*slots_write)(struct backend *backend, uint64_t slot,
-					 const uint8_t *bytes, size_t count, struct store_error *err);
+					 const uint8_t *bytes, size_t count,
+					 struct store_error *err);
 	enum store_status (*slots_sync)(struct backend *backend, struct store_error *err);
 	void (*close)(struct backend *backend);
 };
@@ -122,9 +124,9 @@ view_get(const struct view *view, const char *key, struct backend_record *ret_re
 	return view->backend->class->get(view->at, key, ret_record, err);
 }
 
-/* Addresses, of which 64-bit systems have enough: the map grows by doubling when it is full, for which
- * nobody may read, and a backup reads for minutes. Less is taken where the process may not have so
- * many. STORE_MISSING if there is no database and `create` is false. */
+/* Addresses, of which 64-bit systems have enough: the map grows by doubling when it is full, for
+ * which nobody may read, and a backup reads for minutes. Less is taken where the process may not
+ * have so many. STORE_MISSING if there is no database and `create` is false. */
 #define BACKEND_LMDB_MAP_SIZE ((size_t)1 << (sizeof(size_t) > 4 ? 34 : 28))
 __attribute__((warn_unused_result)) enum store_status
 backend_lmdb_open(const char *path, bool create, size_t map_size, struct backend **ret_backend,
@@ -132,15 +134,18 @@ backend_lmdb_open(const char *path, bool create, size_t map_size, struct backend
 
 /* store_create, store_attach and store_open above any backend. The latter two own the backend from
  * the call on, even when they fail; store_create_on does not. */
-__attribute__((warn_unused_result)) enum store_status
-store_create_on(struct backend *backend, const struct secret *root_key, struct store_bytes note,
-		struct store_error *err);
+__attribute__((warn_unused_result)) enum store_status store_create_on(struct backend *backend,
+								      const struct secret *root_key,
+								      struct store_bytes note,
+								      struct store_error *err);
 __attribute__((warn_unused_result)) enum store_status
 store_attach_on(struct backend *backend, struct store **ret_store, struct store_error *err);
 __attribute__((warn_unused_result)) enum store_status store_open_on(struct backend *backend,
 								    const struct secret *root_key,
 								    struct store **ret_store,
 								    struct store_error *err);
+/* After a successful commit, for the batch's last append: its number, 0 if it had none. */
+uint64_t store_batch_number(const struct store_batch *batch);
 /* How many batches wait for someone to take them into a group: what tests must know. */
 size_t store_waiting(struct store *store);
 

@@ -267,6 +267,17 @@ reload_head(struct store *store, struct head *head, struct store_error *err)
 	return STORE_OK;
 }
 
+/* A slot that cannot be taken stays so, until those that are filled ahead are filled anew. */
+static bool
+any_failed(const struct ticket *group)
+{
+	for (const struct ticket *ticket = group; ticket; ticket = ticket->next) {
+		if (ticket->status == STORE_IO)
+			return true;
+	}
+	return false;
+}
+
 static void
 commit_group(struct store *store, struct ticket *group, struct head *head)
 {
@@ -277,7 +288,7 @@ commit_group(struct store *store, struct ticket *group, struct head *head)
 		if (store->doubtful && reload_head(store, head, &failure) != STORE_OK)
 			break;
 		status = attempt_group(store, group, head, &failure);
-		store->doubtful = status != STORE_OK;
+		store->doubtful = status != STORE_OK || any_failed(group);
 	}
 	if (status == STORE_OK)
 		return;

@@ -132,8 +132,6 @@ void store_batch_append(struct store_batch *batch, const char *tag, struct store
  * callers share one fsync; a conflict in one does not fail the others. */
 __attribute__((warn_unused_result)) enum store_status
 store_commit(struct store *store, struct store_batch *batch, struct store_error *err);
-/* After a successful commit, for the batch's last append: its number, 0 if it had none. */
-uint64_t store_batch_number(const struct store_batch *batch);
 
 /* The newest durable revision: it only rises, unless the whole file was put back. */
 uint64_t store_revision(struct store *store);

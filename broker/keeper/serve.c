@@ -33,7 +33,7 @@ struct clerk {
 static void
 after(int milliseconds, struct timespec *ret_then)
 {
-	clock_gettime(CLOCK_REALTIME, ret_then);
+	clock_gettime(CLOCK_MONOTONIC, ret_then);
 	ret_then->tv_nsec += milliseconds * 1000000L;
 	ret_then->tv_sec += ret_then->tv_nsec / 1000000000L;
 	ret_then->tv_nsec %= 1000000000L;
@@ -86,8 +86,11 @@ reseal(struct clerk *clerk)
 		role_complain("re-sealing stops: %s: `postern store check`", err.message);
 		clerk->stuck = true;
 	}
-	/* What cannot be re-sealed now is looked at again when other work is. */
-	clerk->resealing = status == STORE_OK && rotation.oldest != rotation.generation;
+	/* What cannot be re-sealed now is looked at again when other work is; and where a record
+	 * does not open, all are, for it may have been mended: after the first time without haste.
+	 */
+	bool haste = !clerk->stuck || rotation.done < rotation.total;
+	clerk->resealing = status == STORE_OK && rotation.oldest != rotation.generation && haste;
 }
 
 static void
@@ -118,7 +121,7 @@ run_clerk(void *argument)
 	pthread_mutex_lock(&clerk->mutex);
 	while (!clerk->ended) {
 		after(clerk->resealing ? RESEAL_PAUSE_MS : CLERK_MS, &until);
-		pthread_cond_timedwait(&clerk->wake, &clerk->mutex, &until);
+		pthread_cond_clockwait(&clerk->wake, &clerk->mutex, CLOCK_MONOTONIC, &until);
 		if (clerk->ended)
 			break;
 		pthread_mutex_unlock(&clerk->mutex);
