@@ -167,6 +167,10 @@ may_now(struct connection *connection, const struct request *request)
 {
 	struct keeper *keeper = connection->keeper;
 
+	if (atomic_load(&keeper->sealing)) {
+		control_say(connection, CONTROL_SEALED, "it is being sealed");
+		return false;
+	}
 	if (!atomic_load(&keeper->open)) {
 		if (request->when & SEALED)
 			return true;
@@ -395,7 +399,7 @@ control_stop(struct control *control)
 static bool
 join(pthread_t thread, const struct timespec *deadline)
 {
-	return deadline ? pthread_timedjoin_np(thread, NULL, deadline) == 0
+	return deadline ? pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, deadline) == 0
 			: pthread_join(thread, NULL) == 0;
 }
 

@@ -88,7 +88,7 @@ void control_free(struct control *control);
 __attribute__((warn_unused_result)) bool control_start(struct control *control);
 /* Lets nobody in any more, and interrupts who is there; before control_join. */
 void control_stop(struct control *control);
-/* False: by `deadline` (CLOCK_REALTIME; NULL: however long it takes) one was still at work. */
+/* False: by `deadline` (CLOCK_MONOTONIC; NULL: however long it takes) one was still at work. */
 __attribute__((warn_unused_result)) bool control_join(struct control *control,
 						      const struct timespec *deadline);
 /* For the health of a sealed keeper. */

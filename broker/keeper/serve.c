@@ -182,14 +182,14 @@ keeper_lock_to_seal(struct keeper *keeper)
 	struct timespec until;
 
 	after(SEAL_MS, &until);
-	if (pthread_rwlock_timedwrlock(&keeper->lock, &until) == 0)
+	if (pthread_rwlock_clockwrlock(&keeper->lock, CLOCK_MONOTONIC, &until) == 0)
 		return true;
 	/* A worker holds its share until its answer is sent, and the gateway may not be ours any
 	 * more. What waits to be sent to it is not sent then. */
 	role_complain("sealing: what is in hand does not end: it is cut off");
 	(void)shutdown(keeper->options.gateway, SHUT_RDWR);
 	after(SEAL_MS, &until);
-	return pthread_rwlock_timedwrlock(&keeper->lock, &until) == 0;
+	return pthread_rwlock_clockwrlock(&keeper->lock, CLOCK_MONOTONIC, &until) == 0;
 }
 
 void
@@ -230,7 +230,7 @@ join(struct keeper *keeper, pthread_t thread)
 			until = keeper->seal_by;
 		else
 			after(SEAL_MS, &until);
-		if (pthread_timedjoin_np(thread, NULL, &until) == 0)
+		if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
 			return;
 		if (sealing)
 			keeper_end_sealed(keeper);
