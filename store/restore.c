@@ -126,11 +126,20 @@ make_part(struct restore *restore, struct store_error *err)
 				 err);
 }
 
+/* A folder's rename replaces an empty folder, and nothing else, where NOREPLACE is not known. */
+static bool
+take_name(const struct restore *restore)
+{
+	if (renameat2(AT_FDCWD, restore->part, AT_FDCWD, restore->path, RENAME_NOREPLACE) == 0)
+		return true;
+	return (errno == EINVAL || errno == ENOSYS) && rename(restore->part, restore->path) == 0;
+}
+
 /* The name is durable before it is said that the store is there. */
 static enum store_status
 give_name(struct restore *restore, struct store_error *err)
 {
-	if (renameat2(AT_FDCWD, restore->part, AT_FDCWD, restore->path, RENAME_NOREPLACE) != 0)
+	if (!take_name(restore))
 		return store_fail(err, errno == EEXIST ? STORE_EXISTS : STORE_IO, "%s: %s",
 				  restore->path, strerror(errno));
 	restore->building = false;

@@ -83,16 +83,6 @@ part_open(struct backup *backup, const char *path)
 	return 0;
 }
 
-/* Not over what somebody has made there meanwhile, where the file system knows how. */
-static bool
-part_rename(const struct backup *backup)
-{
-	if (renameat2(AT_FDCWD, backup->part, AT_FDCWD, backup->path, RENAME_NOREPLACE) == 0)
-		return true;
-	return (errno == EINVAL || errno == ENOSYS) && access(backup->path, F_OK) != 0 &&
-	       rename(backup->part, backup->path) == 0;
-}
-
 static int
 part_finish(struct backup *backup)
 {
@@ -102,7 +92,7 @@ part_finish(struct backup *backup)
 		return complain(EX_IOERR, "%s: %s", backup->part, strerror(errno));
 	if (!file_beside(backup->path, ".", folder))
 		return complain(EX_CANTCREAT, "%s: too long a path", backup->path);
-	if (!part_rename(backup))
+	if (!file_rename_new(backup->part, backup->path))
 		return complain(EX_CANTCREAT, "%s: %s", backup->path, strerror(errno));
 	return file_folder_sync(folder);
 }

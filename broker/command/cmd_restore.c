@@ -254,8 +254,7 @@ restore_run(struct restore *restore, const char *file, const struct secret *key)
 		status = complain(EX_DATAERR, "%s: made by another program, or a newer one", file);
 	if (status == 0)
 		status = freeze(restore, key);
-	if (status == 0 &&
-	    renameat2(AT_FDCWD, restore->part, AT_FDCWD, restore->path, RENAME_NOREPLACE) != 0)
+	if (status == 0 && !file_rename_new(restore->part, restore->path))
 		status = complain(EX_CANTCREAT, "%s: %s", restore->path, strerror(errno));
 	if (status == 0)
 		status = file_folder_sync(restore->state);

@@ -188,6 +188,15 @@ file_write_new(const char *path, mode_t mode, const void *data, size_t size)
 	return complain(EX_CANTCREAT, "%s: cannot be written whole; removed again", path);
 }
 
+bool
+file_rename_new(const char *from, const char *to)
+{
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+		return true;
+	return (errno == EINVAL || errno == ENOSYS) && access(to, F_OK) != 0 &&
+	       rename(from, to) == 0;
+}
+
 int
 file_folder_sync(const char *folder)
 {

@@ -30,6 +30,9 @@ int file_write_new(const char *path, mode_t mode, const void *data, size_t size)
 /* Writes beside `path`, then puts that in its place: whoever reads, and a crash, find the old file or
  * the new one. 0 or EX_CANTCREAT. */
 int file_replace(const char *path, mode_t mode, const void *data, size_t size);
+/* Not over what somebody has made there meanwhile, where the file system knows how. False: errno
+ * says why. */
+bool file_rename_new(const char *from, const char *to);
 /* Names made or moved in `folder` outlive a crash from here on. 0 or EX_CANTCREAT. */
 int file_folder_sync(const char *folder);
 /* Removes the files in it, of a folder that has nothing else: a store that was not finished. */

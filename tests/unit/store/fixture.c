@@ -373,6 +373,18 @@ fixture_waiting(const struct fixture *fixture)
 	return store_waiting(fixture->store);
 }
 
+void
+must_put_erasable(struct store *store, const char *key, const char *value)
+{
+	struct store_error err = {0};
+	struct store_batch *batch = store_batch_new();
+
+	store_batch_put_erasable(batch, key, bytes_of(value));
+	if (store_commit(store, batch, &err) != STORE_OK)
+		fail_msg("%s: %s", key, err.message);
+	store_batch_free(batch);
+}
+
 uint64_t
 must_put(struct store *store, const char *key, const char *value)
 {

@@ -88,6 +88,7 @@ struct store_bytes bytes_of(const char *text);
 
 /* One put, which must succeed; its revision. */
 uint64_t must_put(struct store *store, const char *key, const char *value);
+void must_put_erasable(struct store *store, const char *key, const char *value);
 /* The value as text (up to 255 bytes), or "-" if there is none. Not for use by two threads. */
 const char *text_of(struct store *store, const char *key);
 

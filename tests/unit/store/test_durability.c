@@ -62,16 +62,6 @@ cut_power(struct fixture *fixture)
 	memory_map_cut_power(fixture->map);
 }
 
-static void
-put_erasable(struct store *store, const char *key, const char *value)
-{
-	struct store_batch *batch = store_batch_new();
-
-	store_batch_put_erasable(batch, key, bytes_of(value));
-	assert_int_equal(store_commit(store, batch, NULL), STORE_OK);
-	store_batch_free(batch);
-}
-
 static enum store_status
 drop(struct store *store, const char *key)
 {
@@ -115,7 +105,7 @@ what_was_put_outlives_the_power(void **state)
 		if (!fixture->store)
 			fixture_reopen(fixture);
 		snprintf(key, sizeof key, "s/%d", i);
-		put_erasable(fixture->store, key, key);
+		must_put_erasable(fixture->store, key, key);
 		if (i % 500 == 0 || i == 4999) {
 			cut_power(fixture);
 			fixture_reopen(fixture);
@@ -130,12 +120,12 @@ what_was_erased_stays_so(void **state)
 {
 	struct fixture *fixture = *state;
 
-	put_erasable(fixture->store, "deleted", "1");
-	put_erasable(fixture->store, "replaced", "2");
+	must_put_erasable(fixture->store, "deleted", "1");
+	must_put_erasable(fixture->store, "replaced", "2");
 	const uint64_t deleted = slot_of(fixture, "r/deleted");
 	const uint64_t replaced = slot_of(fixture, "r/replaced");
 	assert_int_equal(drop(fixture->store, "deleted"), STORE_OK);
-	put_erasable(fixture->store, "replaced", "3");
+	must_put_erasable(fixture->store, "replaced", "3");
 	cut_power(fixture);
 	assert_true(is_erased(fixture, deleted) && is_erased(fixture, replaced));
 	fixture_reopen(fixture);
@@ -150,7 +140,7 @@ what_was_to_be_erased_is_so_after_unsealing(void **state)
 	const struct memory_fault fails = {MEMORY_SLOTS_SYNC, 1, true, STORE_IO};
 	const struct memory_fault none = {0};
 
-	put_erasable(fixture->store, "deleted", "1");
+	must_put_erasable(fixture->store, "deleted", "1");
 	const uint64_t slot = slot_of(fixture, "r/deleted");
 	memory_map_fail(fixture->map, &fails);
 	assert_int_equal(drop(fixture->store, "deleted"), STORE_UNSURE);
@@ -171,7 +161,7 @@ changed_keys_outlive_the_power(void **state)
 	const uint64_t first = slot_of(fixture, "m/header");
 	auto_secret *next = fixture_key(7);
 
-	put_erasable(fixture->store, "a", "1");
+	must_put_erasable(fixture->store, "a", "1");
 	assert_int_equal(store_rotate(fixture->store, NULL), STORE_OK);
 	const uint64_t second = slot_of(fixture, "m/header");
 	cut_power(fixture);
@@ -192,7 +182,7 @@ a_slot_of_a_failed_commit_is_filled_anew(void **state)
 	struct fixture *fixture = *state;
 	uint8_t tried[BACKEND_SLOT_SIZE], given[BACKEND_SLOT_SIZE];
 
-	put_erasable(fixture->store, "a", "1");
+	must_put_erasable(fixture->store, "a", "1");
 	const uint64_t next = slot_of(fixture, "r/a") + 1;
 	load_slot(fixture, next, tried);
 	struct store_batch *batch = store_batch_new();
@@ -201,7 +191,7 @@ a_slot_of_a_failed_commit_is_filled_anew(void **state)
 	fixture->disk.fail_at = fixture->disk.arrived + 1;
 	assert_int_equal(store_commit(fixture->store, batch, NULL), STORE_SPACE);
 	store_batch_free(batch);
-	put_erasable(fixture->store, "b", "3");
+	must_put_erasable(fixture->store, "b", "3");
 	assert_int_equal(slot_of(fixture, "r/b"), next);
 	load_slot(fixture, next, given);
 	assert_memory_not_equal(given, tried, sizeof given);
@@ -219,7 +209,7 @@ a_slot_that_was_emptied_is_not_given_out(void **state)
 	struct store_batch *batch = store_batch_new();
 	struct store_error err = {0};
 
-	put_erasable(fixture->store, "a", "1");
+	must_put_erasable(fixture->store, "a", "1");
 	save_slot(fixture, slot_of(fixture, "r/a") + 1, zeros);
 	store_batch_put_erasable(batch, "b", bytes_of("2"));
 	assert_int_equal(store_commit(fixture->store, batch, &err), STORE_IO);

@@ -67,24 +67,14 @@ add_to_set(struct fixture *fixture, const uint8_t set_key[32], const char *name,
 }
 
 static void
-put_erasable(struct store *store, const char *key, const char *value)
-{
-	struct store_batch *batch = store_batch_new();
-
-	store_batch_put_erasable(batch, key, bytes_of(value));
-	assert_int_equal(store_commit(store, batch, NULL), STORE_OK);
-	store_batch_free(batch);
-}
-
-static void
 write_all_there_can_be(struct fixture *fixture)
 {
 	struct store_batch *batch = store_batch_new();
 
 	must_put(fixture->store, "a/b", "old value");
 	must_put(fixture->store, "c", "other");
-	put_erasable(fixture->store, "e", "erased");
-	put_erasable(fixture->store, "e", "erasable");
+	must_put_erasable(fixture->store, "e", "erased");
+	must_put_erasable(fixture->store, "e", "erasable");
 	must_put(fixture->store, "a/b", "value");
 	store_batch_append(batch, "tag", bytes_of("entry"));
 	assert_int_equal(store_commit(fixture->store, batch, NULL), STORE_OK);
@@ -149,8 +139,8 @@ an_erasure_is_written_down_and_proven(void **state)
 	uint8_t set_key[32], proof[32];
 	struct buffer input = {0};
 
-	put_erasable(fixture->store, "e", "erasable");
-	put_erasable(fixture->store, "e", "another");
+	must_put_erasable(fixture->store, "e", "erasable");
+	must_put_erasable(fixture->store, "e", "another");
 	fixture_close(fixture);
 	const struct by_hand hand = begin(fixture);
 	unwrap(fixture, &hand, 0, set_key);

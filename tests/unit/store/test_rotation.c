@@ -26,17 +26,6 @@ append(struct store *store, const char *entry)
 	store_batch_free(batch);
 }
 
-static uint64_t
-put_erasable(struct store *store, const char *key, const char *value)
-{
-	struct store_batch *batch = store_batch_new();
-
-	store_batch_put_erasable(batch, key, bytes_of(value));
-	assert_int_equal(store_commit(store, batch, NULL), STORE_OK);
-	store_batch_free(batch);
-	return store_revision(store) - 1;
-}
-
 static struct store_rotation
 now(struct store *store)
 {
@@ -78,7 +67,8 @@ records_keep_their_revisions_and_change_their_generation(void **state)
 {
 	struct fixture *fixture = *state;
 	uint64_t revision = must_put(fixture->store, "a", "plain");
-	uint64_t erasable = put_erasable(fixture->store, "e", "erasable");
+	must_put_erasable(fixture->store, "e", "erasable");
+	const uint64_t erasable = store_revision(fixture->store) - 1;
 	uint64_t got;
 	auto_secret *value = NULL, *other = NULL;
 
@@ -277,7 +267,7 @@ each_commit_fails_once(void **state)
 	for (int i = 0; i < 6; i++) {
 		snprintf(key, sizeof key, "k%d", i);
 		must_put(fixture->store, key, key);
-		put_erasable(fixture->store, key + 1, key);
+		must_put_erasable(fixture->store, key + 1, key);
 	}
 	for (unsigned at = 1; at < 24; at++) {
 		fixture->disk.failure = failures[at % 2];
@@ -309,7 +299,7 @@ replace_it(void *user)
 {
 	struct fixture *fixture = user;
 
-	put_erasable(fixture->store, "e", "new");
+	must_put_erasable(fixture->store, "e", "new");
 	return NULL;
 }
 
@@ -346,7 +336,7 @@ a_reader_that_is_overtaken_reads_again(void **state)
 
 	for (size_t i = 0; i < 2; i++) {
 		auto_secret *value = NULL;
-		put_erasable(fixture->store, "e", "old");
+		must_put_erasable(fixture->store, "e", "old");
 		meanwhile = acts[i];
 		fixture->disk.user = fixture;
 		fixture->disk.before_slot_read = do_meanwhile;
@@ -544,7 +534,7 @@ rotate_for_ever(struct fixture *fixture)
 		if (store_reseal(fixture->store, 5, &rotation, NULL) != STORE_OK)
 			_exit(3);
 		snprintf(key, sizeof key, "%u", i % 8);
-		put_erasable(fixture->store, key, key);
+		must_put_erasable(fixture->store, key, key);
 	}
 }
 
@@ -557,7 +547,7 @@ a_killed_rotation_goes_on(void **state)
 
 	for (int i = 0; i < RECORDS; i++) {
 		snprintf(key, sizeof key, "record/%02d", i);
-		put_erasable(fixture->store, key, key);
+		must_put_erasable(fixture->store, key, key);
 	}
 	fixture_close(fixture);
 	for (unsigned i = 0; i < KILLS; i++) {
