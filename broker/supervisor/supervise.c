@@ -122,12 +122,14 @@ show_seal(const struct supervisor *supervisor)
 	notify("STATUS=sealed");
 	/* Without a socket the key can only be in a file, which the next start reads. */
 	if (supervisor->config->control[0] != '\0')
-		role_complain("sealed: it answers nothing until 'postern unseal' gives it the key, "
+		role_complain("sealed: it tells its status alone until 'postern unseal' gives it "
+			      "the key, "
 			      "at %s",
 			      supervisor->config->control);
 	else
-		role_complain("sealed: it answers nothing until it is restarted, for 'control' is "
-			      "not set");
+		role_complain(
+			"sealed: it tells its status alone until it is restarted, for 'control' is "
+			"not set");
 }
 
 static void

@@ -252,7 +252,7 @@ test_starts_anew_when_sealed(void **state)
 				    "posternd: sealed as told: starting all roles anew, without "
 				    "the key\n"
 				    "posternd: ready\n"
-				    "posternd: sealed: it answers nothing until it is restarted, "
+				    "posternd: sealed: it tells its status alone until it is restarted, "
 				    "for 'control' is not set\n"
 				    "posternd: unsealed\n"
 				    "posternd: the keeper ended with status 42\n");
@@ -347,7 +347,7 @@ test_says_that_it_is_sealed(void **state)
 	expect_exit(&run, 0, "posternd: ready\n");
 	assert_string_equal(run.notified, "READY=1 STATUS=sealed STOPPING=1 ");
 	expect_exit(&run, 0,
-		    "posternd: sealed: it answers nothing until 'postern unseal' gives it the key, "
+		    "posternd: sealed: it tells its status alone until 'postern unseal' gives it the key, "
 		    "at /run/postern/control\n");
 }
 
