@@ -4,7 +4,7 @@
  * in one transaction, tells each its result, and hands the lead to the first who came meanwhile. A
  * ticket lives on its caller's stack, so it is touched only under the lock until it is done.
  */
-#include "state.h"
+#include "commit.h"
 
 #define GROUP_MAX	256			   /* batches */
 #define GROUP_BYTES_MAX ((size_t)16 * 1024 * 1024) /* a group takes no more once it holds this */

@@ -5,7 +5,7 @@
  * are known.
  */
 #include "bytes.h"
-#include "state.h"
+#include "commit.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The root key, the caller's note, and a new data key: what changes header and wrapped keys. */
-#include "state.h"
+#include "commit.h"
 
 #include <string.h>
 

@@ -7,7 +7,7 @@
  *
  * Each record is read again by the leader of the group that writes it, so that no put is undone.
  */
-#include "state.h"
+#include "commit.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Creating, opening and closing a store, and reading its records. */
-#include "state.h"
+#include "commit.h"
 
 #include <assert.h>
 #include <stdarg.h>

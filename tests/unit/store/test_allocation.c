@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-#include "store/state.h"
+#include "store/commit.h"
 
 #include <cmocka.h>
 #include <stdio.h>

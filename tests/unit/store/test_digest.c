@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "fixture.h"
-#include "store/state.h"
+#include "store/commit.h"
 
 #include <cmocka.h>
 #include <stdio.h>
