@@ -338,7 +338,8 @@ rekey_run(struct rekey *rekey, struct control_rekeyed *rekeyed)
 	}
 	if (status != 0 && !rekey->unknown)
 		remark("nothing was changed: the present root key is in force, and new shares that "
-		       "were seen are void");
+		       "were seen are void; if the commit itself failed, the next try may want "
+		       "another `postern rekey authorize`");
 	return status;
 }
 
