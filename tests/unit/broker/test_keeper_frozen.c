@@ -3,7 +3,7 @@
  * A keeper whose store may be an older one: each reason freezes it and is told, readings are
  * answered and nothing else, it stays frozen over starts, and one who has looked thaws it.
  */
-#include "keeper_fixture.h"
+#include "keeper_fixture_scene.h"
 
 #include "wire/frozen.h"
 
@@ -20,38 +20,11 @@
 	"permit (principal in MachineGroup::\"web\", action == Action::\"release\", "              \
 	"resource in Folder::\"web\");"
 
-struct scene {
-	struct house house;
-	struct house_control control;
-};
-
 static int
 set_up(void **state)
 {
-	struct scene *scene = calloc(1, sizeof(*scene));
-
-	house_open(&scene->house, RULES);
-	control_open(&scene->house, &scene->control);
-	*state = scene;
+	scene_set_up(state, RULES);
 	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	struct scene *scene = *state;
-
-	control_close(&scene->control);
-	house_close(&scene->house);
-	free(scene);
-	return 0;
-}
-
-static void
-stop(struct scene *scene)
-{
-	control_close(&scene->control);
-	house_stop(&scene->house);
 }
 
 /* By the key's file. */
@@ -69,30 +42,10 @@ start(struct scene *scene)
 static void
 start_with(struct scene *scene, uint64_t witness)
 {
-	house_start_sealed(&scene->house);
-	control_open(&scene->house, &scene->control);
+	scene_start_sealed(scene);
 	assert_int_equal(control_give_key(&scene->control, scene->house.root_key->bytes,
 					  CONTROL_TO_UNSEAL, witness),
 			 CONTROL_OK);
-}
-
-static void
-put_record(struct scene *scene, const char *key, struct bytes value)
-{
-	struct store_batch *batch = store_batch_new();
-	struct store *store = NULL;
-	struct store_error err;
-
-	assert_int_equal(
-		store_open(scene->house.options.store, scene->house.root_key, &store, &err),
-		STORE_OK);
-	if (value.size > 0)
-		store_batch_put(batch, key, store_bytes_of(value));
-	else
-		store_batch_delete(batch, key);
-	assert_int_equal(store_commit(store, batch, &err), STORE_OK);
-	store_batch_free(batch);
-	store_close(store);
 }
 
 static enum wire_state
@@ -164,22 +117,22 @@ test_a_revision_that_has_been_seen_freezes(void **state)
 {
 	struct scene *scene = *state;
 
-	stop(scene);
+	scene_stop(scene);
 	scene->house.options.min_revision = 1; /* which it is */
 	start(scene);
 	assert_serving(scene);
-	stop(scene);
+	scene_stop(scene);
 	scene->house.options.min_revision = 2;
 	start(scene);
 	assert_frozen(scene, "its trust revision is 1, and 2 has been seen");
 	/* Whoever takes the line out of the configuration has not thawed it. */
-	stop(scene);
+	scene_stop(scene);
 	scene->house.options.min_revision = 0;
 	start(scene);
 	assert_frozen(scene, "its trust revision is 1, and 2 has been seen");
 	thaw(scene);
 	assert_serving(scene);
-	stop(scene);
+	scene_stop(scene);
 	start(scene);
 	assert_serving(scene);
 	char *log = house_audit(&scene->house);
@@ -198,17 +151,17 @@ test_a_restored_store_is_frozen(void **state)
 	const struct frozen_record record = {text_bytes("restored from a backup of Monday"), 1};
 
 	frozen_record_write(&w, &record);
-	stop(scene);
-	put_record(scene, FROZEN_KEY, writer_bytes(&w));
+	scene_stop(scene);
+	house_put_record(&scene->house, FROZEN_KEY, writer_bytes(&w));
 	start(scene);
 	assert_frozen(scene, "restored from a backup of Monday");
-	stop(scene); /* both are told */
+	scene_stop(scene); /* both are told */
 	scene->house.options.min_revision = 7;
 	start(scene);
 	assert_frozen(scene, "restored from a backup of Monday; its trust revision is 1, and 7");
 	thaw(scene);
 	assert_serving(scene);
-	stop(scene); /* as long as the configuration says so, it is frozen at each start */
+	scene_stop(scene); /* as long as the configuration says so, it is frozen at each start */
 	start(scene);
 	assert_frozen(scene, "and 7 has been seen");
 }
@@ -220,12 +173,12 @@ test_records_that_do_not_parse_are_no_start(void **state)
 	struct scene *scene = *state;
 	char problem[KEEPER_PROBLEM_SIZE];
 
-	stop(scene);
+	scene_stop(scene);
 	for (size_t i = 0; i < 3; i++) {
-		put_record(scene, keys[i], text_bytes("x"));
+		house_put_record(&scene->house, keys[i], text_bytes("x"));
 		assert_false(house_start(&scene->house, problem));
 		assert_non_null(strstr(problem, keys[i]));
-		put_record(scene, keys[i], (struct bytes){0});
+		house_put_record(&scene->house, keys[i], (struct bytes){0});
 	}
 	start(scene);
 }
@@ -252,14 +205,14 @@ test_counters_against_what_the_store_knows(void **state)
 	};
 	struct scene *scene = *state;
 
-	stop(scene);
+	scene_stop(scene);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		uint8_t memory[WITNESS_SIZE];
 		struct writer w = writer_of(memory, sizeof(memory));
 		print_message("%s\n", cases[i].name);
 		if (cases[i].known > 0)
 			witness_record_write(&w, cases[i].known);
-		put_record(scene, WITNESS_KEY, writer_bytes(&w));
+		house_put_record(&scene->house, WITNESS_KEY, writer_bytes(&w));
 		start_with(scene, cases[i].handed);
 		if (!cases[i].why) {
 			assert_serving(scene);
@@ -268,11 +221,11 @@ test_counters_against_what_the_store_knows(void **state)
 			thaw(scene);
 			assert_serving(scene);
 		}
-		stop(scene);
+		scene_stop(scene);
 		/* What was thawed is what counts from then on. */
 		start_with(scene, cases[i].handed);
 		assert_serving(scene);
-		stop(scene);
+		scene_stop(scene);
 	}
 	start(scene);
 }
@@ -291,14 +244,14 @@ test_rounds_of_a_witness(void **state)
 	assert_int_equal(control_witness(&scene->control, 1, 6), CONTROL_OK);
 	assert_int_equal(control_witness(&scene->control, 2, 7), CONTROL_OK);
 	assert_int_equal(control_state(&scene->control).witness, 7);
-	stop(scene);
+	scene_stop(scene);
 	start_with(scene, 7);
 	assert_serving(scene);
 	/* One that knows more than the store, at any time. */
 	assert_int_equal(control_witness(&scene->control, 1, 9), CONTROL_REFUSED);
 	assert_frozen(scene, "the TPM has counted 9, and this store knows 7");
 	assert_int_equal(control_witness(&scene->control, 2, 10), CONTROL_REFUSED);
-	stop(scene);
+	scene_stop(scene);
 	start_with(scene, 10);
 	assert_frozen(scene, "the TPM has counted 9, and this store knows 7");
 	thaw(scene);
@@ -323,21 +276,21 @@ test_a_key_without_a_counter_waits_for_it(void **state)
 
 	assert_int_equal(control_witness(&scene->control, 1, 5), CONTROL_OK);
 	assert_int_equal(control_witness(&scene->control, 2, 6), CONTROL_OK);
-	stop(scene);
+	scene_stop(scene);
 	start_with(scene, CONTROL_NO_WITNESS);
 	assert_frozen(scene, "none was handed over");
 	assert_int_equal(control_witness(&scene->control, 1, 6), CONTROL_OK);
 	assert_serving(scene);
 	assert_int_equal(control_witness(&scene->control, 2, 7), CONTROL_OK);
-	stop(scene);
+	scene_stop(scene);
 	start_with(scene, CONTROL_NO_WITNESS);
 	assert_int_equal(control_witness(&scene->control, 1, 8), CONTROL_REFUSED);
 	assert_frozen(scene, "the TPM has counted 8, and this store knows 7");
-	stop(scene);
+	scene_stop(scene);
 	start(scene);
 	assert_frozen(scene, "the TPM has counted 8");
 	thaw(scene);
-	stop(scene);
+	scene_stop(scene);
 	/* Nor is anybody there to hand one over where the key lies in a file. */
 	start(scene);
 	assert_frozen(scene, "none was handed over");
@@ -423,7 +376,7 @@ test_a_frozen_keeper_backs_up_and_checks(void **state)
 	struct scene *scene = *state;
 	size_t sizes[2] = {0};
 
-	stop(scene);
+	scene_stop(scene);
 	scene->house.options.min_revision = 2;
 	start(scene);
 	scene->control.piece = keep_size;
@@ -437,7 +390,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, scene_tear_down)
 		TEST(test_a_revision_that_has_been_seen_freezes),
 		TEST(test_a_restored_store_is_frozen),
 		TEST(test_records_that_do_not_parse_are_no_start),

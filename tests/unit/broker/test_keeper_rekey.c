@@ -3,7 +3,7 @@
  * A new root key: only when an operator's act asks for it, once, by who has the present one, on one
  * connection; and whatever breaks off in between, exactly one of the two keys opens the store.
  */
-#include "keeper_fixture.h"
+#include "keeper_fixture_scene.h"
 
 #include <setjmp.h>
 #include <sodium.h>
@@ -59,34 +59,13 @@ __wrap_store_rekey(struct store *store, const struct secret *new_root_key, struc
 				  : fail_as_planned((enum store_status)status, err);
 }
 
-struct scene {
-	struct house house;
-	struct house_control control;
-	struct control_rekeyed drawn;
-};
+static struct control_rekeyed drawn; /* by the newest proof */
 
 static int
 set_up(void **state)
 {
-	struct scene *scene = calloc(1, sizeof(*scene));
-
-	house_found(&scene->house, "", THRESHOLD, COUNT);
-	house_start_sealed(&scene->house);
-	control_open(&scene->house, &scene->control);
-	for (uint8_t i = 1; i <= THRESHOLD; i++)
-		(void)control_give(&scene->control, &scene->house, CONTROL_TO_UNSEAL, i, false);
-	*state = scene;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	struct scene *scene = *state;
-
-	control_close(&scene->control);
-	house_close(&scene->house);
-	free(scene);
+	drawn = (struct control_rekeyed){0};
+	scene_unseal(scene_set_up_sealed(state, "", THRESHOLD, COUNT));
 	return 0;
 }
 
@@ -118,7 +97,7 @@ prove(struct scene *scene)
 	if (status == CONTROL_OK)
 		assert_true(control_rekeyed_read(
 			(struct bytes){scene->control.payload, scene->control.payload_size},
-			&scene->drawn));
+			&drawn));
 	return status;
 }
 
@@ -126,7 +105,7 @@ static int
 commit(struct scene *scene)
 {
 	const uint8_t none[CONTROL_SET_SIZE] = {0};
-	const uint8_t *set = scene->drawn.count > 0 ? scene->drawn.shares[0].set : none;
+	const uint8_t *set = drawn.count > 0 ? drawn.shares[0].set : none;
 
 	return control_ask(&scene->control, FRAME_CONTROL_REKEY_COMMIT,
 			   (struct bytes){set, CONTROL_SET_SIZE});
@@ -143,33 +122,24 @@ static void
 assert_old_in_force(struct scene *scene)
 {
 	assert_int_equal(opens(scene, scene->house.root_key->bytes), CONTROL_OK);
-	if (scene->drawn.count > 0)
-		assert_int_equal(opens(scene, scene->drawn.key), CONTROL_WRONG);
+	if (drawn.count > 0)
+		assert_int_equal(opens(scene, drawn.key), CONTROL_WRONG);
 }
 
 static void
 assert_new_in_force(struct scene *scene)
 {
 	assert_int_equal(opens(scene, scene->house.root_key->bytes), CONTROL_WRONG);
-	assert_int_equal(opens(scene, scene->drawn.key), CONTROL_OK);
-}
-
-static void
-start_again(struct scene *scene)
-{
-	control_close(&scene->control);
-	house_stop(&scene->house);
-	house_start_sealed(&scene->house);
-	control_open(&scene->house, &scene->control);
+	assert_int_equal(opens(scene, drawn.key), CONTROL_OK);
 }
 
 /* The drawn ones are the house's from here on. */
 static void
 take_over(struct scene *scene)
 {
-	memcpy(scene->house.root_key->bytes, scene->drawn.key, CONTROL_KEY_SIZE);
-	for (uint8_t i = 0; i < scene->drawn.count; i++) {
-		const struct control_share *share = &scene->drawn.shares[i];
+	memcpy(scene->house.root_key->bytes, drawn.key, CONTROL_KEY_SIZE);
+	for (uint8_t i = 0; i < drawn.count; i++) {
+		const struct control_share *share = &drawn.shares[i];
 		struct share *own = &scene->house.shares[i];
 		*own = (struct share){.threshold = share->threshold,
 				      .count = share->count,
@@ -188,13 +158,14 @@ test_new_shares_open_and_old_ones_are_named(void **state)
 	authorize(scene, 4, 2);
 	assert_int_equal(ask(&scene->control, 4, 2), CONTROL_OK);
 	assert_int_equal(prove(scene), CONTROL_OK);
-	assert_int_equal(scene->drawn.count, 4);
+	assert_int_equal(drawn.count, 4);
 	assert_old_in_force(scene); /* until the commit */
 	assert_int_equal(commit(scene), CONTROL_OK);
 	assert_new_in_force(scene);
 	memcpy(old.shares, scene->house.shares, sizeof(old.shares));
 	take_over(scene);
-	start_again(scene);
+	scene_stop(scene);
+	scene_start_sealed(scene);
 	struct control_state known = control_state(&scene->control);
 	assert_int_equal(known.count, 4);
 	assert_int_equal(known.threshold, 2);
@@ -271,9 +242,9 @@ test_what_an_operator_asked_for_who_is_revoked_is_not_done(void **state)
 	assert_int_equal(commit(scene), CONTROL_REFUSED);
 	assert_old_in_force(scene);
 	assert_int_equal(ask(&scene->control, 4, 2), CONTROL_REFUSED);
-	start_again(scene);
-	for (uint8_t i = 1; i <= THRESHOLD; i++)
-		(void)control_give(&scene->control, &scene->house, CONTROL_TO_UNSEAL, i, false);
+	scene_stop(scene);
+	scene_start_sealed(scene);
+	scene_unseal(scene);
 	assert_int_equal(scene->control.status, CONTROL_OK);
 	assert_int_equal(ask(&scene->control, 4, 2), CONTROL_REFUSED);
 	authorize(scene, 4, 2);
@@ -301,9 +272,8 @@ test_nothing_is_drawn_without_the_present_key(void **state)
 		control_give_key(&scene->control, key, CONTROL_TO_REKEY, CONTROL_NO_WITNESS),
 		CONTROL_OK);
 	assert_true(control_rekeyed_read(
-		(struct bytes){scene->control.payload, scene->control.payload_size},
-		&scene->drawn));
-	assert_int_equal(scene->drawn.count, 0);
+		(struct bytes){scene->control.payload, scene->control.payload_size}, &drawn));
+	assert_int_equal(drawn.count, 0);
 	assert_int_equal(commit(scene), CONTROL_OK);
 	assert_new_in_force(scene);
 	assert_int_equal(control_state(&scene->control).count, 0);
@@ -324,9 +294,9 @@ test_one_at_a_time_and_by_whoever_began(void **state)
 	assert_int_equal(control_give(&other, &scene->house, CONTROL_TO_REKEY, 1, false),
 			 CONTROL_REFUSED);
 	assert_int_equal(prove(scene), CONTROL_OK);
-	assert_int_equal(control_ask(&other, FRAME_CONTROL_REKEY_COMMIT,
-				     BYTES_OF(scene->drawn.shares[0].set)),
-			 CONTROL_REFUSED);
+	assert_int_equal(
+		control_ask(&other, FRAME_CONTROL_REKEY_COMMIT, BYTES_OF(drawn.shares[0].set)),
+		CONTROL_REFUSED);
 	uint8_t wrong[CONTROL_SET_SIZE] = {1};
 	assert_int_equal(control_ask(&scene->control, FRAME_CONTROL_REKEY_COMMIT, BYTES_OF(wrong)),
 			 CONTROL_REFUSED);
@@ -404,9 +374,9 @@ test_a_crash_before_the_new_key_costs_the_act(void **state)
 	assert_int_equal(prove(scene), CONTROL_OK);
 	atomic_store(&failure.rekey, STORE_IO);
 	assert_int_equal(commit(scene), CONTROL_FAILED);
-	start_again(scene);
-	for (uint8_t i = 1; i <= THRESHOLD; i++)
-		(void)control_give(&scene->control, &scene->house, CONTROL_TO_UNSEAL, i, false);
+	scene_stop(scene);
+	scene_start_sealed(scene);
+	scene_unseal(scene);
 	assert_false(control_state(&scene->control).sealed);
 	assert_old_in_force(scene);
 	assert_int_equal(ask(&scene->control, 5, 3), CONTROL_REFUSED);
@@ -436,7 +406,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, scene_tear_down)
 		TEST(test_new_shares_open_and_old_ones_are_named),
 		TEST(test_nothing_is_drawn_without_an_act_of_these_numbers),
 		TEST(test_what_an_operator_asked_for_who_is_revoked_is_not_done),

@@ -3,7 +3,7 @@
  * A sealed keeper and its local socket: what it answers before it has a key, shares that are wrong,
  * doubled, of another set or too old, and what is left of an open one when it is told to seal.
  */
-#include "keeper_fixture.h"
+#include "keeper_fixture_scene.h"
 
 #include "wire/local.h"
 
@@ -26,31 +26,10 @@
 	"permit (principal in MachineGroup::\"web\", action == Action::\"release\", "              \
 	"resource in Folder::\"web\");"
 
-struct scene {
-	struct house house;
-	struct house_control control;
-};
-
 static int
 set_up(void **state)
 {
-	struct scene *scene = calloc(1, sizeof(*scene));
-
-	house_found(&scene->house, RULES, THRESHOLD, COUNT);
-	house_start_sealed(&scene->house);
-	control_open(&scene->house, &scene->control);
-	*state = scene;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	struct scene *scene = *state;
-
-	control_close(&scene->control);
-	house_close(&scene->house);
-	free(scene);
+	scene_set_up_sealed(state, RULES, THRESHOLD, COUNT);
 	return 0;
 }
 
@@ -64,15 +43,6 @@ health_of(struct house *house)
 	assert_true(wire_health_read(payload, &health));
 	free((void *)(uintptr_t)payload.data);
 	return health;
-}
-
-static void
-unseal(struct scene *scene)
-{
-	for (uint8_t i = 1; i <= THRESHOLD; i++)
-		assert_int_equal(
-			control_give(&scene->control, &scene->house, CONTROL_TO_UNSEAL, i, false),
-			i < THRESHOLD ? CONTROL_MORE : CONTROL_OK);
 }
 
 static void
@@ -324,17 +294,15 @@ test_a_told_seal_ends_the_keeper_and_shares_open_the_next(void **state)
 	struct scene *scene = *state;
 	struct frame frame = {FRAME_HEALTH, 0, {0}, -1};
 
-	unseal(scene);
+	scene_unseal(scene);
 	assert_int_equal(control_ask(&scene->control, FRAME_CONTROL_SEAL, (struct bytes){0}),
 			 CONTROL_OK);
 	house_await_seal(&scene->house);
 	assert_int_not_equal(channel_send(scene->house.gateway, &frame), CHANNEL_OK);
-	house_stop(&scene->house);
-	control_close(&scene->control);
-	house_start_sealed(&scene->house);
-	control_open(&scene->house, &scene->control);
+	scene_stop(scene);
+	scene_start_sealed(scene);
 	assert_true(control_state(&scene->control).sealed);
-	unseal(scene);
+	scene_unseal(scene);
 	char *log = house_audit(&scene->house);
 	assert_non_null(strstr(log, "\\\"kind\\\":\\\"seal\\\""));
 	free(log);
@@ -346,15 +314,13 @@ test_an_operator_seals(void **state)
 	struct scene *scene = *state;
 	struct operation_request request = {.operation = OPERATION_SEAL};
 
-	unseal(scene);
+	scene_unseal(scene);
 	operation_set_text(&request, FIELD_REASON, "they are at the door");
 	house_must(&scene->house, &request);
 	house_await_seal(&scene->house);
-	house_stop(&scene->house);
-	control_close(&scene->control);
-	house_start_sealed(&scene->house);
-	control_open(&scene->house, &scene->control);
-	unseal(scene);
+	scene_stop(scene);
+	scene_start_sealed(scene);
+	scene_unseal(scene);
 	char *log = house_audit(&scene->house);
 	assert_non_null(strstr(log, "they are at the door"));
 	free(log);
@@ -366,7 +332,7 @@ test_a_rotation_goes_on_by_itself(void **state)
 	struct scene *scene = *state;
 	struct operation_request request = {.operation = OPERATION_ROTATE};
 
-	unseal(scene);
+	scene_unseal(scene);
 	struct control_state known = control_state(&scene->control);
 	assert_int_equal(known.generation, known.oldest);
 	house_must(&scene->house, &request);
@@ -389,7 +355,7 @@ test_a_watch_answers_when_trust_moves(void **state)
 	struct operation_request request = {.operation = OPERATION_REKEY};
 	const uint8_t shares[2] = {5, 3};
 
-	unseal(scene);
+	scene_unseal(scene);
 	assert_int_equal(control_ask(&scene->control, FRAME_CONTROL_WATCH, (struct bytes){0}),
 			 CONTROL_OK);
 	assert_int_equal(scene->control.payload[7], 1);
@@ -404,7 +370,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, scene_tear_down)
 		TEST(test_a_sealed_keeper_tells_its_state_and_nothing_else),
 		TEST(test_shares_one_at_a_time_unseal),
 		TEST(test_a_wrong_share_is_named_and_the_good_ones_stay),

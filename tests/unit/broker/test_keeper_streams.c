@@ -3,7 +3,7 @@
  * Long work over the local socket: a backup that the store's own restore takes, the check and its
  * verdict, clients that go away in the middle, and a store that is opened and then refused.
  */
-#include "keeper_fixture.h"
+#include "keeper_fixture_scene.h"
 
 #include "store/upkeep.h"
 
@@ -19,63 +19,55 @@
 #define SECRETS	    40
 #define SECRET_SIZE 16384
 
-struct scene {
-	struct house house;
-	struct house_control control;
+/* What came before an answer. */
+static struct {
 	uint8_t *data; /* of a backup */
 	size_t size;
 	size_t taken;
 	unsigned progress;
 	char defect[300];
-};
+} stream;
 
 static int
 set_up(void **state)
 {
 	static uint8_t value[SECRET_SIZE];
-	struct scene *scene = calloc(1, sizeof(*scene));
+	struct scene *scene = scene_set_up(state, "");
 	char path[32];
 
-	house_open(&scene->house, "");
 	for (unsigned i = 0; i < SECRETS; i++) {
 		snprintf(path, sizeof(path), "web/%u", i);
 		house_put(&scene->house, path, BYTES_OF(value));
 	}
-	control_open(&scene->house, &scene->control);
-	*state = scene;
 	return 0;
 }
 
 static int
 tear_down(void **state)
 {
-	struct scene *scene = *state;
-
-	control_close(&scene->control);
-	house_close(&scene->house);
-	free(scene->data);
-	free(scene);
-	return 0;
+	free(stream.data);
+	memset(&stream, 0, sizeof(stream));
+	return scene_tear_down(state);
 }
 
 static void
 keep(struct house_control *control, uint16_t type, struct bytes body)
 {
-	struct scene *scene = control->user;
 	struct control_progress progress;
 
+	(void)control;
 	if (type == FRAME_CONTROL_DATA) {
 		assert_true(body.size > 0 && body.size <= CONTROL_PIECE_MAX);
-		scene->data = realloc(scene->data, scene->size + body.size);
-		memcpy(scene->data + scene->size, body.data, body.size);
-		scene->size += body.size;
+		stream.data = realloc(stream.data, stream.size + body.size);
+		memcpy(stream.data + stream.size, body.data, body.size);
+		stream.size += body.size;
 	} else if (type == FRAME_CONTROL_PROGRESS) {
 		assert_true(control_progress_read(body, &progress));
 		assert_true(progress.done <= progress.total || progress.total == 0);
-		scene->progress++;
+		stream.progress++;
 	} else {
 		assert_int_equal(type, FRAME_CONTROL_DEFECT);
-		snprintf(scene->defect, sizeof(scene->defect), "%.*s", (int)body.size,
+		snprintf(stream.defect, sizeof(stream.defect), "%.*s", (int)body.size,
 			 (const char *)body.data);
 	}
 }
@@ -83,12 +75,12 @@ keep(struct house_control *control, uint16_t type, struct bytes body)
 static long
 give(void *user, uint8_t *buffer, size_t size)
 {
-	struct scene *scene = user;
-	size_t left = scene->size - scene->taken;
+	size_t left = stream.size - stream.taken;
 
+	(void)user;
 	size = size < left ? size : left;
-	memcpy(buffer, scene->data + scene->taken, size);
-	scene->taken += size;
+	memcpy(buffer, stream.data + stream.taken, size);
+	stream.taken += size;
 	return (long)size;
 }
 
@@ -96,11 +88,10 @@ static void
 back_up(struct scene *scene)
 {
 	scene->control.piece = keep;
-	scene->control.user = scene;
 	assert_int_equal(control_ask(&scene->control, FRAME_CONTROL_BACKUP, (struct bytes){0}),
 			 CONTROL_OK);
-	assert_true(scene->size > (size_t)SECRETS * SECRET_SIZE);
-	assert_true(scene->progress > 0);
+	assert_true(stream.size > (size_t)SECRETS * SECRET_SIZE);
+	assert_true(stream.progress > 0);
 }
 
 static void
@@ -115,7 +106,7 @@ test_a_backup_is_one_that_the_store_restores(void **state)
 
 	back_up(scene);
 	snprintf(path, sizeof(path), "%s/restored", scene->house.folder);
-	if (store_restore(path, scene->house.root_key, give, NULL, scene, bytes, &size, &err) !=
+	if (store_restore(path, scene->house.root_key, give, NULL, NULL, bytes, &size, &err) !=
 	    STORE_OK)
 		fail_msg("%s", err.message);
 	assert_true(backup_label_read((struct bytes){bytes, size}, &label));
@@ -133,13 +124,12 @@ test_a_check_tells_its_verdict_and_writes_it_down(void **state)
 	struct control_checked checked;
 
 	scene->control.piece = keep;
-	scene->control.user = scene;
 	assert_int_equal(control_ask(&scene->control, FRAME_CONTROL_CHECK, (struct bytes){0}),
 			 CONTROL_OK);
 	assert_true(control_checked_read(
 		(struct bytes){scene->control.payload, scene->control.payload_size}, &checked));
 	if (checked.defects > 0)
-		fail_msg("%s", scene->defect);
+		fail_msg("%s", stream.defect);
 	assert_true(checked.records > 2 * SECRETS && checked.entries > SECRETS);
 	assert_true(checked.bytes > (uint64_t)SECRETS * SECRET_SIZE);
 	char *log = house_audit(&scene->house);
@@ -176,21 +166,10 @@ static void
 test_a_store_that_is_refused_ends_the_keeper(void **state)
 {
 	struct scene *scene = *state;
-	struct store_batch *batch = store_batch_new();
-	struct store *store = NULL;
-	struct store_error err;
 
-	control_close(&scene->control);
-	house_stop(&scene->house);
-	assert_int_equal(
-		store_open(scene->house.options.store, scene->house.root_key, &store, &err),
-		STORE_OK);
-	store_batch_delete(batch, "key/answer");
-	assert_int_equal(store_commit(store, batch, &err), STORE_OK);
-	store_batch_free(batch);
-	store_close(store);
-	house_start_sealed(&scene->house);
-	control_open(&scene->house, &scene->control);
+	scene_stop(scene);
+	house_put_record(&scene->house, "key/answer", (struct bytes){0});
+	scene_start_sealed(scene);
 	int status = control_give_key(&scene->control, scene->house.root_key->bytes,
 				      CONTROL_TO_UNSEAL, CONTROL_NO_WITNESS);
 	assert_int_equal(status, CONTROL_FAILED);

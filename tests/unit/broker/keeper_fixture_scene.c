@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keeper_fixture_scene.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* ---- a house and its client ---- */
+
+struct scene *
+scene_set_up(void **state, const char *policies)
+{
+	struct scene *scene = calloc(1, sizeof(*scene));
+
+	house_open(&scene->house, policies);
+	control_open(&scene->house, &scene->control);
+	*state = scene;
+	return scene;
+}
+
+struct scene *
+scene_set_up_sealed(void **state, const char *policies, uint8_t threshold, uint8_t count)
+{
+	struct scene *scene = calloc(1, sizeof(*scene));
+
+	house_found(&scene->house, policies, threshold, count);
+	scene_start_sealed(scene);
+	*state = scene;
+	return scene;
+}
+
+int
+scene_tear_down(void **state)
+{
+	struct scene *scene = *state;
+
+	control_close(&scene->control);
+	house_close(&scene->house);
+	free(scene);
+	return 0;
+}
+
+void
+scene_stop(struct scene *scene)
+{
+	control_close(&scene->control);
+	house_stop(&scene->house);
+}
+
+void
+scene_start_sealed(struct scene *scene)
+{
+	house_start_sealed(&scene->house);
+	control_open(&scene->house, &scene->control);
+}
+
+void
+scene_unseal(struct scene *scene)
+{
+	const uint8_t threshold = scene->house.set.threshold;
+
+	for (uint8_t i = 1; i <= threshold; i++)
+		assert_int_equal(
+			control_give(&scene->control, &scene->house, CONTROL_TO_UNSEAL, i, false),
+			i < threshold ? CONTROL_MORE : CONTROL_OK);
+}
+
+/* ---- the store itself ---- */
+
+void
+house_put_record(struct house *house, const char *key, struct bytes value)
+{
+	struct store_batch *batch = store_batch_new();
+	struct store *store = NULL;
+	struct store_error err;
+
+	assert_int_equal(store_open(house->options.store, house->root_key, &store, &err), STORE_OK);
+	if (value.size > 0)
+		store_batch_put(batch, key, store_bytes_of(value));
+	else
+		store_batch_delete(batch, key);
+	assert_int_equal(store_commit(store, batch, &err), STORE_OK);
+	store_batch_free(batch);
+	store_close(store);
+}
