@@ -92,6 +92,7 @@ struct bytes house_copy(struct bytes bytes);
 /* ---- operators ---- */
 
 struct house_answer {
+	uint16_t operation; /* what was asked */
 	enum wire_status status;
 	enum operation_outcome outcome;
 	uint64_t trust_revision;

@@ -71,7 +71,7 @@ house_operate_as(struct house *house, uint64_t id, const struct house_operator *
 	uint8_t *frame = malloc(OPERATION_REQUEST_MAX), *body = malloc(OPERATION_REQUEST_MAX + 256);
 	struct writer w = writer_of(frame, OPERATION_REQUEST_MAX);
 	struct writer body_w = writer_of(body, OPERATION_REQUEST_MAX + 256);
-	struct house_answer answer = {0};
+	struct house_answer answer = {.operation = request->operation};
 	struct bytes payload = {0};
 
 	uint64_t revision = operator_challenge(house, signer->name, challenge);

@@ -4,10 +4,30 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
-/* ---- a house and its client ---- */
+/* ---- a house, and its client ---- */
+
+struct house *
+house_set_up(void **state, const char *policies)
+{
+	struct house *house = calloc(1, sizeof(*house));
+
+	house_open(house, policies);
+	*state = house;
+	return house;
+}
+
+int
+house_tear_down(void **state)
+{
+	house_close(*state);
+	free(*state);
+	return 0;
+}
 
 struct scene *
 scene_set_up(void **state, const char *policies)
@@ -65,6 +85,34 @@ scene_unseal(struct scene *scene)
 		assert_int_equal(
 			control_give(&scene->control, &scene->house, CONTROL_TO_UNSEAL, i, false),
 			i < threshold ? CONTROL_MORE : CONTROL_OK);
+}
+
+/* ---- answers ---- */
+
+void
+assert_answer(struct house_answer answer, enum operation_outcome want, const char *says)
+{
+	assert_int_equal(answer.status, WIRE_OK);
+	if (answer.outcome != want || !strstr(answer.json, says))
+		fail_msg("operation %u: outcome %d, wanted %d with \"%s\": %s", answer.operation,
+			 answer.outcome, want, says, answer.json);
+	free(answer.json);
+}
+
+void
+assert_operation(struct house *house, const struct house_operator *signer,
+		 struct operation_request *request, enum operation_outcome want, const char *says)
+{
+	assert_answer(house_operate(house, signer, request), want, says);
+}
+
+int64_t
+monotonic_milliseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* ---- the store itself ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A cloud's key that vouches for a machine's, in the keeper: what is kept and shown of it, what
  * policy is told, and that no other machine's counts. */
-#include "keeper_fixture.h"
+#include "keeper_fixture_scene.h"
 
 #include "../attest/software_cloud.h"
 #include "attest/endorsement.h"
@@ -44,34 +44,12 @@ static const uint8_t INSTANCE[] = "\x30\x2a"
 static int
 set_up(void **state)
 {
-	struct house *house = calloc(1, sizeof(*house));
+	struct house *house = house_set_up(state, RULES);
 
-	house_open(house, RULES);
 	house_put(house, "any/key", text_bytes("value"));
 	house_put(house, "ours/key", text_bytes("value"));
 	house_put(house, "none/key", text_bytes("value"));
-	*state = house;
 	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	house_close(*state);
-	free(*state);
-	return 0;
-}
-
-static void
-assert_operation(struct house *house, struct operation_request *request, const char *says)
-{
-	struct house_answer answer = house_operate(house, &house->alice, request);
-
-	assert_int_equal(answer.status, WIRE_OK);
-	if (answer.outcome != OUTCOME_OK || !strstr(answer.json, says))
-		fail_msg("operation %u: outcome %d, wanted %s: %s", request->operation,
-			 answer.outcome, says, answer.json);
-	free(answer.json);
 }
 
 static void
@@ -80,7 +58,7 @@ assert_shown(struct house *house, const struct guest *guest, const char *says)
 	struct operation_request request = {.operation = OPERATION_MACHINE_SHOW};
 
 	operation_set_text(&request, FIELD_MACHINE, guest->id);
-	assert_operation(house, &request, says);
+	assert_operation(house, &house->alice, &request, OUTCOME_OK, says);
 }
 
 /* The cloud's root as an anchor. */
@@ -357,14 +335,14 @@ test_what_is_above_a_clouds_key_is_revoked(void **state)
 	operation_set_number(&add, FIELD_UNTIL, (uint64_t)described.expires, until);
 	operation_set(&add, FIELD_DIGESTS, (struct bytes){links[0], count * ATTEST_HASH_SIZE});
 	snprintf(want, sizeof(want), "\"machines\":[\"%s\"]", guests[0].id);
-	assert_operation(house, &add, want);
+	assert_operation(house, &house->alice, &add, OUTCOME_OK, want);
 	assert_int_equal(ask(house, &guests[0], "any/key"), WIRE_IDENTITY);
 	assert_int_equal(ask(house, &guests[1], "any/key"), WIRE_OK);
 	operation_set_text(&revoke, FIELD_KIND, "ek-ca");
 	operation_set_text(&revoke, FIELD_ID, anchors[1]);
 	operation_set_text(&revoke, FIELD_REASON, "its key leaked");
 	snprintf(want, sizeof(want), "\"machines\":[\"%s\"]", guests[1].id);
-	assert_operation(house, &revoke, want);
+	assert_operation(house, &house->alice, &revoke, OUTCOME_OK, want);
 	assert_int_equal(ask(house, &guests[1], "any/key"), WIRE_IDENTITY);
 	guest_close(&guests[0]);
 	guest_close(&guests[1]);
@@ -383,7 +361,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define WITH_HOUSE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define WITH_HOUSE(name) cmocka_unit_test_setup_teardown(name, set_up, house_tear_down)
 		WITH_HOUSE(test_a_cloud_vouches_for_a_machine),
 		WITH_HOUSE(test_without_an_instance),
 		WITH_HOUSE(test_nobody_elses_evidence_counts),

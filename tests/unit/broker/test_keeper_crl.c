@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What CAs have revoked, in the keeper: at enrolment, for machines that are there, and from one
  * start to the next. */
-#include "keeper_fixture.h"
+#include "keeper_fixture_scene.h"
 
 #include "../attest/software_ca.h"
 #include "attest/endorsement.h"
@@ -15,26 +15,10 @@
 
 #include <cmocka.h>
 
-#define RULES                                                                                      \
-	"permit (principal in MachineGroup::\"web\", action == Action::\"release\", "              \
-	"resource in Folder::\"web\");"
-
 static int
 set_up(void **state)
 {
-	struct house *house = calloc(1, sizeof(*house));
-
-	house_open(house, RULES);
-	house_put(house, "web/key", text_bytes("value"));
-	*state = house;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	house_close(*state);
-	free(*state);
+	house_put(house_set_up(state, SCENE_RULES), "web/key", text_bytes("value"));
 	return 0;
 }
 
@@ -114,25 +98,12 @@ issue(struct issued *issued, const struct guest *guest, const struct software_re
 }
 
 static void
-assert_operation(struct house *house, struct operation_request *request,
-		 enum operation_outcome want, const char *says)
-{
-	struct house_answer answer = house_operate(house, &house->alice, request);
-
-	assert_int_equal(answer.status, WIRE_OK);
-	if (answer.outcome != want || !strstr(answer.json, says))
-		fail_msg("operation %u: outcome %d, wanted %d with %s: %s", request->operation,
-			 answer.outcome, want, says, answer.json);
-	free(answer.json);
-}
-
-static void
 assert_shown(struct house *house, const struct guest *guest, const char *says)
 {
 	struct operation_request request = {.operation = OPERATION_MACHINE_SHOW};
 
 	operation_set_text(&request, FIELD_MACHINE, guest->id);
-	assert_operation(house, &request, OUTCOME_OK, says);
+	assert_operation(house, &house->alice, &request, OUTCOME_OK, says);
 }
 
 /* A software TPM's EK certificate has serial 7. */
@@ -174,7 +145,8 @@ test_enrolments_ask_crls(void **state)
 		trust_ca(house, &guest);
 		house->keeper.options.stale_crls = cases[i].stale;
 		issue(&issued, &guest, cases[i].revoked, NULL, cases[i].until);
-		assert_operation(house, &issued.request, OUTCOME_OK, "\"machines\":[]");
+		assert_operation(house, &house->alice, &issued.request, OUTCOME_OK,
+				 "\"machines\":[]");
 		assert_int_equal(guest_enroll(house, &guest, &admitted), WIRE_OK);
 		assert_false(admitted);
 		assert_shown(house, &guest, cases[i].says);
@@ -208,20 +180,20 @@ test_what_a_crl_revokes_stays_revoked(void **state)
 	guest_admit(house, &guest, "first");
 	guest_admit(house, &other, "second");
 	issue(&issued, &guest, OTHERS, "20260101000000Z", NULL);
-	assert_operation(house, &issued.request, OUTCOME_OK, "\"machines\":[]");
+	assert_operation(house, &house->alice, &issued.request, OUTCOME_OK, "\"machines\":[]");
 	assert_int_equal(guest_release(house, &guest, &(struct guest_release){0}, NULL), WIRE_OK);
 	issue(&issued, &guest, OF_EK, "20260201000000Z", NULL);
 	snprintf(affected, sizeof(affected), "\"machines\":[\"%s\"]", guest.id);
-	assert_operation(house, &issued.request, OUTCOME_OK, affected);
+	assert_operation(house, &house->alice, &issued.request, OUTCOME_OK, affected);
 	assert_revoked(house, &guest);
 	assert_int_equal(guest_release(house, &other, &(struct guest_release){0}, NULL), WIRE_OK);
 	/* A newer one that does not list it, none at all, and another start. */
 	issue(&issued, &guest, OTHERS, "20260301000000Z", NULL);
-	assert_operation(house, &issued.request, OUTCOME_OK, "\"machines\":[]");
+	assert_operation(house, &house->alice, &issued.request, OUTCOME_OK, "\"machines\":[]");
 	assert_revoked(house, &guest);
 	struct operation_request end = {.operation = OPERATION_CRL_END};
 	operation_set_text(&end, FIELD_ID, issued.id);
-	assert_operation(house, &end, OUTCOME_OK, "stays revoked");
+	assert_operation(house, &house->alice, &end, OUTCOME_OK, "stays revoked");
 	assert_revoked(house, &guest);
 	house_stop(house);
 	assert_true(house_start(house, problem));
@@ -236,7 +208,7 @@ static struct issued late;
 static void
 add_late(struct house *house)
 {
-	assert_operation(house, &late.request, OUTCOME_OK, "\"machines\":[]");
+	assert_operation(house, &house->alice, &late.request, OUTCOME_OK, "\"machines\":[]");
 }
 
 /* Also for one whose examination began before the CRL was there, and after it went. */
@@ -260,9 +232,9 @@ test_no_crl_comes_too_late_for_an_enrolment(void **state)
 	guest_open(&again);
 	trust_ca(house, &again);
 	issue(&late, &again, OF_EK, NULL, NULL);
-	assert_operation(house, &late.request, OUTCOME_OK, "");
+	assert_operation(house, &house->alice, &late.request, OUTCOME_OK, "");
 	operation_set_text(&end, FIELD_ID, late.id);
-	assert_operation(house, &end, OUTCOME_OK, "");
+	assert_operation(house, &house->alice, &end, OUTCOME_OK, "");
 	assert_int_equal(guest_enroll(house, &again, NULL), WIRE_OK);
 	assert_shown(house, &again, REFUSED "its issuer has revoked");
 	guest_close(&again);
@@ -279,7 +251,7 @@ test_a_crl_is_replaced_while_it_is_examined(void **state)
 	guest_open(&guest);
 	trust_ca(house, &guest);
 	issue(&first, &guest, OTHERS, "20260101000000Z", NULL);
-	assert_operation(house, &first.request, OUTCOME_OK, "");
+	assert_operation(house, &house->alice, &first.request, OUTCOME_OK, "");
 	issue(&late, &guest, NULL, "20260201000000Z", NULL);
 	house->examining = add_late;
 	assert_int_equal(guest_enroll(house, &guest, NULL), WIRE_OK);
@@ -301,20 +273,25 @@ test_older_crls_are_refused(void **state)
 
 	guest_open(&guest);
 	issue(&issued, &guest, OTHERS, "20260201000000Z", NULL);
-	assert_operation(house, &list, OUTCOME_OK, "{\"crls\":[],\"stale_crls\":\"refuse\"}");
+	assert_operation(house, &house->alice, &list, OUTCOME_OK,
+			 "{\"crls\":[],\"stale_crls\":\"refuse\"}");
 	operation_set_text(&end, FIELD_ID, issued.id);
-	assert_operation(house, &end, OUTCOME_MISSING, "there is none");
-	assert_operation(house, &issued.request, OUTCOME_OK, "2 certificates");
-	assert_operation(house, &issued.request, OUTCOME_INVALID, "as new, or newer");
+	assert_operation(house, &house->alice, &end, OUTCOME_MISSING, "there is none");
+	assert_operation(house, &house->alice, &issued.request, OUTCOME_OK, "2 certificates");
+	assert_operation(house, &house->alice, &issued.request, OUTCOME_INVALID,
+			 "as new, or newer");
 	issue(&issued, &guest, NULL, "20260101000000Z", NULL);
-	assert_operation(house, &issued.request, OUTCOME_INVALID, "as new, or newer");
-	assert_operation(house, &list, OUTCOME_OK, "\"state\":\"active\",\"revoked\":2,");
+	assert_operation(house, &house->alice, &issued.request, OUTCOME_INVALID,
+			 "as new, or newer");
+	assert_operation(house, &house->alice, &list, OUTCOME_OK,
+			 "\"state\":\"active\",\"revoked\":2,");
 	issue(&issued, &guest, NULL, "20260301000000Z", "20260601000000Z");
-	assert_operation(house, &issued.request, OUTCOME_OK, "0 certificates");
-	assert_operation(house, &list, OUTCOME_OK, "\"state\":\"expired\",\"revoked\":0,");
+	assert_operation(house, &house->alice, &issued.request, OUTCOME_OK, "0 certificates");
+	assert_operation(house, &house->alice, &list, OUTCOME_OK,
+			 "\"state\":\"expired\",\"revoked\":0,");
 	operation_set_number(&issued.request, FIELD_FROM, 5, issued.from);
 	operation_set_number(&issued.request, FIELD_UNTIL, 4, issued.until);
-	assert_operation(house, &issued.request, OUTCOME_INVALID, "ends before");
+	assert_operation(house, &house->alice, &issued.request, OUTCOME_INVALID, "ends before");
 	guest_close(&guest);
 }
 
@@ -336,8 +313,8 @@ test_crls_are_bounded(void **state)
 		snprintf(id, sizeof(id), "%064x", i);
 		operation_set_text(&request, FIELD_ID, id);
 		operation_set(&request, FIELD_CRL, BYTES_OF(large));
-		assert_operation(house, &request, fits ? OUTCOME_OK : OUTCOME_INVALID,
-				 fits ? "" : "bytes of CRLs");
+		assert_operation(house, &house->alice, &request,
+				 fits ? OUTCOME_OK : OUTCOME_INVALID, fits ? "" : "bytes of CRLs");
 	}
 	/* One that takes its own place fits, and leaves room. */
 	operation_set_text(&request, FIELD_ID,
@@ -347,11 +324,11 @@ test_crls_are_bounded(void **state)
 			   "0000000000000000");
 	operation_set_number(&request, FIELD_FROM, 1001, from);
 	operation_set(&request, FIELD_CRL, (struct bytes){large, 1000});
-	assert_operation(house, &request, OUTCOME_OK, "");
+	assert_operation(house, &house->alice, &request, OUTCOME_OK, "");
 	for (unsigned i = 8; i <= ATTEST_CRLS_MAX; i++) {
 		snprintf(id, sizeof(id), "%064x", i);
 		operation_set_text(&request, FIELD_ID, id);
-		assert_operation(house, &request,
+		assert_operation(house, &house->alice, &request,
 				 i < ATTEST_CRLS_MAX ? OUTCOME_OK : OUTCOME_INVALID,
 				 i < ATTEST_CRLS_MAX ? "" : "more than 64 CRLs");
 	}
@@ -368,7 +345,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define WITH_HOUSE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define WITH_HOUSE(name) cmocka_unit_test_setup_teardown(name, set_up, house_tear_down)
 		WITH_HOUSE(test_enrolments_ask_crls),
 		WITH_HOUSE(test_what_a_crl_revokes_stays_revoked),
 		WITH_HOUSE(test_no_crl_comes_too_late_for_an_enrolment),

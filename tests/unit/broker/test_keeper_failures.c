@@ -3,14 +3,13 @@
  * A keeper whose disk or appraiser fails: what is in doubt ends it, what was plainly refused does
  * not, and a log that the appraiser hangs on holds up nobody but those who send logs.
  */
-#include "keeper_fixture.h"
+#include "keeper_fixture_scene.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -62,14 +61,8 @@ fail_next(enum store_status status, bool durable)
 static int
 set_up(void **state)
 {
-	struct house *house = calloc(1, sizeof(*house));
-
 	house_own_thread = true;
-	house_open(house,
-		   "permit (principal in MachineGroup::\"web\", action == Action::\"release\", "
-		   "resource in Folder::\"web\");");
-	house_put(house, "web/key", text_bytes("value"));
-	*state = house;
+	house_put(house_set_up(state, SCENE_RULES), "web/key", text_bytes("value"));
 	return 0;
 }
 
@@ -79,9 +72,7 @@ tear_down(void **state)
 	struct house *house = *state;
 
 	atomic_store(&house->hangs, false);
-	house_close(house);
-	free(house);
-	return 0;
+	return house_tear_down(state);
 }
 
 static enum operation_outcome
@@ -270,15 +261,6 @@ test_a_start_on_a_disk_that_takes_nothing_serves_readings(void **state)
 
 /* ---- the appraiser ---- */
 
-static int64_t
-milliseconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void
 test_a_log_that_hangs_the_appraiser_holds_up_nobody_else(void **state)
 {
@@ -294,10 +276,10 @@ test_a_log_that_hangs_the_appraiser_holds_up_nobody_else(void **state)
 	guest_admit(house, &guest, "first");
 	atomic_store(&house->hangs, true);
 	assert_int_equal(guest_release(house, &guest, &with_log, NULL), WIRE_BUSY);
-	int64_t begun = milliseconds();
+	int64_t begun = monotonic_milliseconds();
 	for (size_t i = 0; i < 5; i++)
 		assert_int_equal(guest_release(house, &guest, &with_log, NULL), WIRE_BUSY);
-	assert_true(milliseconds() - begun < 4000); /* not each a second */
+	assert_true(monotonic_milliseconds() - begun < 4000); /* not each a second */
 	assert_int_equal(guest_release(house, &guest, &(struct guest_release){0}, NULL), WIRE_OK);
 	/* What comes too late is of no use to those after it, and they are served again. */
 	atomic_store(&house->hangs, false);

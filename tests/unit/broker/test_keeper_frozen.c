@@ -16,14 +16,10 @@
 
 #include <cmocka.h>
 
-#define RULES                                                                                      \
-	"permit (principal in MachineGroup::\"web\", action == Action::\"release\", "              \
-	"resource in Folder::\"web\");"
-
 static int
 set_up(void **state)
 {
-	scene_set_up(state, RULES);
+	scene_set_up(state, SCENE_RULES);
 	return 0;
 }
 

@@ -4,7 +4,7 @@
  * a secret fails once. Whatever fails is refused, never released by half and never a crash; and the
  * next request works. (An act that cannot be applied ends the process: keeper/operations_acts.c.)
  */
-#include "keeper_fixture.h"
+#include "keeper_fixture_scene.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -143,9 +143,7 @@ test_each_allocation_fails_once(void **state)
 
 	(void)state;
 	house_own_thread = true;
-	house_open(&house,
-		   "permit (principal in MachineGroup::\"web\", action == Action::\"release\", "
-		   "resource in Folder::\"web\");");
+	house_open(&house, SCENE_RULES);
 	house_put(&house, "web/key", text_bytes("value"));
 	house_put(&house, "web/kept", text_bytes("value"));
 	guest_open(&guest);

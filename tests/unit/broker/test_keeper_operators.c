@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Operators against a keeper: who is heard at all, what policy denies, the acts' own rules,
  * secrets, and what is shown. */
-#include "keeper_fixture.h"
+#include "keeper_fixture_scene.h"
 
 #include "wire/hpke.h"
 
@@ -25,25 +25,12 @@
 	"permit (principal in Role::\"clerk\", action == Action::\"operator-add\", "               \
 	"resource is Operator);\n"                                                                 \
 	"permit (principal in Role::\"clerk\", action == Action::\"operator-add\", "               \
-	"resource == Role::\"clerk\");\n"                                                          \
-	"permit (principal in MachineGroup::\"web\", action == Action::\"release\", "              \
-	"resource in Folder::\"web\");"
+	"resource == Role::\"clerk\");\n" SCENE_RULES
 
 static int
 set_up(void **state)
 {
-	struct house *house = calloc(1, sizeof(*house));
-
-	house_open(house, RULES);
-	*state = house;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	house_close(*state);
-	free(*state);
+	house_set_up(state, RULES);
 	return 0;
 }
 
@@ -60,20 +47,6 @@ add_operator(struct house *house, struct house_operator *signer, const char *nam
 	operation_set(&request, FIELD_OPERATOR_KEY, BYTES_OF(signer->public_key));
 	operation_set(&request, FIELD_ROLES, house_names(list, sizeof(list), roles));
 	house_must(house, &request);
-}
-
-/* What it says has to be there; "" is fine with anything. */
-static void
-assert_operation(struct house *house, const struct house_operator *signer,
-		 struct operation_request *request, enum operation_outcome want, const char *says)
-{
-	struct house_answer answer = house_operate(house, signer, request);
-
-	assert_int_equal(answer.status, WIRE_OK);
-	if (answer.outcome != want || !strstr(answer.json, says))
-		fail_msg("operation %u: outcome %d, wanted %d with \"%s\": %s", request->operation,
-			 answer.outcome, want, says, answer.json);
-	free(answer.json);
 }
 
 /* ---- who is heard ---- */
@@ -572,7 +545,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, house_tear_down)
 		TEST(test_requests_that_prove_nothing),
 		TEST(test_a_request_works_once),
 		TEST(test_policy_decides_and_an_ended_operator_is_not_heard),

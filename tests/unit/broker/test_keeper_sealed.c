@@ -22,14 +22,10 @@
 
 #define THRESHOLD 3
 #define COUNT	  5
-#define RULES                                                                                      \
-	"permit (principal in MachineGroup::\"web\", action == Action::\"release\", "              \
-	"resource in Folder::\"web\");"
-
 static int
 set_up(void **state)
 {
-	scene_set_up_sealed(state, RULES, THRESHOLD, COUNT);
+	scene_set_up_sealed(state, SCENE_RULES, THRESHOLD, COUNT);
 	return 0;
 }
 

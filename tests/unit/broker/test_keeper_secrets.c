@@ -3,7 +3,7 @@
  * Versions of secrets, from their first settings to their removal: what operators may do to them,
  * what a guest gets of it, and what is left in the store. The keeper's clock is the test's.
  */
-#include "keeper_fixture.h"
+#include "keeper_fixture_scene.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,21 +30,8 @@ __wrap_unix_now(void)
 static int
 set_up(void **state)
 {
-	struct house *house = calloc(1, sizeof(*house));
-
 	atomic_store(&ahead, 0);
-	house_open(house,
-		   "permit (principal in MachineGroup::\"web\", action == Action::\"release\", "
-		   "resource in Folder::\"web\");");
-	*state = house;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	house_close(*state);
-	free(*state);
+	house_set_up(state, SCENE_RULES);
 	return 0;
 }
 
@@ -66,17 +53,6 @@ set_versions(struct operation_request *request, const char *versions, uint8_t me
 	}
 	version_list_write(&w, &list);
 	operation_set(request, FIELD_VERSIONS, writer_bytes(&w));
-}
-
-/* Wants this outcome, and these words in the answer; "" is fine with anything. */
-static void
-assert_answer(struct house_answer answer, enum operation_outcome want, const char *says)
-{
-	assert_int_equal(answer.status, WIRE_OK);
-	if (answer.outcome != want || !strstr(answer.json, says))
-		fail_msg("outcome %d, wanted %d with \"%s\": %s", answer.outcome, want, says,
-			 answer.json);
-	free(answer.json);
 }
 
 static void
@@ -537,7 +513,7 @@ test_impossible_records(void **state)
 	assert_false(secret_record_read(writer_bytes(&w), &record));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, house_tear_down)
 
 int
 main(void)
