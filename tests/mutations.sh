@@ -121,7 +121,7 @@ mutation "no core dump of a command" broker/command/process.c 's/if \(setrlimit\
 	story test_unseal.py looked_into
 mutation "the TPM stack's memory" broker/command/host_tpm.c 's/MCL_CURRENT \| MCL_FUTURE \| MCL_ONFAULT\) != 0/0) != 0/' \
 	story test_tpm_unseal.py stack
-mutation "a backup over another file" broker/command/cmd_backup.c 's/backup->path, RENAME_NOREPLACE/backup->path, 0/' \
+mutation "a backup over another file" broker/command/file.c 's/to, RENAME_NOREPLACE/to, 0/' \
 	story test_backup.py meanwhile
 
 echo "$tried tried, $survived not noticed"
