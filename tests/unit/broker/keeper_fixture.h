@@ -163,6 +163,9 @@ void guest_close(struct guest *guest);
 enum wire_status guest_enroll(struct house *house, struct guest *guest, bool *ret_admitted);
 /* Enrols and is admitted, into group "web". */
 void guest_admit(struct house *house, struct guest *guest, const char *name);
+/* Opened, and admitted with this boot behind it. */
+void guest_admit_booted(struct house *house, struct guest *guest, const char *name,
+			const struct software_log *log);
 
 struct guest_release {
 	const char *path; /* NULL: "web/key" */
@@ -180,6 +183,9 @@ struct guest_release {
 /* `ret_value` is the first value, malloced and terminated; NULL: not wanted. */
 enum wire_status guest_release(struct house *house, struct guest *guest,
 			       const struct guest_release *how, char **ret_value);
+/* For the house's watch: sends it under that id, and waits. */
+void guest_release_as(struct house *house, uint64_t id, struct guest *guest,
+		      const struct guest_release *how);
 /* The request's frame alone, malloced: for those who send it themselves. */
 struct bytes guest_request(struct house *house, struct guest *guest,
 			   const struct guest_release *how, uint8_t ret_private[32]);

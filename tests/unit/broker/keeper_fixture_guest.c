@@ -118,6 +118,15 @@ guest_admit(struct house *house, struct guest *guest, const char *name)
 }
 
 void
+guest_admit_booted(struct house *house, struct guest *guest, const char *name,
+		   const struct software_log *log)
+{
+	guest_open(guest);
+	memcpy(guest->tpm.pcrs, log->pcrs, sizeof(log->pcrs));
+	guest_admit(house, guest, name);
+}
+
+void
 guest_challenge(struct house *house, const struct guest *guest,
 		uint8_t ret_challenge[WIRE_CHALLENGE_SIZE])
 {
@@ -178,6 +187,17 @@ guest_request(struct house *house, struct guest *guest, const struct guest_relea
 	wire_release_request_write(&w, &request);
 	assert(!w.failed);
 	return writer_bytes(&w);
+}
+
+void
+guest_release_as(struct house *house, uint64_t id, struct guest *guest,
+		 const struct guest_release *how)
+{
+	uint8_t private_key[32];
+	struct bytes request = guest_request(house, guest, how, private_key);
+
+	house_call_as(house, id, FRAME_RELEASE, request, NULL);
+	free((void *)(uintptr_t)request.data);
 }
 
 enum wire_status

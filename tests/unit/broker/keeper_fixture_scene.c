@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -104,6 +105,27 @@ assert_operation(struct house *house, const struct house_operator *signer,
 		 struct operation_request *request, enum operation_outcome want, const char *says)
 {
 	assert_answer(house_operate(house, signer, request), want, says);
+}
+
+struct wire_health
+house_health(struct house *house)
+{
+	struct bytes payload = {0};
+	struct wire_health health;
+
+	assert_int_equal(house_call(house, FRAME_HEALTH, (struct bytes){0}, &payload), WIRE_OK);
+	assert_true(wire_health_read(payload, &health));
+	free((void *)(uintptr_t)payload.data);
+	return health;
+}
+
+void
+await_count(atomic_uint *count, unsigned least)
+{
+	for (unsigned i = 0; atomic_load(count) < least; i++) {
+		assert_true(i < 50000);
+		usleep(200);
+	}
 }
 
 int64_t

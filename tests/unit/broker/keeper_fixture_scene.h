@@ -37,6 +37,12 @@ void assert_operation(struct house *house, const struct house_operator *signer,
 		      struct operation_request *request, enum operation_outcome want,
 		      const char *says);
 
+/* As the gateway asks for it. */
+struct wire_health house_health(struct house *house);
+
+/* The count comes to that within some seconds. */
+void await_count(atomic_uint *count, unsigned least);
+
 /* Of a clock that nobody sets. */
 int64_t monotonic_milliseconds(void);
 

@@ -12,28 +12,23 @@
 int
 web_set_up(void **state)
 {
-	struct house *house = calloc(1, sizeof(*house));
+	struct house *house = house_set_up(state, WEB_RULES);
 
-	house_open(house, WEB_RULES);
 	house_put(house, "web/key", text_bytes(VALUE));
 	house_put(house, "web/broken", text_bytes(VALUE));
 	house_put(house, "booted/key", text_bytes(VALUE));
 	house_put(house, "other/key", text_bytes(VALUE));
-	*state = house;
 	return 0;
 }
 
 int
 web_tear_down(void **state)
 {
-	struct house *house = *state;
+	char *audit = house_audit(*state);
 
-	char *audit = house_audit(house);
 	assert_null(strstr(audit, VALUE));
 	free(audit);
-	house_close(house);
-	free(house);
-	return 0;
+	return house_tear_down(state);
 }
 
 void

@@ -4,13 +4,13 @@
 #ifndef POSTERN_TESTS_KEEPER_FIXTURE_WEB_H
 #define POSTERN_TESTS_KEEPER_FIXTURE_WEB_H
 
-#include "keeper_fixture.h"
+#include "keeper_fixture_scene.h"
 
 /* Under web/key, web/broken (a policy that errors), booted/key (baseline and log wanted) and
  * other/key (nobody's). */
 #define WEB_RULES                                                                                  \
-	"permit (principal in MachineGroup::\"web\", action == Action::\"release\", "              \
-	"resource in Folder::\"web\");\n"                                                          \
+	SCENE_RULES                                                                                \
+	"\n"                                                                                       \
 	"forbid (principal, action == Action::\"release\", resource == Secret::\"web/broken\") "   \
 	"when { context.nothing.more };\n"                                                         \
 	"permit (principal in MachineGroup::\"web\", action == Action::\"release\", "              \

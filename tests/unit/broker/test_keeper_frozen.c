@@ -44,18 +44,6 @@ start_with(struct scene *scene, uint64_t witness)
 			 CONTROL_OK);
 }
 
-static enum wire_state
-state_of(struct house *house)
-{
-	struct bytes payload = {0};
-	struct wire_health health;
-
-	assert_int_equal(house_call(house, FRAME_HEALTH, (struct bytes){0}, &payload), WIRE_OK);
-	assert_true(wire_health_read(payload, &health));
-	free((void *)(uintptr_t)payload.data);
-	return (enum wire_state)health.state;
-}
-
 static void
 assert_frozen(struct scene *scene, const char *why)
 {
@@ -66,7 +54,7 @@ assert_frozen(struct scene *scene, const char *why)
 	static const enum frame_type machines[] = {FRAME_CHALLENGE, FRAME_RELEASE, FRAME_ENROLL,
 						   FRAME_ACTIVATE};
 
-	assert_int_equal(state_of(&scene->house), WIRE_IS_FROZEN);
+	assert_int_equal(house_health(&scene->house).state, WIRE_IS_FROZEN);
 	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++)
 		assert_int_equal(house_call(&scene->house, machines[i], text_bytes("x"), NULL),
 				 WIRE_FROZEN);
@@ -92,7 +80,7 @@ assert_frozen(struct scene *scene, const char *why)
 static void
 assert_serving(struct scene *scene)
 {
-	assert_int_equal(state_of(&scene->house), WIRE_SERVING);
+	assert_int_equal(house_health(&scene->house).state, WIRE_SERVING);
 	assert_false(control_state(&scene->control).frozen);
 	house_put(&scene->house, "web/key", text_bytes("value"));
 }

@@ -4,15 +4,13 @@
  * has ended within a moment; whether root or an operator told it to, while guests ask without
  * pause, with logs that an appraiser has in hand, with a backup on its way and records re-sealed.
  */
-#include "keeper_fixture.h"
+#include "keeper_fixture_scene.h"
 
 #include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -48,15 +46,6 @@ struct race {
 	bool deaf;   /* the gateway takes nothing after its first release, before it may go on */
 	atomic_bool hears;
 };
-
-static int64_t
-milliseconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void
 watch(void *user, uint64_t id, enum wire_status status, struct bytes payload)
@@ -109,6 +98,15 @@ prepare(struct race *race)
 	}
 }
 
+static void
+start_senders(struct race *race)
+{
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&race->senders[i].thread, NULL, run_sender,
+						&race->senders[i]),
+				 0);
+}
+
 /* A client that takes what comes only until the socket is full. */
 static void
 begin_backup(struct race *race)
@@ -129,14 +127,8 @@ begin_load(struct race *race)
 	assert_int_equal(control_ask(&race->control, FRAME_CONTROL_ROTATE, (struct bytes){0}),
 			 CONTROL_OK);
 	begin_backup(race);
-	for (size_t i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&race->senders[i].thread, NULL, run_sender,
-						&race->senders[i]),
-				 0);
-	for (unsigned i = 0; atomic_load(&race->released) < 12; i++) {
-		assert_true(i < 20000);
-		usleep(200);
-	}
+	start_senders(race);
+	await_count(&race->released, 12);
 }
 
 static void
@@ -154,7 +146,7 @@ static void
 assert_ended(struct race *race, int64_t answered)
 {
 	house_await_seal(&race->house);
-	assert_true(milliseconds() - answered < END_MS);
+	assert_true(monotonic_milliseconds() - answered < END_MS);
 	assert_nothing_left(race);
 }
 
@@ -167,7 +159,7 @@ test_nothing_leaves_after_roots_seal_has_answered(void **state)
 	assert_int_equal(control_ask(&race->control, FRAME_CONTROL_SEAL, (struct bytes){0}),
 			 CONTROL_OK);
 	atomic_store(&race->mark, OWN_IDS + atomic_load(&race->next));
-	assert_ended(race, milliseconds());
+	assert_ended(race, monotonic_milliseconds());
 }
 
 static void
@@ -177,12 +169,9 @@ test_nothing_leaves_after_an_operators_seal_has_answered(void **state)
 	struct operation_request request = {.operation = OPERATION_SEAL};
 
 	begin_load(race);
-	struct house_answer answer =
-		house_operate_as(&race->house, SEAL_ID, &race->house.alice, &request, NULL);
-	assert_int_equal(answer.status, WIRE_OK);
-	assert_int_equal(answer.outcome, OUTCOME_OK);
-	free(answer.json);
-	assert_ended(race, milliseconds());
+	assert_answer(house_operate_as(&race->house, SEAL_ID, &race->house.alice, &request, NULL),
+		      OUTCOME_OK, "");
+	assert_ended(race, monotonic_milliseconds());
 }
 
 static uint64_t
@@ -208,19 +197,16 @@ test_a_gateway_that_takes_nothing_does_not_keep_it_open(void **state)
 	prepare(race);
 	control_open(&race->house, &race->backup);
 	race->deaf = true;
-	for (size_t i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&race->senders[i].thread, NULL, run_sender,
-						&race->senders[i]),
-				 0);
+	start_senders(race);
 	for (uint64_t now; (now = entries_written(race)) != before || now == 0; before = now)
 		usleep(STILL_MS * 1000);
-	int64_t asked = milliseconds();
+	int64_t asked = monotonic_milliseconds();
 	assert_int_equal(control_ask(&race->control, FRAME_CONTROL_SEAL, (struct bytes){0}),
 			 CONTROL_OK);
-	assert_true(milliseconds() - asked < END_MS);
+	assert_true(monotonic_milliseconds() - asked < END_MS);
 	atomic_store(&race->mark, OWN_IDS + atomic_load(&race->next));
 	house_await_seal(&race->house);
-	assert_true(milliseconds() - asked < 2 * END_MS);
+	assert_true(monotonic_milliseconds() - asked < 2 * END_MS);
 	atomic_store(&race->hears, true);
 	assert_nothing_left(race);
 }
@@ -244,14 +230,10 @@ set_up(void **state)
 	struct race *race = calloc(1, sizeof(*race));
 
 	atomic_store(&race->mark, UINT64_MAX);
-	house_open(&race->house,
-		   "permit (principal in MachineGroup::\"web\", action == Action::\"release\", "
-		   "resource in Folder::\"web\");");
+	house_open(&race->house, SCENE_RULES);
 	put_secrets(&race->house);
 	software_log_boot(&race->log, 400, true);
-	guest_open(&race->guest);
-	memcpy(race->guest.tpm.pcrs, race->log.pcrs, sizeof(race->log.pcrs));
-	guest_admit(&race->house, &race->guest, "first");
+	guest_admit_booted(&race->house, &race->guest, "first", &race->log);
 	control_open(&race->house, &race->control);
 	race->house.watch = watch;
 	race->house.watch_user = race;

@@ -29,18 +29,6 @@ set_up(void **state)
 	return 0;
 }
 
-static struct wire_health
-health_of(struct house *house)
-{
-	struct bytes payload = {0};
-	struct wire_health health;
-
-	assert_int_equal(house_call(house, FRAME_HEALTH, (struct bytes){0}, &payload), WIRE_OK);
-	assert_true(wire_health_read(payload, &health));
-	free((void *)(uintptr_t)payload.data);
-	return health;
-}
-
 static void
 test_a_sealed_keeper_tells_its_state_and_nothing_else(void **state)
 {
@@ -57,7 +45,7 @@ test_a_sealed_keeper_tells_its_state_and_nothing_else(void **state)
 					       FRAME_CONTROL_BACKUP,	   FRAME_CONTROL_WITNESS,
 					       FRAME_CONTROL_WATCH,	   FRAME_CONTROL_THAW};
 	struct scene *scene = *state;
-	struct wire_health health = health_of(&scene->house);
+	struct wire_health health = house_health(&scene->house);
 
 	assert_int_equal(health.state, WIRE_IS_SEALED);
 	assert_int_equal(health.threshold, THRESHOLD);
@@ -83,7 +71,7 @@ test_shares_one_at_a_time_unseal(void **state)
 
 	assert_int_equal(control_give(&scene->control, &scene->house, CONTROL_TO_UNSEAL, 5, false),
 			 CONTROL_MORE);
-	assert_int_equal(health_of(&scene->house).given, 1);
+	assert_int_equal(house_health(&scene->house).given, 1);
 	/* Each holder may come on a connection of his own. */
 	control_open(&scene->house, &other);
 	assert_int_equal(control_give(&other, &scene->house, CONTROL_TO_UNSEAL, 2, false),
@@ -95,7 +83,7 @@ test_shares_one_at_a_time_unseal(void **state)
 	assert_int_equal(control_give(&scene->control, &scene->house, CONTROL_TO_UNSEAL, 1, false),
 			 CONTROL_UNSEALED);
 	assert_false(control_state(&scene->control).sealed);
-	assert_int_equal(health_of(&scene->house).state, WIRE_SERVING);
+	assert_int_equal(house_health(&scene->house).state, WIRE_SERVING);
 	house_put(&scene->house, "web/key", text_bytes("value"));
 	guest_open(&guest);
 	guest_admit(&scene->house, &guest, "first");

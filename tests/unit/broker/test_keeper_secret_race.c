@@ -5,7 +5,7 @@
  * Once a destruction has answered, its version leaves the keeper no more; and at no time is a
  * release broken because a value went from under it.
  */
-#include "keeper_fixture.h"
+#include "keeper_fixture_scene.h"
 
 #include <assert.h>
 #include <setjmp.h>
@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -80,22 +79,10 @@ ask(void *argument)
 		unsigned version = asker->newest ? 0 : atomic_load(&race->current);
 		unsigned number = atomic_fetch_add(&race->next, 1);
 		struct guest_release how = {.version = version};
-		uint8_t private_key[32];
-		struct bytes request = guest_request(&race->house, asker->guest, &how, private_key);
-		house_call_as(&race->house, (uint64_t)(version + 1) * ID_SPAN + number,
-			      FRAME_RELEASE, request, NULL);
-		free((void *)(uintptr_t)request.data);
+		guest_release_as(&race->house, (uint64_t)(version + 1) * ID_SPAN + number,
+				 asker->guest, &how);
 	}
 	return NULL;
-}
-
-static void
-await(atomic_uint *count, unsigned least)
-{
-	for (unsigned i = 0; atomic_load(count) < least; i++) {
-		assert_true(i < 20000);
-		usleep(500);
-	}
 }
 
 static void
@@ -109,11 +96,9 @@ destroy(struct race *race, uint32_t version)
 	version_list_write(&w, &list);
 	operation_set_text(&request, FIELD_PATH, "web/key");
 	operation_set(&request, FIELD_VERSIONS, writer_bytes(&w));
-	struct house_answer answer = house_operate_as(&race->house, OPERATOR_IDS + version,
-						      &race->house.alice, &request, NULL);
-	assert_int_equal(answer.status, WIRE_OK);
-	assert_int_equal(answer.outcome, OUTCOME_OK);
-	free(answer.json);
+	assert_answer(house_operate_as(&race->house, OPERATOR_IDS + version, &race->house.alice,
+				       &request, NULL),
+		      OUTCOME_OK, "");
 }
 
 static void
@@ -186,10 +171,10 @@ test_nothing_leaves_after_a_destruction_has_answered(void **state)
 		assert_int_equal(pthread_create(&threads[i], NULL, ask, &askers[i]), 0);
 	}
 	for (uint32_t version = 1; version <= VERSIONS; version++) {
-		await(&race->released[version], RELEASED_BEFORE);
+		await_count(&race->released[version], RELEASED_BEFORE);
 		house_put(&race->house, "web/key", text_bytes("value"));
 		destroy(race, version);
-		await(&race->refused[version], REFUSED_AFTER);
+		await_count(&race->refused[version], REFUSED_AFTER);
 		atomic_store(&race->current, version + 1);
 	}
 	keep_one(&race->house);
@@ -244,9 +229,7 @@ set_up(void **state)
 	struct race *race = calloc(1, sizeof(*race));
 	char name[16];
 
-	house_open(&race->house,
-		   "permit (principal in MachineGroup::\"web\", action == Action::\"release\", "
-		   "resource in Folder::\"web\");");
+	house_open(&race->house, SCENE_RULES);
 	for (size_t i = 0; i < THREADS; i++) {
 		snprintf(name, sizeof(name), "m%zu", i);
 		guest_open(&race->guests[i]);
