@@ -57,12 +57,12 @@ mutation "acts' signatures at the start" $keeper/open.c 's/if \(crypto_sign_veri
 	unit keeper_start
 mutation "acts against the log at the start" $keeper/open.c 's/if \(newest > opening->trust\.revision\)/if (false)/' \
 	unit keeper_start
-mutation "the quote's signature" attest/quote.c 's/if \(verified == 1\)/if (verified <= 1)/' story test_refusals.py "software and key"
-mutation "the quote's transcript" attest/quote.c 's/if \(!bytes_equal\(message->extra_data, qualifying\)\)/if (false)/' \
+mutation "the quote's signature" attest/signature.c 's/digest.size\) == 1;/digest.size) >= 0;/' story test_refusals.py "software and key"
+mutation "the quote's transcript" attest/quotecheck.c 's/if \(bytes_equal\(message->extra_data, qualifying\)\)/if (true)/' \
 	story test_refusals.py "recipient_key and not low"
 mutation "the quote's selection" attest/quote.c 's/if \(bytes_equal\(selection, required\)\)/if (true)/' story test_refusals.py "over and bank"
 mutation "the quote's signer" attest/quote.c 's/if \(!bytes_equal\(message->signer, signer\)\)/if (false)/' story test_refusals.py "owner"
-mutation "the PCR digest" attest/quote.c 's/if \(!bytes_equal\(message->pcr_digest, BYTES_OF\(digest\)\)\)/if (false)/' \
+mutation "the PCR digest" attest/quotecheck.c 's/if \(bytes_equal\(message->pcr_digest, seen\)\)/if (true)/' \
 	story test_refusals.py "other and values"
 mutation "the clock" attest/quote.c 's/if \(previous == NULL \|\| !clock_is_before\(seen, previous\)\)/if (true)/' \
 	story test_refusals.py goes_back
