@@ -93,14 +93,14 @@ mutation "each group that is given" $keeper/operations_authorize.c 's/if \(resou
 	unit keeper_operators
 mutation "an end that is put off" $keeper/acts.c 's/if \(operation_number\(request, FIELD_UNTIL, 0\) > [^;]*?\)\n/if (false)\n/' \
 	unit keeper_operators
-mutation "an act in doubt" $keeper/operations_acts.c 's/if \(durable_trust\(worker\) != trust->store_revision\)/if (false)/' \
+mutation "an act in doubt" $keeper/operations_acts.c 's/if \(durable != trust->store_revision && durable != 0\)/if (false)/' \
 	unit keeper_failures
-mutation "a disk that failed" $keeper/worker.c 's/if \(status == STORE_IO\)/if (false)/' unit keeper_failures
-mutation "a record's own name in its seal" store/keyring.c 's/(associate_record\(&associated, \w+, )key/$1"x"/g' unit store-tamper
+mutation "a disk that failed" $keeper/worker.c 's/if \(status == STORE_UNSURE\)/if (false)/' unit keeper_failures
+mutation "a record's own name in its seal" store/body.c 's/(associate\(&[a-z.]+, \w+(?:\.\w+)?, )key/$1"x"/g' unit store-tamper
 mutation "the digest of all records" store/digest.c 's/if \(sodium_memcmp\(digest, head->digest, DIGEST_SIZE\) != 0\)/if (false)/' \
 	story test_store.py older
 view=broker/command/eventlog_view.c
-mutation "a log with which nothing was compared" $view 's/return checked != 0;/return true;/' story test_eventlog_command.py nothing_compared
+mutation "a log with which nothing was compared" $view 's/return \(measured & eventlog_view_checked\(view\)\) != 0;/return true;/' story test_eventlog_command.py nothing_compared
 mutation "an unexplained PCR" $view 's/(verdict == ATTEST_PCR_UNEXPLAINED)(\)\s+return false;)/false$2/' \
 	story test_eventlog_command.py another_value
 mutation "banks that tell two stories" $view 's/if \(!first && \(one != proof/if (!first \&\& false \&\& (one != proof/' \
