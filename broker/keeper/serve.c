@@ -27,6 +27,8 @@ struct clerk {
 	bool started;	/* the log has the start's entry */
 	bool resealing; /* records of older data keys are left */
 	bool stuck;	/* one of them does not let itself be re-sealed: said */
+	bool patient;	/* ... and all others have been looked at */
+	uint64_t looked_at;
 	time_t counted;
 };
 
@@ -79,6 +81,9 @@ reseal(struct clerk *clerk)
 	clerk->resealing = rotation.oldest != rotation.generation;
 	if (!clerk->resealing)
 		return;
+	/* The store counts anew where it begins anew, because of what was obstructed. */
+	clerk->patient = clerk->patient || (clerk->stuck && rotation.done < clerk->looked_at);
+	clerk->looked_at = rotation.done;
 	enum store_status status = store_reseal(keeper->store, RESEAL_COUNT, &rotation, &err);
 	if (status == STORE_UNSURE)
 		keeper_give_up(keeper, err.message);
@@ -86,11 +91,10 @@ reseal(struct clerk *clerk)
 		role_complain("re-sealing stops: %s: `postern store check`", err.message);
 		clerk->stuck = true;
 	}
-	/* What cannot be re-sealed now is looked at again when other work is; and where a record
-	 * does not open, all are, for it may have been mended: after the first time without haste.
-	 */
-	bool haste = !clerk->stuck || rotation.done < rotation.total;
-	clerk->resealing = status == STORE_OK && rotation.oldest != rotation.generation && haste;
+	/* What cannot be re-sealed now is looked at again when other work is. Where a record does
+	 * not open, all are, for it may have been mended: after the first time without haste. */
+	clerk->resealing =
+		status == STORE_OK && rotation.oldest != rotation.generation && !clerk->patient;
 }
 
 static void
