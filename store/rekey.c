@@ -91,14 +91,13 @@ add_generation(struct keyring_change *change, struct store_error *err)
 }
 
 /* The store may have gone on since the order was given: it never asks for what is not there. */
-static enum store_status
+static void
 retire(const struct keyring_order *order, struct keyring_change *change)
 {
 	struct header *header = &change->header;
 
 	if (order->oldest > header->oldest && order->oldest <= header->current)
 		header->oldest = order->oldest;
-	return STORE_OK;
 }
 
 enum store_status
@@ -115,7 +114,8 @@ store_keyring_carry_out(const struct keyring *keyring, const struct keyring_orde
 	case WISH_GENERATION:
 		return add_generation(ret_change, err);
 	case WISH_RETIREMENT:
-		return retire(order, ret_change);
+		retire(order, ret_change);
+		break;
 	}
 	return STORE_OK;
 }
