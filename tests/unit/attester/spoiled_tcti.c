@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spoiled_tcti.h"
+#include "fixture.h"
 
 #include <assert.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <string.h>
+#include <tss2/tss2_tctildr.h>
+
+#include <cmocka.h>
 
 #define COMMAND_CODE_OFFSET 6
 #define CAPABILITY_OFFSET   10
@@ -148,7 +154,7 @@ set_locality(TSS2_TCTI_CONTEXT *context, uint8_t locality)
 	return Tss2_Tcti_SetLocality(spoiled_of(context)->inner, locality);
 }
 
-void
+static void
 spoiled_tcti_init(struct spoiled_tcti *spoiled, TSS2_TCTI_CONTEXT *inner)
 {
 	*spoiled = (struct spoiled_tcti){
@@ -159,4 +165,27 @@ spoiled_tcti_init(struct spoiled_tcti *spoiled, TSS2_TCTI_CONTEXT *inner)
 			   .setLocality = set_locality},
 		.inner = inner,
 	};
+}
+
+struct attester *
+open_spoiled(struct spoiled_tcti *spoiled)
+{
+	TSS2_TCTI_CONTEXT *inner = NULL;
+	struct attester *attester = NULL;
+	struct attester_error err;
+
+	close_tpm(open_tpm());
+	assert_int_equal(Tss2_TctiLdr_Initialize(tpm.tcti, &inner), TSS2_RC_SUCCESS);
+	spoiled_tcti_init(spoiled, inner);
+	assert_int_equal(attester_open_over((TSS2_TCTI_CONTEXT *)spoiled, &attester, &err),
+			 ATTESTER_OK);
+	spoiled->commands = 0;
+	return attester;
+}
+
+void
+close_spoiled(struct attester *attester, struct spoiled_tcti *spoiled)
+{
+	attester_close(attester);
+	Tss2_TctiLdr_Finalize(&spoiled->inner);
 }

@@ -7,6 +7,8 @@
 #include <tss2/tss2_tcti.h>
 #include <tss2/tss2_tpm2_types.h>
 
+struct attester;
+
 struct spoiled_tcti {
 	TSS2_TCTI_CONTEXT_COMMON_V1 common; /* first: ESYS sees this */
 	TSS2_TCTI_CONTEXT *inner;
@@ -32,6 +34,8 @@ struct spoiled_tcti {
 	bool pending_move;
 };
 
-void spoiled_tcti_init(struct spoiled_tcti *spoiled, TSS2_TCTI_CONTEXT *inner);
+/* An attester over one; its commands count from here. Closed by close_spoiled. */
+struct attester *open_spoiled(struct spoiled_tcti *spoiled);
+void close_spoiled(struct attester *attester, struct spoiled_tcti *spoiled);
 
 #endif

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <tss2/tss2_tctildr.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -177,30 +176,6 @@ owned_endorsement_hierarchy_is_refused(void **state)
 						  &none),
 			 TSS2_RC_SUCCESS);
 	close_tpm(attester);
-}
-
-/* An attester over a TCTI that can be told to spoil; closed by close_spoiled. */
-static struct attester *
-open_spoiled(struct spoiled_tcti *spoiled)
-{
-	TSS2_TCTI_CONTEXT *inner = NULL;
-	struct attester *attester = NULL;
-	struct attester_error err;
-
-	close_tpm(open_tpm());
-	assert_int_equal(Tss2_TctiLdr_Initialize(tpm.tcti, &inner), TSS2_RC_SUCCESS);
-	spoiled_tcti_init(spoiled, inner);
-	assert_int_equal(attester_open_over((TSS2_TCTI_CONTEXT *)spoiled, &attester, &err),
-			 ATTESTER_OK);
-	spoiled->commands = 0;
-	return attester;
-}
-
-static void
-close_spoiled(struct attester *attester, struct spoiled_tcti *spoiled)
-{
-	attester_close(attester);
-	Tss2_TctiLdr_Finalize(&spoiled->inner);
 }
 
 /* Everything the attester can be asked, one after the other, until something fails. */

@@ -8,7 +8,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <tss2/tss2_tctildr.h>
 
 #include <cmocka.h>
 
@@ -16,30 +15,6 @@
 #define PCRS  (1U << 7)
 
 static const uint8_t some_key[HOST_KEY_SIZE] = "a root key of thirty-two bytes!";
-
-/* A TPM over a line that can be told to spoil; closed by close_spoiled. */
-static struct attester *
-open_spoiled(struct spoiled_tcti *spoiled)
-{
-	TSS2_TCTI_CONTEXT *inner = NULL;
-	struct attester *attester = NULL;
-	struct attester_error err;
-
-	close_tpm(open_tpm());
-	assert_int_equal(Tss2_TctiLdr_Initialize(tpm.tcti, &inner), TSS2_RC_SUCCESS);
-	spoiled_tcti_init(spoiled, inner);
-	assert_int_equal(attester_open_over((TSS2_TCTI_CONTEXT *)spoiled, &attester, &err),
-			 ATTESTER_OK);
-	spoiled->commands = 0;
-	return attester;
-}
-
-static void
-close_spoiled(struct attester *attester, struct spoiled_tcti *spoiled)
-{
-	attester_close(attester);
-	Tss2_TctiLdr_Finalize(&spoiled->inner);
-}
 
 static enum attester_status
 ask_all(struct attester *attester, struct attester_error *err)
