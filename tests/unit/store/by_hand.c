@@ -66,16 +66,24 @@ load(struct fixture *fixture, const char *key)
 }
 
 void
-save(struct fixture *fixture, const struct lying *record)
+save_into(struct backend *backend, const struct lying *record)
 {
-	auto_backend *backend = fixture_open_backend(fixture);
 	const struct backend_write write = {.key = record->key,
-					    .remove = record->revision == 0,
+					    .remove =
+						    record->revision == 0 && record->body.size == 0,
 					    .revision = record->revision,
 					    .body = {record->body.bytes, record->body.size}};
 	const struct backend_expect expect = {"never", 0};
 
 	assert_int_equal(backend->class->apply(backend, &expect, &write, 1, NULL), STORE_OK);
+}
+
+void
+save(struct fixture *fixture, const struct lying *record)
+{
+	auto_backend *backend = fixture_open_backend(fixture);
+
+	save_into(backend, record);
 }
 
 void

@@ -24,7 +24,9 @@ struct lying {
 	struct buffer body;
 };
 struct lying load(struct fixture *fixture, const char *key);
-void save(struct fixture *fixture, const struct lying *record); /* revision 0: removes it */
+void save(struct fixture *fixture,
+	  const struct lying *record); /* what load says of none: removes it */
+void save_into(struct backend *backend, const struct lying *record); /* under an open store */
 void save_slot(struct fixture *fixture, uint64_t slot, const uint8_t bytes[32]);
 void load_slot(struct fixture *fixture, uint64_t slot, uint8_t ret_bytes[32]);
 

@@ -11,11 +11,11 @@
  * adds "writer i" to the log. So after a kill one knows to the last record what there must be: all
  * batches up to the last acknowledged, and perhaps the one after it.
  */
+#include "die.h"
 #include "store/state.h"
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,18 +41,6 @@ struct acknowledged {
 	uint32_t batch;
 	uint64_t destroyed; /* the slot of the erasable record that it replaced; SLOT_NONE */
 };
-
-__attribute__((format(printf, 1, 2), noreturn)) static void
-die(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	fputc('\n', stderr);
-	_exit(1);
-}
 
 static void
 name_part(char name[64], uint32_t writer, uint32_t group, int part)

@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-#include "fixture.h"
+#include "by_hand.h"
 #include "store/commit.h"
 
 #include <cmocka.h>
@@ -17,56 +17,6 @@
 #include <string.h>
 
 /* ---- past the store ---- */
-
-/* One key at one time: a record, or that there was none. */
-struct snapshot {
-	char key[32];
-	uint64_t revision; /* 0: none */
-	uint8_t body[256];
-	size_t size;
-};
-
-/* The store is closed. */
-static struct snapshot
-take(struct fixture *fixture, const char *key)
-{
-	auto_backend *backend = fixture_open_backend(fixture);
-	auto_view view = {0};
-	struct backend_record record;
-	struct snapshot snapshot = {0};
-
-	snprintf(snapshot.key, sizeof snapshot.key, "%s", key);
-	assert_int_equal(view_open(backend, &view, NULL), STORE_OK);
-	enum store_status status = view_get(&view, key, &record, NULL);
-	if (status == STORE_MISSING)
-		return snapshot;
-	assert_int_equal(status, STORE_OK);
-	assert_true(record.body.size <= sizeof snapshot.body);
-	snapshot.revision = record.revision;
-	snapshot.size = record.body.size;
-	memcpy(snapshot.body, record.body.data, record.body.size);
-	return snapshot;
-}
-
-static void
-put_into(struct backend *backend, const struct snapshot *snapshot)
-{
-	const struct backend_expect expect = {"never", 0};
-	const struct backend_write write = {.key = snapshot->key,
-					    .remove = snapshot->size == 0,
-					    .revision = snapshot->revision,
-					    .body = {snapshot->body, snapshot->size}};
-
-	assert_int_equal(backend->class->apply(backend, &expect, &write, 1, NULL), STORE_OK);
-}
-
-static void
-put_back(struct fixture *fixture, const struct snapshot *snapshot)
-{
-	auto_backend *backend = fixture_open_backend(fixture);
-
-	put_into(backend, snapshot);
-}
 
 static void
 must_be_refused(struct fixture *fixture, const char *what, const char *words)
@@ -82,18 +32,18 @@ must_be_refused(struct fixture *fixture, const char *what, const char *words)
 
 /* Puts the snapshot in place of what is there, which must be noticed, and then mends that. */
 static void
-must_not_pass(struct fixture *fixture, const struct snapshot *snapshot, const char *what)
+must_not_pass(struct fixture *fixture, const struct lying *snapshot, const char *what)
 {
-	const struct snapshot now = take(fixture, snapshot->key);
+	const struct lying now = load(fixture, snapshot->key);
 
-	put_back(fixture, snapshot);
+	save(fixture, snapshot);
 	must_be_refused(fixture, what, OUTSIDE);
-	put_back(fixture, &now);
+	save(fixture, &now);
 	fixture_reopen(fixture);
 	fixture_close(fixture);
 }
 
-static struct snapshot
+static struct lying
 put_and_take(struct fixture *fixture, const char *key, const char *value)
 {
 	char name[32];
@@ -102,7 +52,7 @@ put_and_take(struct fixture *fixture, const char *key, const char *value)
 	fixture_reopen(fixture);
 	must_put(fixture->store, key, value);
 	fixture_close(fixture);
-	return take(fixture, name);
+	return load(fixture, name);
 }
 
 static void
@@ -123,8 +73,8 @@ static void
 an_older_record_put_back_is_noticed(void **state)
 {
 	struct fixture *fixture = *state;
-	const struct snapshot first = put_and_take(fixture, "a", "first");
-	const struct snapshot second = put_and_take(fixture, "a", "second");
+	const struct lying first = put_and_take(fixture, "a", "first");
+	const struct lying second = put_and_take(fixture, "a", "second");
 
 	put_and_take(fixture, "a", "third");
 	put_and_take(fixture, "b", "another record");
@@ -139,7 +89,7 @@ static void
 an_older_record_of_the_same_value_is_noticed(void **state)
 {
 	struct fixture *fixture = *state;
-	const struct snapshot first = put_and_take(fixture, "a", "same");
+	const struct lying first = put_and_take(fixture, "a", "same");
 
 	put_and_take(fixture, "a", "same");
 	must_not_pass(fixture, &first, "the same value at an older revision");
@@ -149,15 +99,15 @@ static void
 a_removed_record_is_noticed(void **state)
 {
 	struct fixture *fixture = *state;
-	const struct snapshot no_a = {.key = "r/a"}, no_b = {.key = "r/b"};
+	const struct lying no_a = {.key = "r/a"}, no_b = {.key = "r/b"};
 
 	put_and_take(fixture, "a", "1");
 	must_not_pass(fixture, &no_a, "the only record removed");
 	put_and_take(fixture, "b", "2");
 	must_not_pass(fixture, &no_a, "the first record removed");
 	must_not_pass(fixture, &no_b, "the last record removed");
-	put_back(fixture, &no_a);
-	put_back(fixture, &no_b);
+	save(fixture, &no_a);
+	save(fixture, &no_b);
 	must_be_refused(fixture, "all records removed", OUTSIDE);
 }
 
@@ -165,7 +115,7 @@ static void
 a_deleted_record_put_back_is_noticed(void **state)
 {
 	struct fixture *fixture = *state;
-	const struct snapshot a = put_and_take(fixture, "a", "deleted later");
+	const struct lying a = put_and_take(fixture, "a", "deleted later");
 
 	delete_and_close(fixture, "a");
 	must_not_pass(fixture, &a, "restored into an empty store");
@@ -181,14 +131,14 @@ static void
 a_record_of_another_history_is_noticed(void **state)
 {
 	struct fixture *fixture = *state;
-	const struct snapshot no_b = {.key = "r/b"};
+	const struct lying no_b = {.key = "r/b"};
 
 	put_and_take(fixture, "a", "1");
-	const struct snapshot head = take(fixture, "m/head");
-	const struct snapshot b = put_and_take(fixture, "b", "of the other history");
-	put_back(fixture, &head);
-	put_back(fixture, &no_b);
-	const struct snapshot c = put_and_take(fixture, "c", "of this history");
+	const struct lying head = load(fixture, "m/head");
+	const struct lying b = put_and_take(fixture, "b", "of the other history");
+	save(fixture, &head);
+	save(fixture, &no_b);
+	const struct lying c = put_and_take(fixture, "c", "of this history");
 	assert_int_equal(c.revision, b.revision);
 	must_not_pass(fixture, &b, "added");
 }
@@ -198,23 +148,23 @@ static void
 an_older_head_under_an_open_store_is_noticed(void **state)
 {
 	struct fixture *fixture = *state;
-	const struct snapshot a = put_and_take(fixture, "a", "first");
-	const struct snapshot head = take(fixture, HEAD_KEY);
-	const struct snapshot newer_a = put_and_take(fixture, "a", "second");
-	const struct snapshot newer_head = take(fixture, HEAD_KEY);
+	const struct lying a = put_and_take(fixture, "a", "first");
+	const struct lying head = load(fixture, HEAD_KEY);
+	const struct lying newer_a = put_and_take(fixture, "a", "second");
+	const struct lying newer_head = load(fixture, HEAD_KEY);
 	struct store_batch *batch = store_batch_new();
 	struct store_error err = {0};
 
 	fixture_reopen(fixture);
-	put_into(fixture->store->backend, &a);
-	put_into(fixture->store->backend, &head);
+	save_into(fixture->store->backend, &a);
+	save_into(fixture->store->backend, &head);
 	store_batch_put(batch, "b", bytes_of("of the other history"));
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(store_commit(fixture->store, batch, &err), STORE_TAMPERED);
 		assert_string_equal(err.message, HEAD_KEY ": an older one was put back");
 	}
-	put_into(fixture->store->backend, &newer_a);
-	put_into(fixture->store->backend, &newer_head);
+	save_into(fixture->store->backend, &newer_a);
+	save_into(fixture->store->backend, &newer_head);
 	assert_int_equal(store_commit(fixture->store, batch, &err), STORE_OK);
 	store_batch_free(batch);
 	fixture_reopen(fixture);
@@ -226,29 +176,29 @@ static void
 two_changes_do_not_cancel_out(void **state)
 {
 	struct fixture *fixture = *state;
-	struct snapshot a = put_and_take(fixture, "a", "1"), b = put_and_take(fixture, "b", "2");
-	struct snapshot newer_a = put_and_take(fixture, "a", "3");
-	const struct snapshot newer_b = put_and_take(fixture, "b", "4");
+	struct lying a = put_and_take(fixture, "a", "1"), b = put_and_take(fixture, "b", "2");
+	struct lying newer_a = put_and_take(fixture, "a", "3");
+	const struct lying newer_b = put_and_take(fixture, "b", "4");
 
-	put_back(fixture, &a);
-	put_back(fixture, &b);
+	save(fixture, &a);
+	save(fixture, &b);
 	must_be_refused(fixture, "two records put back", OUTSIDE);
-	put_back(fixture, &newer_a);
-	put_back(fixture, &newer_b);
+	save(fixture, &newer_a);
+	save(fixture, &newer_b);
 	fixture_reopen(fixture);
 	fixture_close(fixture);
-	struct snapshot as_b = newer_a, as_a = newer_b;
+	struct lying as_b = newer_a, as_a = newer_b;
 	strcpy(as_b.key, "r/b");
 	strcpy(as_a.key, "r/a");
-	put_back(fixture, &as_b);
-	put_back(fixture, &as_a);
+	save(fixture, &as_b);
+	save(fixture, &as_a);
 	must_be_refused(fixture, "two records that changed places", OUTSIDE);
-	put_back(fixture, &newer_a);
-	put_back(fixture, &newer_b);
+	save(fixture, &newer_a);
+	save(fixture, &newer_b);
 	strcpy(a.key, "r/c"); /* both under one more name, with one more revision */
 	strcpy(newer_a.key, "r/d");
-	put_back(fixture, &a);
-	put_back(fixture, &newer_a);
+	save(fixture, &a);
+	save(fixture, &newer_a);
 	must_be_refused(fixture, "two copies", OUTSIDE);
 }
 
@@ -256,8 +206,8 @@ static void
 an_older_revision_of_the_same_body_is_noticed(void **state)
 {
 	struct fixture *fixture = *state;
-	struct snapshot a = put_and_take(fixture, "a", "1");
-	const struct snapshot whole = a;
+	struct lying a = put_and_take(fixture, "a", "1");
+	const struct lying whole = a;
 
 	put_and_take(fixture, "b", "2");
 	for (uint64_t revision = 1; revision < 5; revision++) {
@@ -267,10 +217,10 @@ an_older_revision_of_the_same_body_is_noticed(void **state)
 	}
 	/* What the store cannot have given out is called by its name. */
 	a.revision = 0;
-	put_back(fixture, &a);
+	save(fixture, &a);
 	must_be_refused(fixture, "revision 0", "r/a: revision 0");
 	a.revision = 1u << 20;
-	put_back(fixture, &a);
+	save(fixture, &a);
 	must_be_refused(fixture, "a revision to come", "r/a: revision 1048576");
 }
 
@@ -422,16 +372,16 @@ commit_randomly(struct model *model)
 
 /* A record as it once was comes back, or one goes. */
 static void
-tamper_randomly(struct model *model, struct snapshot *old)
+tamper_randomly(struct model *model, struct lying *old)
 {
 	char key[16];
 
 	fixture_close(model->fixture);
 	snprintf(key, sizeof key, "r/k/%u", random_below(model, KEYS));
-	const struct snapshot now = take(model->fixture, old->key[0] ? old->key : key);
+	const struct lying now = load(model->fixture, old->key[0] ? old->key : key);
 	if (old->key[0] && now.revision != old->revision)
 		must_not_pass(model->fixture, old, "as it once was");
-	*old = take(model->fixture, key);
+	*old = load(model->fixture, key);
 	fixture_reopen(model->fixture);
 }
 
@@ -439,7 +389,7 @@ static void
 whatever_happens_it_opens_again(void **state)
 {
 	struct model model = {.fixture = *state, .random = 7};
-	struct snapshot old = {0};
+	struct lying old = {0};
 
 	for (int i = 0; i < KEYS; i++)
 		strcpy(model.values[i], "-");

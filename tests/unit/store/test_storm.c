@@ -4,12 +4,12 @@
  * environment is opened again under them. Each writer knows what was acknowledged to it, and finds
  * that and nothing else, at once and after the store was opened anew.
  */
+#include "die.h"
 #include "fault.h"
 #include "store/backend.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,18 +27,6 @@ static struct secret *root_key;
 static struct store *store;
 static atomic_bool stop;
 static atomic_uint committed, refused, unsure, unread;
-
-__attribute__((format(printf, 1, 2), noreturn)) static void
-die(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	fputc('\n', stderr);
-	_exit(1);
-}
 
 struct writer {
 	pthread_t thread;
